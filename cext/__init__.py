@@ -1,0 +1,1 @@
+"""Compiled kernels: checksums, field tables, framing. They import nothing else of packbank."""

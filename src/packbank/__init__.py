@@ -1,0 +1,1 @@
+"""packbank: many battery packs, one virtual battery on Venus OS."""

@@ -1,0 +1,104 @@
+"""What a BMS protocol is to the rest of packbank: questions that can be asked, and how an answer fills a row.
+
+No I/O and no clock here: a bus writes :attr:`Exchange.request` to the line, feeds whatever comes back to
+:meth:`Exchange.feed`, and once that says the answer is complete, :meth:`Exchange.apply` fills a row. Thus
+poller, listener, simulator, scan and ``decode`` serve every protocol alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.errors import FrameError
+
+Row = NDArray[np.float64]
+
+
+class Topic(StrEnum):
+    """What a pack can be asked about, by how often it changes."""
+
+    STATUS = "status"  # every round
+    SETTINGS = "settings"  # at the start and every few minutes
+    ABOUT = "about"  # at the start
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a pack says it is; texts are empty and numbers ``None`` where it does not tell."""
+
+    model: str = ""
+    hardware: str = ""
+    software: str = ""
+    serial: str = ""
+    name: str = ""
+    manufactured: str = ""  # ISO date
+    runtime: int | None = None  # s
+    power_on_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The wire of a protocol, in seconds; every figure has its source where the protocol declares it."""
+
+    baudrate: int
+    first_byte_timeout: float  # from the end of the request
+    idle_timeout: float  # silence inside an answer after which it is over
+    guard: float  # silence between one pack's answer and the next pack's request, at the start
+    guard_min: float
+    guard_max: float
+    same_pack_gap: float  # silence between two requests to one pack
+
+
+class Exchange(ABC):
+    """One question to one pack, and the search for its answer in what the line brings."""
+
+    address: int
+    request: bytes
+    answer_time: float  # s, usual time from the end of the request to the last byte of the answer
+    rejected: list[FrameError]  # answers seen and refused so far, in order
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bool:
+        """Take bytes from the line; true once the answer is complete and passed every check of its frame.
+
+        Bytes that are not the answer (echo, noise, another pack's answer) are passed over; an answer that
+        fails a check is added to ``rejected``. Never raises, never keeps more than a few frames of bytes.
+        """
+
+    @abstractmethod
+    def apply(self, row: Row, identity: Identity) -> Identity:
+        """Decode the complete answer into ``row``; the identity, renewed by an about answer."""
+
+
+class Protocol(ABC):
+    """A family of BMS."""
+
+    name: str  # as in the configuration: "jkpb"
+    title: str  # for people: "JKBMS PB (inverter BMS), RS485"
+    line: Line
+    addresses: range  # that a pack can have
+    questions: Mapping[Topic, tuple[str, ...]]  # the exchanges that together answer a topic, in order
+
+    @abstractmethod
+    def exchange(self, question: str, address: int) -> Exchange:
+        """Begin one question to one pack; ``question`` is one of :attr:`questions`."""
+
+    @abstractmethod
+    def check(self, row: Row, previous: Row) -> None:
+        """Judge a freshly decoded row against the last accepted one (``NaN`` where there was none).
+
+        Raises FrameError when the values cannot be true although every checksum was right.
+        """
+
+    def explain_address(self, address: int) -> str:
+        """Why ``address`` cannot be used and what to do, or ``""`` when it can."""
+        if address in self.addresses:
+            return ""
+        low, high = self.addresses[0], self.addresses[-1]
+        return f"{self.title} packs have addresses {low:#04x} to {high:#04x}"

@@ -1,0 +1,1 @@
+"""The user's config.ini, checked whole and turned into frozen values."""
