@@ -1,0 +1,1 @@
+"""Simulation: physical banks in simulated time, and packs on pseudo-terminals in real time."""

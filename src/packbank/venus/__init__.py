@@ -1,0 +1,1 @@
+"""The battery on the D-Bus of Venus OS. The only folder that imports dbus and gi."""
