@@ -1,0 +1,35 @@
+"""What a simulated pack is to the wire: requests go in, timed bursts of bytes come out.
+
+One module a protocol implements :class:`Responder` (``responder_jkpb.py`` ...). No I/O and no clock here;
+the wire (``wire.py``) decides who hears a request, when a burst is on the line and what collides.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from random import Random
+from typing import NamedTuple
+
+from packbank.bms.protocol import Row
+
+
+class Burst(NamedTuple):
+    """Bytes sent without a gap, after ``delay`` seconds of silence since the request or the burst before."""
+
+    delay: float
+    data: bytes
+
+
+class Responder(ABC):
+    """A pack's side of a protocol."""
+
+    address: int
+    deaf_time: float = 0.0  # s of silence after somebody else's traffic before this pack hears a request again
+
+    @abstractmethod
+    def wants(self, request: bytes) -> bool:
+        """Whether ``request`` is a question to this pack, with a right checksum, that it answers."""
+
+    @abstractmethod
+    def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
+        """The answer to a wanted request with the values of ``row``; ``random`` spreads its times as measured."""

@@ -1,0 +1,202 @@
+"""An RS485 bus as a medium: who hears what and when, half duplex, at the pace of its baud rate.
+
+Pure: bytes and times go in, bytes and times come out; ``wire_pty.py`` puts it on a pseudo-terminal in real
+time. The client (a poller or a listener) and the packs share one pair of wires, so
+
+* a byte takes ten bit times and is delivered no earlier than its last bit,
+* two who talk at once destroy each other's bytes while they overlap,
+* a pack that overheard others needs ``Responder.deaf_time`` of silence before it hears a request again,
+* a request that no pack recognises (address, checksum) gets no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil, inf
+from random import Random
+from typing import Protocol
+
+from packbank.bms.protocol import Row
+from packbank.sim.responder import Burst, Responder
+
+BITS_A_BYTE = 10  # start, eight data bits, stop
+CHUNK = 75  # bytes delivered at once: what a USB adapter collects in a few ms, and few wake-ups for us
+NOBODY = -1  # the sender of bytes that are nobody's answer and no pack's request
+
+Observer = Callable[[float, int, bytes, list[Burst]], None]
+"""Told of every answer as the pack meant it, before any fault: (now, address, request, bursts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A responder on the bus and the function that gives its present values."""
+
+    responder: Responder
+    row: Callable[[float], Row]
+
+
+class Disturbance(Protocol):
+    """A fault as the wire sees it: it may change an answer, and what the client hears of its own request."""
+
+    def answer(self, address: int, bursts: list[Burst]) -> list[Burst]:
+        """What really goes out instead of ``bursts``."""
+
+    def echo(self, request: bytes) -> bytes:
+        """What the client's own receiver hears while it sends ``request``; nothing with a good adapter."""
+
+
+class Talker(Protocol):
+    """Somebody who speaks unasked, such as a second master."""
+
+    due: float  # when it wants to speak next
+
+    def speak(self, now: float, wire: Wire) -> None:
+        """Say what is due and move ``due`` on."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened on the bus, for summaries and tests."""
+
+    requests: int = 0
+    answers: int = 0
+    deaf: int = 0  # requests lost in a deaf window
+    collisions: int = 0
+
+
+@dataclass(slots=True)
+class Transmission:
+    """Bytes on the line from ``start``; ``audible`` says whether the client's receiver gets them."""
+
+    start: float
+    data: bytearray
+    byte_time: float
+    audible: bool = True
+    delivered: int = 0
+
+    @property
+    def end(self) -> float:
+        """When the last bit is on the line."""
+        return self.start + len(self.data) * self.byte_time
+
+    @property
+    def next_chunk(self) -> float:
+        """When the next chunk is complete."""
+        return self.start + min(self.delivered + CHUNK, len(self.data)) * self.byte_time
+
+    @property
+    def done(self) -> bool:
+        """Whether every byte was taken."""
+        return self.delivered == len(self.data)
+
+    def take(self, now: float) -> bytes:
+        """The bytes complete by ``now`` that were not taken before."""
+        complete = int((now - self.start) / self.byte_time + 1e-6)
+        count = max(min(complete, len(self.data)), self.delivered)
+        taken = bytes(self.data[self.delivered : count])
+        self.delivered = count
+        return taken if self.audible else b""
+
+    def destroy(self, first: float, last: float, random: Random) -> None:
+        """Replace the bytes on the line between two times by garbage."""
+        begin = int((first - self.start) / self.byte_time)
+        end = min(ceil((last - self.start) / self.byte_time), len(self.data))
+        self.data[begin:end] = random.randbytes(end - begin)
+
+
+@dataclass
+class Wire:
+    """One bus. Call :meth:`hear` with what the client sends and :meth:`deliver` no later than :attr:`deadline`."""
+
+    packs: list[Pack]
+    random: Random
+    baudrate: int = 115200
+    disturbances: list[Disturbance] = field(default_factory=list)
+    talkers: list[Talker] = field(default_factory=list)
+    observers: list[Observer] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    connected: bool = True  # whether the client's adapter is plugged in
+    _line: list[Transmission] = field(default_factory=list)
+    _silent_since: dict[int, float] = field(default_factory=dict)  # sender -> end of its last bytes
+    _whispers: list[Transmission] = field(default_factory=list)
+
+    @property
+    def deadline(self) -> float:
+        """When :meth:`deliver` must be called next; infinite while nothing is on its way."""
+        chunks = (item.next_chunk for item in self._line + self._whispers if item.audible)
+        return min((*chunks, *(talker.due for talker in self.talkers)), default=inf)
+
+    def hear(self, now: float, data: bytes) -> None:
+        """The client sends ``data`` from ``now`` on."""
+        self._line = [item for item in self._line if item.audible or item.end > now]
+        for disturbance in self.disturbances:
+            if echo := disturbance.echo(data):
+                self.whisper(now, echo)
+        self.ask(now, data, audible=False)
+
+    def ask(self, now: float, request: bytes, *, audible: bool = True) -> bool:
+        """Put a request on the line; true when a pack answers it. ``audible``: the client is not its sender."""
+        sent, intact = self._occupy(now, request, audible)
+        self.tally.requests += 1
+        pack = next((pack for pack in self.packs if pack.responder.wants(request)), None) if intact else None
+        if pack is None or self._is_deaf(now, pack.responder):
+            self.tally.deaf += pack is not None
+            self._silent_since[NOBODY] = sent.end
+            return False
+        address = pack.responder.address
+        if now < self._silent_since.get(address, -inf):
+            return False  # it is still busy with the request before
+        bursts = pack.responder.answer(request, pack.row(now), self.random)
+        for observer in self.observers:
+            observer(now, address, request, bursts)
+        self.tally.answers += 1
+        self._send(sent.end, address, bursts)
+        return True
+
+    def send(self, now: float, sender: int, data: bytes) -> None:
+        """Put bytes on the line that nobody asked for; every pack but ``sender`` overhears them."""
+        sent, _ = self._occupy(now, data)
+        self._silent_since[sender] = sent.end
+
+    def whisper(self, now: float, data: bytes) -> None:
+        """Put bytes into the client's receiver only: they are not on the line and collide with nothing."""
+        self._whispers.append(self._transmission(now, data))
+
+    def deliver(self, now: float) -> bytes:
+        """The bytes that the client's receiver has got since the last call."""
+        for talker in self.talkers:
+            if talker.due <= now:
+                talker.speak(now, self)
+        in_order = sorted(self._line + self._whispers, key=lambda item: item.start)
+        received = b"".join([item.take(now) for item in in_order])
+        self._line = [item for item in self._line if not item.done]
+        self._whispers = [item for item in self._whispers if not item.done]
+        return received
+
+    def _is_deaf(self, now: float, responder: Responder) -> bool:
+        overheard = (end for sender, end in self._silent_since.items() if sender != responder.address)
+        return now - max(overheard, default=-inf) < responder.deaf_time
+
+    def _send(self, end: float, address: int, bursts: list[Burst]) -> None:
+        for disturbance in self.disturbances:
+            bursts = disturbance.answer(address, bursts)
+        for burst in bursts:
+            sent, _ = self._occupy(end + burst.delay, burst.data)
+            end = sent.end
+        self._silent_since[address] = end
+
+    def _occupy(self, start: float, data: bytes, audible: bool = True) -> tuple[Transmission, bool]:
+        """Put bytes on the line; false when they met others: where they overlap, both are destroyed."""
+        new = self._transmission(start, data, audible)
+        met = [other for other in self._line if new.start < other.end and other.start < new.end]
+        for other in met:
+            first, last = max(new.start, other.start), min(new.end, other.end)
+            new.destroy(first, last, self.random)
+            other.destroy(first, last, self.random)
+        self.tally.collisions += len(met)
+        self._line.append(new)
+        return new, not met
+
+    def _transmission(self, start: float, data: bytes, audible: bool = True) -> Transmission:
+        return Transmission(start, bytearray(data), BITS_A_BYTE / self.baudrate, audible)
