@@ -1,11 +1,15 @@
-"""A checked configuration: what ``config.ini`` says, as frozen values that the rest of packbank is built from."""
+"""A checked configuration: what ``config.ini`` says, as frozen values that the rest of packbank is built from.
+
+Like the aggregator's settings, a field that the user may set is declared with :func:`setting`, from which its
+key, type, range and documentation follow.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.aggregator.settings import BankSettings, PackSettings, setting
 
 
 class Mode(StrEnum):
@@ -16,15 +20,26 @@ class Mode(StrEnum):
     AUTO = "auto"  # hear first, poll if nobody else does
 
 
+class LogLevel(StrEnum):
+    """How much is logged; the names are those of :mod:`logging`."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+    INFO = "INFO"
+    DEBUG = "DEBUG"
+
+
 @dataclass(frozen=True, kw_only=True)
 class BusConfig:
     """One RS485 bus (one port)."""
 
     name: str
-    port: str  # device path or pyserial URL (socket://, rfc2217://)
-    protocol: str = "jkpb"
-    addresses: tuple[int, ...] = ()  # empty: every address of the protocol is tried, whoever answers is taken in
-    mode: Mode = Mode.POLL
+    port: str = setting("", "device path (best /dev/serial/by-id/...), or socket://host:port, rfc2217://host:port")
+    protocol: str = setting("jkpb", "family of the packs on this bus")
+    addresses: tuple[int, ...] = setting(
+        (), "addresses of the packs, lists and ranges, hexadecimal: 0x01-0x0F; empty: whoever answers is taken in"
+    )
+    mode: Mode = setting(Mode.POLL, "poll: we ask; listen: another master asks, we hear; auto: hear first")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +57,12 @@ class PackConfig:
 class ServiceConfig:
     """The battery as Venus OS sees it."""
 
-    device_instance: int = 10  # preferred; localsettings has the last word
-    product_name: str = "packbank"
-    custom_name: str = ""
-    publish_packs: bool = False
-    current_from: str = ""  # a D-Bus service name, empty: the packs' own
-    soc_from: str = ""
+    device_instance: int = setting(10, "preferred DeviceInstance; localsettings has the last word", "", 0, 255)
+    product_name: str = setting("packbank", "product name on D-Bus")
+    custom_name: str = setting("", "name at the first start; later the one given in the GUI holds")
+    publish_packs: bool = setting(False, "also a battery service for each pack, without CVL")
+    current_from: str = setting("", "D-Bus service whose current stands for the bank's; empty: the sum of the packs'")
+    soc_from: str = setting("", "D-Bus service whose SoC stands for the bank's; empty: from the packs'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,5 +73,6 @@ class Config:
     packs: tuple[PackConfig, ...]
     bank: BankSettings = field(default_factory=BankSettings)
     service: ServiceConfig = field(default_factory=ServiceConfig)
-    log_level: str = "INFO"
-    state_file: str = ""  # where history and user settings are kept; empty: beside the config file
+    log_level: LogLevel = setting(LogLevel.INFO, "ERROR, WARNING, INFO or DEBUG")
+    state_file: str = setting("", "where history and user settings are kept; empty: beside the config file")
+    notes: tuple[str, ...] = ()  # what of the file had no effect or was renamed, and why; for the log, once

@@ -1,0 +1,102 @@
+"""Every key of ``config.ini``, taken from the dataclasses that hold the values: name, type, range, meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, fields
+from functools import partial
+from typing import Any, get_type_hints
+
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.config.model import BusConfig, Config, PackConfig, ServiceConfig
+from packbank.config.values import parse_addresses, parse_value
+
+Keys = dict[str, "Key"]
+
+NAMES = {"addresses": "BATTERY_ADDRESSES", "log_level": "LOGGING"}  # where users know another name than the field's
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: where its value goes and what it may be."""
+
+    name: str  # as in the file
+    field: str  # as in the dataclass
+    default: Any
+    meaning: str
+    unit: str
+    low: float | None
+    high: float | None
+    convert: Callable[[str], Any]
+
+    def parse(self, text: str) -> Any:
+        """The value of ``text``; a ``ValueError`` says what is wrong with it and what to write."""
+        value = self.convert(text)
+        for element in value if isinstance(value, tuple) else (value,):
+            below = self.low is not None and element is not None and element < self.low
+            above = self.high is not None and element is not None and element > self.high
+            if below or above:
+                raise ValueError(f"{element:g} is out of range; write {self.range}")
+        return value
+
+    @property
+    def range(self) -> str:
+        """The allowed values for people, with the unit: ``2 to 4.5 V``; empty when anything goes."""
+        unit = f" {self.unit}" if self.unit else ""
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}{unit}"
+        if self.low is not None:
+            return f"{self.low:g}{unit} or more"
+        return f"{self.high:g}{unit} or less" if self.high is not None else ""
+
+
+def pack_keys() -> Keys:
+    """What each pack may have of its own: allowed in [DEFAULT], [bus:...] and [pack:...]."""
+    return _keys(PackSettings)
+
+
+def bank_keys() -> Keys:
+    """What holds for the bank as a whole: allowed in [DEFAULT]."""
+    return _keys(BankSettings)
+
+
+def service_keys() -> Keys:
+    """How the battery appears on D-Bus: allowed in [DEFAULT]."""
+    return _keys(ServiceConfig)
+
+
+def program_keys() -> Keys:
+    """The program's own: allowed in [DEFAULT]."""
+    return _keys(Config, ("log_level", "state_file"))
+
+
+def bus_keys() -> Keys:
+    """How packs are reached: allowed in [bus:...], and in [DEFAULT] for every bus or the only one."""
+    return _keys(BusConfig, ("port", "protocol", "addresses", "mode"))
+
+
+def name_keys() -> Keys:
+    """What only a [pack:...] section may hold."""
+    return _keys(PackConfig, ("name",))
+
+
+def _keys(owner: type, chosen: Iterable[str] = ()) -> Keys:
+    hints = get_type_hints(owner)
+    wanted = set(chosen)
+    found = {}
+    for field in fields(owner):
+        if wanted and field.name not in wanted:
+            continue
+        name = NAMES.get(field.name, field.name.upper())
+        metadata = field.metadata
+        found[name] = Key(
+            name=name,
+            field=field.name,
+            default=None if field.default is MISSING else field.default,
+            meaning=metadata.get("meaning", ""),
+            unit=metadata.get("unit", ""),
+            low=metadata.get("low"),
+            high=metadata.get("high"),
+            convert=parse_addresses if field.name == "addresses" else partial(parse_value, hint=hints[field.name]),
+        )
+    return found

@@ -1,0 +1,63 @@
+"""``config.ini`` to :class:`Config`: all of it checked, every problem told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from packbank.aggregator.settings import BankSettings
+from packbank.bms import registry
+from packbank.config import keys
+from packbank.config.dip import table
+from packbank.config.inifile import Sections, read
+from packbank.config.model import Config, ServiceConfig
+from packbank.config.problems import InvalidConfigError, Problem
+from packbank.config.sections import understand
+from packbank.config.serialbattery import Change, Kind
+from packbank.config.topology import build_buses, build_packs
+
+
+def load(path: Path, ports: Sequence[str] = ()) -> Config:
+    """The configuration in ``path``; ``ports``, of the command line, stand in for a ``PORT`` in [DEFAULT].
+
+    Raises InvalidConfigError, with every problem of the file and its remedy.
+    """
+    sections, problems = read(path)
+    if sections or not problems:
+        config, found = build(sections, ports)
+        problems += found
+        if config is not None and not problems:
+            return config
+    raise InvalidConfigError(path, problems, table() if any("DIP" in problem.text for problem in problems) else "")
+
+
+def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None, list[Problem]]:
+    """The configuration that a file's sections ask for, or ``None`` and what is wrong."""
+    parsed = understand(sections)
+    protocols = registry.protocols()
+    buses = build_buses(parsed, ports, protocols)
+    packs = build_packs(parsed, buses, protocols)
+    if parsed.problems:
+        return None, parsed.problems
+    default = parsed.default
+    config = Config(
+        buses=buses,
+        packs=packs,
+        bank=BankSettings(**default.pick(keys.bank_keys())),
+        service=ServiceConfig(**default.pick(keys.service_keys())),
+        notes=notes(parsed.changes),
+        **default.pick(keys.program_keys()),
+    )
+    return config, []
+
+
+def notes(changes: Sequence[Change]) -> tuple[str, ...]:
+    """What became of dbus-serialbattery's keys, as lines for the log; keys dropped for one reason share a line."""
+    dropped: dict[str, list[str]] = {}
+    lines = []
+    for change in changes:
+        if change.kind is Kind.DROPPED:
+            dropped.setdefault(change.why, []).append(change.old)
+        else:
+            lines.append(f"{change.old} is read as {change.entry.key} = {change.entry.value}")
+    return (*lines, *(f"ignored: {', '.join(names)} ({why})" for why, names in dropped.items()))

@@ -1,0 +1,103 @@
+"""The sections of a file with their values parsed: which keys may stand where, and what each says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from packbank.config import keys
+from packbank.config.inifile import Sections
+from packbank.config.keys import Keys
+from packbank.config.problems import Entry, Problem
+from packbank.config.serialbattery import Change, translate
+
+DEFAULT = "DEFAULT"
+TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]"}
+
+
+@dataclass(slots=True)
+class Section:
+    """One section: its entries under packbank's names, and the values of those that could be parsed."""
+
+    name: str  # what follows "bus:" or "pack:"
+    entries: dict[str, Entry] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def pick(self, chosen: Keys) -> dict[str, Any]:
+        """The values of the chosen keys by field name, as a dataclass's constructor takes them."""
+        return {key.field: self.values[name] for name, key in chosen.items() if name in self.values}
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A whole file, section by section; ``changes`` says what was translated from dbus-serialbattery."""
+
+    default: Section
+    buses: list[Section]
+    packs: list[Section]
+    changes: list[Change]
+    problems: list[Problem]
+
+
+def default_keys() -> Keys:
+    """Every key that may stand in [DEFAULT]."""
+    return {**keys.bus_keys(), **keys.program_keys(), **keys.service_keys(), **keys.bank_keys(), **keys.pack_keys()}
+
+
+def understand(sections: Sections) -> Parsed:
+    """Parse every section; what is wrong is collected, and the rest goes on without it."""
+    allowed = {
+        DEFAULT: default_keys(),
+        "bus": {**keys.bus_keys(), **keys.pack_keys()},
+        "pack": {**keys.name_keys(), **keys.pack_keys()},
+    }
+    parsed = Parsed(Section(DEFAULT), [], [], [], [])
+    places = {"bus": parsed.buses, "pack": parsed.packs}
+    for title, entries in sections.items():
+        kind, _, name = (word.strip() for word in title.partition(":"))
+        if kind not in allowed or bool(name) == (kind == DEFAULT):
+            parsed.problems.append(_unknown_section(title, entries))
+            continue
+        own, changes = translate(entries, allowed[kind])
+        section = Section(name or DEFAULT, own, _parse(own, allowed, kind, parsed.problems))
+        parsed.changes += changes
+        if kind == DEFAULT:
+            parsed.default = section
+        else:
+            places[kind].append(section)
+    return parsed
+
+
+def _parse(
+    entries: Mapping[str, Entry], allowed: Mapping[str, Keys], kind: str, problems: list[Problem]
+) -> dict[str, Any]:
+    values = {}
+    for name, entry in entries.items():
+        key = allowed[kind].get(name)
+        if key is None:
+            problems.append(_unknown_key(entry, allowed, kind))
+            continue
+        try:
+            values[name] = key.parse(entry.value)
+        except ValueError as error:
+            problems.append(Problem(entry, str(error)))
+    return values
+
+
+def _unknown_key(entry: Entry, allowed: Mapping[str, Keys], kind: str) -> Problem:
+    elsewhere = [TITLES[other] for other, own in allowed.items() if entry.key in own]
+    if elsewhere:
+        return Problem(entry, f"has no place here; move it to {' or '.join(elsewhere)}")
+    close = get_close_matches(entry.key, allowed[kind], n=1)
+    remedy = f"did you mean {close[0]}?" if close else "remove it; docs/config.md lists all keys"
+    return Problem(entry, f"unknown key; {remedy}")
+
+
+def _unknown_section(title: str, entries: Mapping[str, Entry]) -> Problem:
+    kinds = {kind.lower(): shown for kind, shown in TITLES.items()}
+    close = get_close_matches(title.partition(":")[0].strip().lower(), kinds, n=1)
+    remedy = f"did you mean {kinds[close[0]]}?" if close else f"sections are {', '.join(kinds.values())}"
+    first = min((entry.line for entry in entries.values()), default=0)
+    return Problem(Entry(title, "", "", first), f"unknown section; {remedy}")

@@ -1,0 +1,112 @@
+"""A value's text as the type its setting is declared with; a ``ValueError`` says what is wrong and what to write."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from types import NoneType
+from typing import Any, get_args
+
+INDENTED = "goes on over several lines; a line that begins with a blank belongs to the key above: remove the blank"
+
+
+def parse_value(text: str, hint: Any) -> Any:
+    """``text`` as the type ``hint``: str, bool, int, float, a StrEnum, ``X | None`` or ``tuple[X, ...]``."""
+    arguments = get_args(hint)
+    if NoneType in arguments:
+        (inner,) = (one for one in arguments if one is not NoneType)
+        return parse_value(text, inner) if text else None
+    if arguments:  # tuple[X, ...]
+        return tuple(parse_value(part, arguments[0]) for part in split_list(text))
+    if "\n" in text:
+        raise ValueError(INDENTED)
+    if hint is str:
+        return text
+    if not text:
+        raise ValueError("is empty; write a value or remove the line")
+    if issubclass(hint, StrEnum):
+        return _choice(text, hint)
+    return PARSERS[hint](text)
+
+
+def split_list(text: str) -> list[str]:
+    """The elements between the commas; a trailing comma is harmless."""
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def parse_addresses(text: str) -> tuple[int, ...]:
+    """Addresses from a list of numbers and ranges, ``0x01, 0x05-0x07``, in the order given; none twice."""
+    found: list[int] = []
+    for part in split_list(text):
+        low, dash, high = (word.strip() for word in part.partition("-"))
+        first = parse_address(low)
+        last = parse_address(high) if dash else first
+        if last < first:
+            raise ValueError(f"the range {part} runs backwards; write {high}-{low}")
+        for address in range(first, last + 1):
+            if address in found:
+                raise ValueError(f"0x{address:02X} stands in the list twice; every pack needs an address of its own")
+            found.append(address)
+    return tuple(found)
+
+
+def parse_address(text: str) -> int:
+    """One address, hexadecimal; without ``0x`` only where decimal would mean the same."""
+    if not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,2}", text):
+        raise ValueError(f"{text!r} is not an address; write two hexadecimal digits, such as 0x0A")
+    value = int(text, 16)
+    if text.isdecimal() and int(text) != value:
+        raise ValueError(f"{text} can be read as {int(text)} or as {value}; write 0x{int(text):02X} or 0x{value:02X}")
+    return value
+
+
+def format_value(value: Any) -> str:
+    """A value as it may stand in the file, so that :func:`parse_value` gives it back."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(format_value, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _boolean(text: str) -> bool:
+    known = {"true": True, "false": False}
+    if text.lower() not in known:
+        raise ValueError("is neither True nor False; write one of them")
+    return known[text.lower()]
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError(f"is not a whole number; {_hint(text)}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"is not a number; {_hint(text)}") from None
+    if not math.isfinite(value):
+        raise ValueError("is not a finite number; write one, or remove the line")
+    return value
+
+
+def _hint(text: str) -> str:
+    if re.search(r"[;#]", text):
+        return "a comment needs a line of its own"
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return f"write the decimal point as a point, {text.replace(',', '.')}"
+    return "write digits only, without a unit"
+
+
+def _choice(text: str, kind: type[StrEnum]) -> StrEnum:
+    for member in kind:
+        if text.lower() == member.lower():
+            return member
+    raise ValueError(f"is not known; write {', '.join(kind)}")
+
+
+PARSERS: dict[Any, Callable[[str], Any]] = {bool: _boolean, int: _integer, float: _number}
