@@ -8,7 +8,7 @@ poller, listener, simulator, scan and ``decode`` serve every protocol alike.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -76,6 +76,25 @@ class Exchange(ABC):
         """Decode the complete answer into ``row``; the identity, renewed by an about answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something understood on a line that others use: a request, or an answer with the way to decode it."""
+
+    address: int
+    topic: Topic
+    apply: Callable[[Row, Identity], Identity] | None = None  # as Exchange.apply; None: a request
+
+
+class Overhearing(ABC):
+    """Attributes what is heard on a line between a master and its packs."""
+
+    rejected: list[FrameError]  # answers seen and refused so far, in order
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[Heard]:
+        """Take bytes from the line; what they complete, in order. Never raises, keeps a few frames at most."""
+
+
 class Protocol(ABC):
     """A family of BMS."""
 
@@ -95,6 +114,14 @@ class Protocol(ABC):
 
         Raises FrameError when the values cannot be true although every checksum was right.
         """
+
+    def overhear(self) -> Overhearing | None:
+        """Begin to listen to another master; ``None`` when this protocol's answers cannot be attributed."""
+        return None
+
+    def conceal(self, data: bytes) -> bytes:
+        """``data`` from the line without its secrets, same length; a checksum stays as right or wrong as it was."""
+        return data
 
     def explain_address(self, address: int) -> str:
         """Why ``address`` cannot be used and what to do, or ``""`` when it can."""
