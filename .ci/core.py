@@ -1,0 +1,20 @@
+"""The core stands alone: every module outside ``venus`` and ``cli`` imports without D-Bus, and commands work."""
+
+import pkgutil
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import packbank
+from packbank.cli import main
+
+assert find_spec("dbus") is None, "this check needs an environment without dbus-python"
+assert find_spec("gi") is None, "this check needs an environment without PyGObject"
+
+skipped = ("packbank.venus", "packbank.cli", "packbank.__main__")
+modules = [found.name for found in pkgutil.walk_packages(packbank.__path__, "packbank.")]
+for name in modules:
+    if not name.startswith(skipped):
+        import_module(name)
+assert any(name.startswith("packbank.cext.") for name in modules), "the compiled modules are not installed"
+sys.exit(main(["dip", "3"]))
