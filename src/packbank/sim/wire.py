@@ -27,6 +27,12 @@ NOBODY = -1  # the sender of bytes that are nobody's answer and no pack's reques
 Observer = Callable[[float, int, bytes, list[Burst]], None]
 """Told of every answer as the pack meant it, before any fault: (now, address, request, bursts)."""
 
+Distortion = Callable[[int, list[Burst]], list[Burst]]
+"""A fault of the packs: what really goes out instead of an answer of the pack at that address."""
+
+Echo = Callable[[bytes], bytes]
+"""A fault of the adapter: what the client's own receiver hears while it sends a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
@@ -34,16 +40,6 @@ class Pack:
 
     responder: Responder
     row: Callable[[float], Row]
-
-
-class Disturbance(Protocol):
-    """A fault as the wire sees it: it may change an answer, and what the client hears of its own request."""
-
-    def answer(self, address: int, bursts: list[Burst]) -> list[Burst]:
-        """What really goes out instead of ``bursts``."""
-
-    def echo(self, request: bytes) -> bytes:
-        """What the client's own receiver hears while it sends ``request``; nothing with a good adapter."""
 
 
 class Talker(Protocol):
@@ -112,7 +108,8 @@ class Wire:
     packs: list[Pack]
     random: Random
     baudrate: int = 115200
-    disturbances: list[Disturbance] = field(default_factory=list)
+    distortions: list[Distortion] = field(default_factory=list)
+    echoes: list[Echo] = field(default_factory=list)
     talkers: list[Talker] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
@@ -130,9 +127,9 @@ class Wire:
     def hear(self, now: float, data: bytes) -> None:
         """The client sends ``data`` from ``now`` on."""
         self._line = [item for item in self._line if item.audible or item.end > now]
-        for disturbance in self.disturbances:
-            if echo := disturbance.echo(data):
-                self.whisper(now, echo)
+        for echo in self.echoes:
+            if heard := echo(data):
+                self.whisper(now, heard)
         self.ask(now, data, audible=False)
 
     def ask(self, now: float, request: bytes, *, audible: bool = True) -> bool:
@@ -179,8 +176,8 @@ class Wire:
         return now - max(overheard, default=-inf) < responder.deaf_time
 
     def _send(self, end: float, address: int, bursts: list[Burst]) -> None:
-        for disturbance in self.disturbances:
-            bursts = disturbance.answer(address, bursts)
+        for distort in self.distortions:
+            bursts = distort(address, bursts)
         for burst in bursts:
             sent, _ = self._occupy(end + burst.delay, burst.data)
             end = sent.end

@@ -154,15 +154,9 @@ def test_silent_requests_are_not_kept(wire: Wire) -> None:
 
 
 def test_observer_sees_what_the_pack_meant(wire: Wire) -> None:
-    class Mute:
-        def answer(self, address: int, bursts: list[Burst]) -> list[Burst]:
-            return []
-
-        def echo(self, request: bytes) -> bytes:
-            return request
-
     seen: list[tuple[int, int]] = []
     wire.observers.append(lambda now, address, request, bursts: seen.append((address, len(bursts[0].data))))
-    wire.disturbances.append(Mute())
+    wire.distortions.append(lambda address, bursts: [])
+    wire.echoes.append(lambda request: request)
     assert bytes_of(ask(wire, 0.0, 2)) == b"#2", "only the echo"
     assert seen == [(2, 300)]

@@ -1,0 +1,118 @@
+"""``packbank simulate``: simulated buses on pseudo-terminals, for any client that speaks to a serial port."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from math import inf
+from pathlib import Path
+from types import FrameType
+
+from packbank.errors import ConfigError
+from packbank.sim.faults import MEANINGS, parse_fault
+from packbank.sim.wire_bank import LiveBank, demo_spec, wire_up
+from packbank.sim.wire_pty import Buses
+
+PACKS = range(1, 16)
+BUSES = range(1, 65)
+CELLS = range(1, 33)
+REPORT_EVERY = 0.2  # s, with --json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_bank_arguments(parser)
+    parser.add_argument("--folder", type=Path, help="where the ports appear; default: a temporary folder")
+    parser.add_argument("--json", action="store_true", help="the ports, then the bank's true figures, as JSON lines")
+    faults = "\n".join(f"  {name:14} {meaning}" for name, meaning in MEANINGS.items())
+    parser.epilog = (
+        "Faults, NAME[=RATE][@[BUS/][ADDRESS]] with buses counted from 1 and a rate of 0.1 unless given,\n"
+        f"such as late=0.05@2/0x03 or echo=1 or unplug@1/:\n{faults}"
+    )
+
+
+def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that describe a simulated bank; ``demo`` has them as well."""
+    parser.add_argument("--packs", type=int, default=4, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)")
+    parser.add_argument("--buses", type=int, default=1, metavar="N", help="buses (%(default)s)")
+    parser.add_argument("--cells", type=int, default=16, metavar="N", help="cells in series (%(default)s)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds; default: at Ctrl-C")
+    parser.add_argument("--seed", type=int, default=1, metavar="K", help="the same seed, the same bank (%(default)s)")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="F", help="let a fault befall packs or buses; may be repeated"
+    )
+
+
+def check_bank_arguments(args: argparse.Namespace) -> None:
+    """Raise ConfigError for a bank that cannot be."""
+    for name, allowed in (("packs", PACKS), ("buses", BUSES), ("cells", CELLS)):
+        if getattr(args, name) not in allowed:
+            raise ConfigError(f"--{name} {getattr(args, name)}: write {allowed[0]} to {allowed[-1]}")
+    for fault in args.fault:
+        parse_fault(fault)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the buses until Ctrl-C, SIGTERM or the end of ``--seconds``."""
+    check_bank_arguments(args)
+    faults = [parse_fault(text) for text in args.fault]
+    start = time.monotonic()
+    bank = LiveBank(demo_spec(args.buses * args.packs, args.cells, args.seed), start)
+    wires = wire_up(bank, (args.buses, args.packs), faults, args.seed, start)
+    until = start + (args.seconds or inf)
+    with terminated(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
+        if args.json:
+            print(json.dumps({"ports": buses.paths}), flush=True)
+        else:
+            print(stanza(buses.paths, args.packs), flush=True)
+        while (now := time.monotonic()) < until:
+            time.sleep(min(REPORT_EVERY, until - now))
+            if args.json:
+                print(json.dumps(asdict(bank.truth(time.monotonic()))), flush=True)
+    if not args.json:
+        for path, wire in zip(buses.paths, wires, strict=True):
+            print(f"{path}: {wire.tally.requests} requests, {wire.tally.answers} answers", file=sys.stderr)
+    return 0
+
+
+@contextmanager
+def terminated() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, quietly, with everything cleaned up."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def port_folder(folder: Path | None) -> Iterator[Path]:
+    """The folder for the ports: the given one, or a temporary one that is removed afterwards."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="packbank-") as temporary:
+        yield Path(temporary)
+
+
+def stanza(paths: list[str], packs: int) -> str:
+    """The configuration that reads these buses."""
+    sections = (
+        f"[bus:bus{number}]\nPORT = {path}\nBATTERY_ADDRESSES = 0x01-{packs:#04x}\n"
+        for number, path in enumerate(paths, start=1)
+    )
+    return "\n".join(sections)

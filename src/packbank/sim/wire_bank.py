@@ -1,0 +1,104 @@
+"""A physical bank in real time, its packs wired to simulated buses: what ``simulate`` and ``demo`` run on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from threading import Lock
+
+from packbank.bms.protocol import Identity, Row
+from packbank.sim.bank import BankSpec, PhysicalBank
+from packbank.sim.faults import Fault, afflict
+from packbank.sim.responder_jkpb import JkPbResponder
+from packbank.sim.wire import Pack, Wire
+
+STEP = 0.1  # s of the physics; the resolution of JK's ticks
+PLATEAU = 10.0  # s
+LOADS = (0.0, 20.0, 35.0, -15.0, -40.0, 10.0)  # A a pack, one after the other: a plateau lets every row catch up
+MANUFACTURED = "2024-05-17"
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The bank as it is at ``time``, not as its BMSes tell it; ``steady`` seconds ago the load changed last."""
+
+    time: float
+    current: float
+    voltage: float
+    steady: float
+
+
+class LiveBank:
+    """A physical bank that follows the clock, charged and discharged in plateaus. Safe to use from any thread."""
+
+    def __init__(self, spec: BankSpec, start: float) -> None:
+        self._bank = PhysicalBank(spec)
+        self._start = start
+        self._lock = Lock()
+
+    def row(self, now: float, index: int) -> Row:
+        """What the BMS of pack ``index`` knows now."""
+        with self._lock:
+            self._follow(now)
+            row: Row = self._bank.answers()[index]
+        return row
+
+    def truth(self, now: float) -> Truth:
+        """The true figures of the busbar."""
+        with self._lock:
+            self._follow(now)
+            return Truth(now, self._bank.current, self._bank.voltage, (now - self._start) % PLATEAU)
+
+    def _follow(self, now: float) -> None:
+        while self._bank.time + STEP <= now - self._start:
+            plateau = int(self._bank.time / PLATEAU) % len(LOADS)
+            self._bank.step(STEP, LOADS[plateau] * self._bank.spec.packs)
+
+
+def demo_spec(packs: int, cells: int, seed: int) -> BankSpec:
+    """A bank with packs of unequal age and charge. Its shunts are ideal, so that every ampere of difference is ours."""
+    return BankSpec(
+        packs=packs,
+        cells=cells,
+        seed=seed,
+        soc=60.0,
+        soc_spread=3.0,
+        capacity_spread=0.03,
+        oldest=1.4,
+        sensor_gain=0.0,
+        sensor_offset=0.0,
+        sensor_dead_band=0.0,
+        sensor_noise=0.01,
+    )
+
+
+def identity_of(bus: int, address: int) -> Identity:
+    """What a simulated pack says of itself."""
+    return Identity(
+        model="JK_PB2A16S20P",
+        hardware="15A",
+        software="15.41",
+        serial=f"SIM{bus:03d}{address:05d}",
+        name=f"Pack {bus}-{address}",
+        manufactured=MANUFACTURED,
+        runtime=0,
+        power_on_count=1,
+    )
+
+
+def wire_up(bank: LiveBank, shape: tuple[int, int], faults: Sequence[Fault], seed: int, start: float) -> list[Wire]:
+    """``shape`` is (buses, packs on each); addresses count from 1, the bank's packs are in order bus by bus."""
+    buses, packs = shape
+    wires = []
+    for bus in range(1, buses + 1):
+        random = Random(f"{seed}/{bus}")
+        first = (bus - 1) * packs - 1
+        wire = Wire([_pack(bank, bus, address, first + address) for address in range(1, packs + 1)], random)
+        afflict(wire, bus, faults, start, random)
+        wires.append(wire)
+    return wires
+
+
+def _pack(bank: LiveBank, bus: int, address: int, index: int) -> Pack:
+    return Pack(JkPbResponder(address, identity_of(bus, address)), lambda now: bank.row(now, index))

@@ -1,0 +1,66 @@
+"""Others who speak on a JK PB bus: a pack at DIP 0, which polls the rest itself, and a foreign poller.
+
+The order and the slots are those measured on firmware 15.41 (reference: jkpb.md 5): in a slot of 220 ms one
+request; status of 1..15 in turn, settings after a status that was answered, then the master's own status and
+settings, each 308 bytes without a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from random import Random
+
+from packbank.bms.protocol import Row, Topic
+from packbank.sim.responder_jkpb import JkPbResponder, request
+from packbank.sim.wire import Wire
+
+SLOT = 0.220  # s
+MASTER = 0  # its address
+SLAVES = range(1, 16)
+
+
+class JkPbMaster:
+    """The pack at DIP 0 (a :class:`~packbank.sim.wire.Talker`); ``row`` gives its own values."""
+
+    def __init__(self, responder: JkPbResponder, row: Callable[[float], Row], start: float, random: Random) -> None:
+        self.due = start
+        self._responder = responder
+        self._row = row
+        self._random = random
+        self._answered = False
+        self._script = self._slots()
+
+    def speak(self, now: float, wire: Wire) -> None:
+        """Use one slot."""
+        topic, address = next(self._script)
+        if address == MASTER:
+            bursts = self._responder.answer(request(topic, MASTER), self._row(now), self._random)
+            wire.send(now, MASTER, b"".join(burst.data for burst in bursts))
+        else:
+            self._answered = wire.ask(now, request(topic, address))
+        self.due += SLOT
+
+    def _slots(self) -> Generator[tuple[Topic, int], None, None]:
+        while True:
+            for address in SLAVES:
+                yield Topic.STATUS, address
+                if self._answered:
+                    yield Topic.SETTINGS, address
+            yield Topic.STATUS, MASTER
+            yield Topic.SETTINGS, MASTER
+
+
+class SecondMaster:
+    """A foreign poller (a :class:`~packbank.sim.wire.Talker`): in ``rate`` of its slots it asks a pack for status."""
+
+    def __init__(self, addresses: list[int], rate: float, start: float, random: Random) -> None:
+        self.due = start
+        self._addresses = addresses
+        self._rate = rate
+        self._random = random
+
+    def speak(self, now: float, wire: Wire) -> None:
+        """Use one slot, or let it pass."""
+        if self._random.random() < self._rate:
+            wire.ask(now, request(Topic.STATUS, self._random.choice(self._addresses)))
+        self.due = now + SLOT
