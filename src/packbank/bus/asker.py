@@ -1,0 +1,167 @@
+"""One question at a time over an open link: silence before it, sleep through the answer, one read.
+
+Whatever else is heard (echo, noise, a late answer, another master) is passed over, and drained before the
+next request, so that no answer is ever taken for another pack's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from packbank.bms.protocol import Exchange, Protocol
+from packbank.bus.link import Link
+from packbank.bus.pacing import Guard, ReadMoment
+from packbank.bus.stats import Counters
+
+BITS_A_BYTE = 10  # start, eight data bits, stop
+GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
+SETTLE = 0.002  # s, lets the rest of an answer gather
+QUIET = 0.005  # s of silence that end a drain
+DRAIN_LIMIT = 0.060  # s
+MEANINGFUL = 8  # bytes that are no mere noise, where the protocol cannot tell
+FOREIGN_KEPT = 8  # times of the last foreign requests
+
+
+class Asker:
+    """The master's side of transactions. ``guard`` is the bus's and is taught here."""
+
+    def __init__(
+        self,
+        link: Link,
+        protocol: Protocol,
+        guard: Guard,
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.heard = b""  # what came in the last transaction
+        self._foreign: deque[float] = deque(maxlen=FOREIGN_KEPT)  # when another master's requests were heard
+        self._link = link
+        self._protocol = protocol
+        self._line = protocol.line
+        self._byte_time = BITS_A_BYTE / protocol.line.baudrate
+        self._guard = guard
+        self._moment = ReadMoment(link.latency)
+        self._counters = counters
+        self._clock = clock
+        self._ear = protocol.overhear()
+        self._own = b""  # our last request, which an adapter may echo
+        self._speaker = -1  # who answered last
+        self._quiet_since = clock()  # when the last byte we know of was on the line
+        self._babbles = False  # the line is never quiet: draining it is in vain
+
+    def ask(self, question: str, address: int, retry: bool) -> Exchange | None:
+        """Ask a pack; its answer once it is complete and passed every check of its frame, else ``None``.
+
+        With ``retry`` a question is repeated once. Raises LinkError when the port fails.
+        """
+        exchange = self._protocol.exchange(question, address)
+        silence = self._keep_silence(address)
+        other = self._speaker not in (address, -1)
+        if self._transact(exchange):
+            if other:
+                self._guard.answered(silence, self._clock())
+            return exchange
+        if not retry:
+            return None
+        unheard = not self.heard.replace(exchange.request, b"", 1)
+        self._counters.retries += 1
+        self._keep_silence(address)
+        again = self._protocol.exchange(question, address)
+        if not self._transact(again):
+            return None
+        if other and unheard:
+            self._guard.missed(silence, self._clock())
+        return again
+
+    def listen(self, seconds: float) -> None:
+        """Say nothing for ``seconds``, but note what others say."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0.0:
+            if data := self._link.read(left):
+                self._overhear(data)
+                self._link.sleep(SETTLE)
+
+    def foreign_since(self, time: float) -> int:
+        """How many requests of another master were heard after ``time``, as far back as they are kept."""
+        return sum(heard > time for heard in self._foreign)
+
+    def _keep_silence(self, address: int) -> float:
+        """Wait until ``address`` hears again after what was on the line last; the silence kept."""
+        gap = self._line.same_pack_gap if address == self._speaker else self._guard.value
+        self._link.sleep(self._quiet_since + gap - self._clock())
+        stray = self._link.read()
+        if stray and self._drain(stray):
+            self._quiet_since = self._clock()
+            self.listen(self._guard.value)
+        return self._clock() - self._quiet_since
+
+    def _drain(self, stray: bytes) -> bool:
+        """Read away what is no answer to us until the line is quiet, never for long; whether it made sense."""
+        sense = self._overhear(stray)
+        quiet = len(stray) <= GLITCH
+        until = self._clock() + (0.0 if self._babbles else DRAIN_LIMIT)
+        while not quiet and self._clock() < until:
+            more = self._link.read(QUIET)
+            quiet = not more
+            sense = self._overhear(more) or sense
+            self._link.sleep(0.0 if quiet else SETTLE)
+        self._babbles = not quiet
+        return sense
+
+    def _transact(self, exchange: Exchange) -> bool:
+        self._own = exchange.request
+        self._link.write(exchange.request)
+        self._quiet_since = self._clock() + len(exchange.request) * self._byte_time
+        self._counters.requests += 1
+        if complete := self._hear(exchange, self._quiet_since):
+            self._quiet_since = self._clock()
+            self._speaker = exchange.address
+        elif rest := self.heard.replace(exchange.request, b"", 1):
+            self._quiet_since = self._clock()
+            self._overhear(rest)
+        elif not exchange.rejected:
+            self._counters.missed += 1
+        for error in exchange.rejected:
+            self._counters.refuse(exchange.address, error, self._protocol.conceal(self.heard))
+        return complete
+
+    def _hear(self, exchange: Exchange, sent: float) -> bool:
+        """Read until the answer is complete, or the line has been silent for so long that none will come."""
+        link = self._link
+        link.sleep(sent - self._clock() + exchange.answer_time + self._moment.value)
+        self.heard = link.read()
+        if self.heard and exchange.feed(self.heard):
+            self._moment.whole()
+            return True
+        in_time = len(self.heard) > len(exchange.request)
+        silent_at = sent + self._line.first_byte_timeout + link.latency
+        limit = silent_at + 2.0 * exchange.answer_time
+        quiet_at = silent_at
+        now = self._clock()
+        while now < min(quiet_at, limit):
+            data = link.read(min(quiet_at, limit) - now)
+            if data:
+                first = len(self.heard) <= len(exchange.request)
+                self.heard += data
+                if exchange.feed(data):
+                    if in_time:
+                        self._moment.partial()
+                    return True
+                link.sleep(exchange.answer_time if first else SETTLE)
+            now = self._clock()
+            if data:
+                quiet_at = now + self._line.idle_timeout + link.latency
+                quiet_at = quiet_at if exchange.rejected else max(quiet_at, silent_at)
+        return False
+
+    def _overhear(self, data: bytes) -> bool:
+        """Note requests that are not our own coming back from the adapter; whether ``data`` made any sense."""
+        if self._ear is None:
+            return len(data) >= MEANINGFUL
+        understood = self._ear.feed(data.replace(self._own, b"", 1))
+        foreign = sum(heard.apply is None for heard in understood)
+        self._foreign.extend([self._clock()] * foreign)
+        self._counters.foreign += foreign
+        return bool(understood)

@@ -1,0 +1,112 @@
+"""The one gate to the matrix: an answer is decoded beside the pack's row, judged, stamped and only then put.
+
+Poller, listener and replay all come through here, so nothing that fails a check ever changes a value.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from packbank.aggregator.columns import COLUMNS, Column
+from packbank.bms.protocol import Identity, Protocol, Row, Topic
+from packbank.bus.stats import Counters
+from packbank.bus.store import Store
+from packbank.errors import FrameError
+
+FORGET_AFTER = 10.0  # s without an accepted answer, after which a pack may be another one, or have booted anew
+SAY_SILENT_AFTER = 10.0  # s
+
+_STAMPS = {Topic.STATUS: Column.STATUS_TIME, Topic.SETTINGS: Column.SETTINGS_TIME}
+_log = logging.getLogger(__name__)
+
+Fill = Callable[[Row, Identity], Identity]  # what Exchange.apply does
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A pack of this bus: its row in the matrix, its address, its name for people."""
+
+    index: int
+    address: int
+    name: str
+    expected: bool = True  # false: a candidate address that need not answer
+
+
+def _unknown() -> Row:
+    return np.full(COLUMNS, np.nan)
+
+
+@dataclass(slots=True)
+class _Pack:
+    member: Member
+    row: Row = field(default_factory=_unknown)
+    identity: Identity = field(default_factory=Identity)
+    accepted: float | None = None  # when an answer was accepted last
+    said_silent: bool = False
+
+
+class Intake:
+    """Takes the answers of one bus's packs into the store."""
+
+    def __init__(
+        self, bus: str, protocol: Protocol, members: Sequence[Member], store: Store, counters: Counters
+    ) -> None:
+        self._bus = bus
+        self._protocol = protocol
+        self._store = store
+        self._counters = counters
+        self._packs = {member.address: _Pack(member) for member in members}
+
+    def accept(self, address: int, topic: Topic, fills: Sequence[Fill], now: float, data: bytes = b"") -> bool:
+        """Take the answer to ``topic`` that ``fills`` decode; false when it was refused, and why is counted.
+
+        ``data``, the bytes it came in, is kept with a refusal. Answers from an address that is not ours are
+        refused as well.
+        """
+        pack = self._packs.get(address)
+        if pack is None:
+            self.refuse(address, FrameError("unlisted", f"{address:#04x} is no pack of this bus"), data)
+            return False
+        absent = pack.accepted is None or now - pack.accepted > FORGET_AFTER
+        previous = _unknown() if absent else pack.row
+        row, identity = previous.copy(), Identity() if absent else pack.identity
+        try:
+            for fill in fills:
+                identity = fill(row, identity)
+            self._protocol.check(row, previous)
+        except FrameError as error:
+            self.refuse(address, error, data)
+            return False
+        if topic in _STAMPS:
+            row[_STAMPS[topic]] = now
+        self._counters.answers += 1
+        self._tell(pack, identity)
+        pack.row, pack.identity, pack.accepted = row, identity, now
+        self._store.put(pack.member.index, row, identity)
+        return True
+
+    def refuse(self, address: int, error: FrameError, data: bytes) -> None:
+        """Count an answer that failed a check and keep its bytes without passcodes; ``address`` -1: nobody's."""
+        self._counters.refuse(address, error, self._protocol.conceal(data))
+
+    def silent(self, address: int, seconds: float) -> None:
+        """The pack has not given an acceptable answer for ``seconds``: say so, once."""
+        pack = self._packs[address]
+        if seconds >= SAY_SILENT_AFTER and pack.accepted is not None and not pack.said_silent:
+            pack.said_silent = True
+            _log.warning("%s: %s (%#04x) does not answer; asked again now and then", *self._whom(pack))
+
+    def _tell(self, pack: _Pack, identity: Identity) -> None:
+        if pack.said_silent:
+            _log.info("%s: %s (%#04x) answers again", *self._whom(pack))
+            pack.said_silent = False
+        if identity.serial != pack.identity.serial:
+            what = " ".join(text for text in (identity.model, identity.software, identity.serial) if text)
+            _log.info("%s: %s (%#04x) is %s", *self._whom(pack), what)
+
+    def _whom(self, pack: _Pack) -> tuple[str, str, int]:
+        return self._bus, pack.member.name, pack.member.address

@@ -1,0 +1,191 @@
+"""Who is asked next and how long the wire must be silent before: pure, every time is passed in.
+
+Three small learners, all in seconds of one monotonic clock: :class:`Guard` finds the shortest silence that
+the packs of a bus bear, :class:`ReadMoment` the moment at which one read finds the whole answer, and
+:class:`Schedule` keeps the packs' ages even and the silent ones from costing the others their time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from packbank.bms.protocol import Line, Topic
+
+# Guard
+ANSWERS_PER_STEP = 15  # answers in a row before the guard is lowered
+GUARD_STEP = 0.025  # of its value
+GUARD_RAISE = 1.25
+GUARD_MARGIN = 0.001  # s above a silence that was too short
+GUARD_HOLD = 600.0  # s for which that is remembered the first time; doubled every time
+GUARD_HOLD_MAX = 86400.0
+
+# ReadMoment
+READ_LATER = 0.0002  # s, when an answer was not whole yet
+READ_EARLIER = 0.00002  # s, when it was: so one answer in eleven needs a second read
+READ_START = 0.001
+READ_SPAN = 0.010
+
+# Schedule
+MIN_AGE = 0.25  # s between two questions about one pack's status: more tells the bank nothing
+SETTINGS_PERIOD = 300.0  # s
+ASK_AGAIN = 30.0  # s until settings or about are asked again after they were not answered
+PATIENCE_SHARE = 0.125  # a silent pack is asked again after this part of the time it has been silent
+EXPECTED_PAUSE = 5.0  # s at most between two questions to a silent pack that we know
+CANDIDATE_PAUSE = 30.0  # s at most between two questions to an address that never answered and need not
+PROBE_SHARE = 0.25  # of the bus's time at most goes to questions that stay unanswered
+LONG_SILENCE = 10.0  # s after which a pack that returns may be another pack
+
+
+class Guard:
+    """The silence between one pack's answer and the request to another: learnt, within the line's bounds."""
+
+    def __init__(self, line: Line) -> None:
+        self.value = line.guard
+        self._line = line
+        self._floor = line.guard_min
+        self._floor_until = -inf
+        self._hold = GUARD_HOLD
+        self._answers = 0
+
+    def answered(self, silence: float, now: float) -> None:
+        """A request after ``silence`` was answered; only silences about as short as the guard prove anything."""
+        if silence > self.value * GUARD_RAISE:
+            return
+        self._answers += 1
+        if self._answers < ANSWERS_PER_STEP:
+            return
+        self._answers = 0
+        if now >= self._floor_until:
+            self._floor = self._line.guard_min
+        self.value = max(self._floor, self.value * (1.0 - GUARD_STEP))
+
+    def missed(self, silence: float, now: float) -> None:
+        """A request after ``silence`` was not heard although the pack is there: its retry was answered.
+
+        Below the start value, which packs are known to bear, the failure is remembered ever longer.
+        Above it is not: whatever was wrong there was not the guard alone.
+        """
+        if silence > self.value * GUARD_RAISE:
+            return
+        self._answers = 0
+        self._floor = min(silence + GUARD_MARGIN, self._line.guard)
+        self._floor_until = now + self._hold
+        self._hold = min(2.0 * self._hold, GUARD_HOLD_MAX)
+        self.value = min(max(self.value, silence) * GUARD_RAISE, self._line.guard_max)
+
+
+class ReadMoment:
+    """How long after an answer's usual end to read it: as late as is needed for one read to find all of it.
+
+    Steps up and down balance where one answer in eleven comes later, whatever adapter or gateway adds.
+    """
+
+    def __init__(self, latency: float = 0.0) -> None:
+        self.value = READ_START + latency / 4.0
+        self._latest = READ_SPAN + latency
+
+    def whole(self) -> None:
+        """The first read found the whole answer."""
+        self.value = max(self.value - READ_EARLIER, 0.0)
+
+    def partial(self) -> None:
+        """The answer was right, but its end came after the first read."""
+        self.value = min(self.value + READ_LATER, self._latest)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One visit to a pack: from ``start`` on, ask it about ``topics`` in this order, as long as it answers."""
+
+    start: float
+    address: int
+    topics: tuple[Topic, ...]
+    retry: bool  # it answered last time, so a question that is not answered may be repeated once
+
+
+@dataclass(slots=True)
+class _Pack:
+    address: int
+    patience: float  # s, the longest pause between two questions while it is silent
+    spread: float  # of a period until the second settings read, so that they do not all fall together
+    due: float  # when its status may be asked
+    answers: bool = False  # whether it ever did
+    silent_since: float = inf  # inf: it answered last time
+    topics_due: dict[Topic, float] = field(default_factory=dict)  # besides status
+
+
+class Schedule:
+    """Who is asked next. ``expected`` packs are ours for certain, ``candidates`` are addresses that may answer.
+
+    Packs that answer are asked in turn, the one that waits longest first; a silent one at intervals that
+    grow with its silence. Time lost with silent ones stays under :data:`PROBE_SHARE`.
+    """
+
+    def __init__(self, expected: Sequence[int], candidates: Sequence[int], topics: Iterable[Topic], now: float) -> None:
+        others = [topic for topic in topics if topic is not Topic.STATUS]
+        addresses = [(address, EXPECTED_PAUSE) for address in expected]
+        addresses += [(address, CANDIDATE_PAUSE) for address in candidates]
+        self._packs = {
+            address: _Pack(address, patience, (place + 1) / len(addresses), now, topics_due=dict.fromkeys(others, now))
+            for place, (address, patience) in enumerate(addresses)
+        }
+        self._probe_from = now
+
+    def next(self, now: float) -> Turn:
+        """The next visit; it may lie in the future."""
+        pack = min(self._packs.values(), key=self._start)
+        start = self._start(pack)
+        topics = (topic for topic, due in pack.topics_due.items() if due <= max(start, now))
+        return Turn(start, pack.address, (Topic.STATUS, *topics), pack.answers and pack.silent_since == inf)
+
+    def silence(self, address: int, now: float) -> float:
+        """For how long a pack has not answered, s; 0 when it did last time."""
+        return max(now - self._packs[address].silent_since, 0.0)
+
+    def answered(self, address: int, topic: Topic, now: float) -> None:
+        """The pack's answer was accepted."""
+        pack = self._packs[address]
+        if topic is Topic.SETTINGS:
+            pack.topics_due[topic] = now + SETTINGS_PERIOD * pack.spread
+            pack.spread = 1.0
+            return
+        if topic is Topic.ABOUT:
+            pack.topics_due[topic] = inf
+            return
+        if self.silence(address, now) >= LONG_SILENCE or not pack.answers:
+            self._returned(pack, now)
+        pack.answers = True
+        pack.patience = EXPECTED_PAUSE
+        pack.silent_since = inf
+        pack.due = now + MIN_AGE
+
+    def failed(self, address: int, topic: Topic, now: float, cost: float) -> None:
+        """No answer was accepted, with the retry if there was one; that took ``cost`` seconds."""
+        pack = self._packs[address]
+        if topic is not Topic.STATUS:
+            pack.topics_due[topic] = now + ASK_AGAIN
+            return
+        if pack.silent_since < inf:
+            self._probe_from = now + cost * (1.0 / PROBE_SHARE - 1.0)
+        pack.silent_since = min(pack.silent_since, now)
+        pause = (now - pack.silent_since) * PATIENCE_SHARE
+        pack.due = now + min(max(pause, MIN_AGE), pack.patience)
+
+    def restart(self, now: float) -> None:
+        """The port was away: nobody is to blame, everybody is asked now."""
+        for pack in self._packs.values():
+            pack.due = now
+        self._probe_from = now
+
+    def _returned(self, pack: _Pack, now: float) -> None:
+        """Somebody new, or back after long: learn all about it, and look for the others, who may be back as well."""
+        pack.topics_due = dict.fromkeys(pack.topics_due, now)
+        self._probe_from = now
+        for other in self._packs.values():
+            if other.silent_since < inf:
+                other.due = now
+
+    def _start(self, pack: _Pack) -> float:
+        return pack.due if pack.silent_since == inf else max(pack.due, self._probe_from)

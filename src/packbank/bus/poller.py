@@ -1,0 +1,96 @@
+"""Ask the packs of one bus in turn, as fast as they bear it, and take in what they answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from threading import Event
+
+from packbank.bms.protocol import Protocol, Topic
+from packbank.bus.asker import Asker
+from packbank.bus.intake import Intake, Member
+from packbank.bus.link import Link
+from packbank.bus.pacing import Guard, Schedule, Turn
+from packbank.bus.stats import Counters
+
+ASIDE = 0.1  # s that another's request is given to be answered
+FOREIGN_MANY = 4  # requests of another master
+FOREIGN_SPAN = 5.0  # s, within which so many make it the master of this bus
+
+
+class Poller:
+    """The master of one bus. It keeps what it has learnt when the port is opened anew."""
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        members: Sequence[Member],
+        intake: Intake,
+        counters: Counters,
+        stop: Event,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._protocol = protocol
+        self._intake = intake
+        self._counters = counters
+        self._stop = stop
+        self._clock = clock
+        self._guard = Guard(protocol.line)
+        expected = [member.address for member in members if member.expected]
+        candidates = [member.address for member in members if not member.expected]
+        self._schedule = Schedule(expected, candidates, protocol.questions, clock())
+        self._round: set[int] = set()
+        self._round_start = clock()
+
+    def run(self, link: Link) -> None:
+        """Poll until the stop is set or another master is found to poll here; raises LinkError."""
+        asker = Asker(link, self._protocol, self._guard, self._counters, self._clock)
+        self._schedule.restart(self._clock())
+        self._round.clear()
+        link.read()  # what waited in the port's buffer is of unknown age
+        while not self._stop.is_set():
+            turn = self._schedule.next(self._clock())
+            if (pause := turn.start - self._clock()) > 0.0 and self._stop.wait(pause):
+                return
+            foreign = self._counters.foreign
+            self._visit(asker, turn)
+            link.check_alive()
+            self._counters.guard = self._guard.value
+            if self._counters.foreign > foreign:
+                if asker.foreign_since(self._clock() - FOREIGN_SPAN) >= FOREIGN_MANY:
+                    return
+                asker.listen(ASIDE)
+
+    def _visit(self, asker: Asker, turn: Turn) -> None:
+        for topic in turn.topics:
+            began = self._clock()
+            taken = self._ask(asker, topic, turn)
+            now = self._clock()
+            if taken:
+                self._schedule.answered(turn.address, topic, now)
+            else:
+                self._schedule.failed(turn.address, topic, now, now - began)
+                self._counters.lost += turn.retry
+                self._intake.silent(turn.address, self._schedule.silence(turn.address, now))
+                return
+            if topic is Topic.STATUS:
+                self._count_round(turn.address, now)
+
+    def _ask(self, asker: Asker, topic: Topic, turn: Turn) -> bool:
+        fills = []
+        for question in self._protocol.questions[topic]:
+            exchange = asker.ask(question, turn.address, turn.retry)
+            if exchange is None:
+                return False
+            fills.append(exchange.apply)
+        return self._intake.accept(turn.address, topic, fills, self._clock(), asker.heard)
+
+    def _count_round(self, address: int, now: float) -> None:
+        """A round is over when a pack is met that was already asked in it."""
+        if address in self._round:
+            self._counters.round_done(now - self._round_start)
+            self._round.clear()
+        if not self._round:
+            self._round_start = now
+        self._round.add(address)

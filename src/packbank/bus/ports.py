@@ -1,0 +1,84 @@
+"""The serial ports of this machine: which there are, by which path they stay found, who holds one, why one fails."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import grp
+import os
+from pathlib import Path
+
+BY_ID = Path("/dev/serial/by-id")
+BY_PATH = Path("/dev/serial/by-path")
+DEV = Path("/dev")
+ADAPTERS = ("ttyUSB*", "ttyACM*")
+STOP_TTY = "/opt/victronenergy/serial-starter/stop-tty.sh"
+
+
+def serial_ports() -> list[str]:
+    """Every serial adapter once, by its stable path where udev made one."""
+    devices = sorted(device for pattern in ADAPTERS for device in DEV.glob(pattern))
+    return [stable_path(str(device)) or str(device) for device in devices]
+
+
+def stable_path(port: str) -> str:
+    """The path that keeps naming this adapter after a replug or a reboot; ``""`` when there is none better.
+
+    Adapters without a serial number (CH340) share one by-id name, of which udev keeps the last; those are
+    told apart by the socket they sit in, which is what by-path names.
+    """
+    device = Path(port)
+    if device.is_symlink() or not device.exists():
+        return ""
+    twins = sum(_has_serial_number_twin(device, other) for pattern in ADAPTERS for other in DEV.glob(pattern))
+    folders = (BY_PATH, BY_ID) if twins else (BY_ID, BY_PATH)
+    links = (link for folder in folders if folder.is_dir() for link in sorted(folder.iterdir()))
+    return next((str(link) for link in links if link.resolve() == device.resolve()), "")
+
+
+def _has_serial_number_twin(device: Path, other: Path) -> bool:
+    """Whether ``other`` is a second adapter that udev cannot tell from ``device`` by vendor, product and serial."""
+    return other != device and _usb_identity(device) == _usb_identity(other) != ("", "", "")
+
+
+def _usb_identity(device: Path) -> tuple[str, ...]:
+    interface = Path("/sys/class/tty") / device.name / "device"
+    usb = next((folder for folder in interface.resolve().parents if (folder / "idVendor").exists()), None)
+    names = ("idVendor", "idProduct", "serial")
+    files = [usb / name for name in names] if usb else []
+    return tuple(file.read_text().strip() if file.exists() else "" for file in files) or ("", "", "")
+
+
+def holder(port: str) -> str:
+    """The process that has ``port`` open, as ``name (pid 12)``, as far as this user may see it; else ``""``."""
+    device = os.path.realpath(port)
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        try:
+            if any(os.path.realpath(entry) == device for entry in (process / "fd").iterdir()):
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+        except OSError:  # another user's process, or one that has just ended
+            continue
+    return ""
+
+
+def explain(port: str, error: BaseException) -> str:
+    """Why ``port`` could not be opened and what to do, for people."""
+    code = getattr(error, "errno", None)
+    if "://" in port:
+        return f"{port}: no connection ({error}); is the gateway on, and is no other client connected to it?"
+    if code == errno.ENOENT:
+        there = ", ".join(serial_ports()) or "none"
+        return f"{port}: no such port; is the adapter plugged in? Serial adapters here: {there}"
+    if code in (errno.EACCES, errno.EPERM):
+        group = grp.getgrgid(Path(port).stat().st_gid).gr_name
+        return f"{port}: forbidden; run 'sudo usermod -aG {group} {getpass.getuser()}' and log in again"
+    if code in (errno.EAGAIN, errno.EBUSY):
+        name = Path(os.path.realpath(port)).name
+        who = holder(port) or "another program"
+        cure = f"{STOP_TTY} {name}" if Path(STOP_TTY).exists() else "stop it"
+        return f"{port}: in use by {who}; {cure}"
+    if code in (errno.ENOTTY, errno.EISDIR) or "Inappropriate ioctl" in str(error):
+        return f"{port}: not a serial port"
+    return f"{port}: {error}; is the adapter still plugged in?"

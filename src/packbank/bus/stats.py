@@ -1,0 +1,137 @@
+"""What a bus has done and how well: counted by its thread, read by others as a frozen snapshot."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isnan, nan
+from threading import Lock
+
+from packbank.errors import FrameError
+
+REFUSED_KEPT = 16  # refused answers, with their bytes, kept for ``doctor``
+_SMOOTHING = 0.1  # of the mean round time, a round
+
+
+class State(StrEnum):
+    """What a bus is doing."""
+
+    OPENING = "opening"  # no port: not yet, or not any more
+    LISTENING = "listening"
+    POLLING = "polling"
+    STANDING_BACK = "standing back"  # another master asks the packs
+    STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went through a bus's port, over all its reopenings; written by the bus's thread."""
+
+    wakeups: int = 0  # sleeps and waits
+    sent: int = 0  # bytes
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that failed a check: when (time.time), who was asked, why, and its bytes without passcodes."""
+
+    time: float
+    address: int
+    reason: str
+    detail: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BusStats:
+    """A bus at one instant. Times in seconds, counts since the start; an unknown time is ``NaN``."""
+
+    name: str
+    port: str
+    state: State
+    error: str  # why the port is not open, "" when it is
+    guard: float  # silence kept between two packs
+    rounds: int
+    round_time: float  # of the last round
+    round_time_mean: float
+    requests: int
+    answers: int  # accepted
+    missed: int  # requests without any answer
+    retries: int
+    lost: int  # questions to a pack that answered before, unanswered even by the retry
+    refused: Mapping[str, int]  # answers that failed a check, by reason
+    recent: tuple[Refused, ...]  # the last of them
+    foreign: int  # requests heard that are not ours
+    reopened: int
+    line_use: float  # share of the time in which the wire carried bytes
+    wakeups: int
+    seconds: float  # since the start of the thread
+
+
+@dataclass(slots=True)
+class Counters:
+    """The counting side; written by one thread only."""
+
+    name: str
+    port: str
+    state: State = State.OPENING
+    error: str = ""
+    guard: float = nan
+    rounds: int = 0
+    round_time: float = nan
+    round_time_mean: float = nan
+    requests: int = 0
+    answers: int = 0
+    missed: int = 0
+    retries: int = 0
+    lost: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    recent: deque[Refused] = field(default_factory=lambda: deque(maxlen=REFUSED_KEPT))
+    foreign: int = 0
+    reopened: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
+    _lock: Lock = field(default_factory=Lock)  # for the two containers
+
+    def refuse(self, address: int, error: FrameError, data: bytes) -> None:
+        """Count an answer that failed a check, and keep it for a while; ``data`` has no passcodes any more."""
+        with self._lock:
+            self.refused[error.reason] += 1
+            self.recent.append(Refused(time.time(), address, error.reason, str(error), data))
+
+    def round_done(self, seconds: float) -> None:
+        """Every pack that answers was asked once."""
+        self.rounds += 1
+        self.round_time = seconds
+        mean = seconds if isnan(self.round_time_mean) else self.round_time_mean
+        self.round_time_mean = mean + _SMOOTHING * (seconds - mean)
+
+    def snapshot(self, seconds: float, byte_time: float) -> BusStats:
+        """A copy for other threads; ``seconds`` since the start, ``byte_time`` of one byte on the wire."""
+        with self._lock:
+            refused, recent = dict(self.refused), tuple(self.recent)
+        return BusStats(
+            name=self.name,
+            port=self.port,
+            state=self.state,
+            error=self.error,
+            guard=self.guard,
+            rounds=self.rounds,
+            round_time=self.round_time,
+            round_time_mean=self.round_time_mean,
+            requests=self.requests,
+            answers=self.answers,
+            missed=self.missed,
+            retries=self.retries,
+            lost=self.lost,
+            refused=refused,
+            recent=recent,
+            foreign=self.foreign,
+            reopened=self.reopened,
+            line_use=(self.traffic.sent + self.traffic.received) * byte_time / seconds if seconds > 0.0 else nan,
+            wakeups=self.traffic.wakeups,
+            seconds=seconds,
+        )

@@ -1,0 +1,189 @@
+"""A protocol as small as can be, and packs that a test scripts byte by byte on a pseudo-terminal.
+
+A request is ``? address question checksum``, an answer ``! address question two-byte value checksum``; a
+request heard from somebody else is understood by :class:`PlainEar`. A status needs two questions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+from packbank.aggregator.columns import Column
+from packbank.bms.protocol import Exchange, Heard, Identity, Line, Overhearing, Protocol, Row, Topic
+from packbank.errors import FrameError
+
+LINE = Line(
+    baudrate=115200,
+    first_byte_timeout=0.05,
+    idle_timeout=0.01,
+    guard=0.01,
+    guard_min=0.005,
+    guard_max=0.04,
+    same_pack_gap=0.002,
+)
+COLUMN = {"v": Column.VOLTAGE, "c": Column.CURRENT, "s": Column.CELL_OVP, "a": Column.CYCLES}
+TOPIC = {"v": Topic.STATUS, "c": Topic.STATUS, "s": Topic.SETTINGS, "a": Topic.ABOUT}
+ANSWER_LENGTH = 6
+SECRET = 0xABCD
+
+
+def request(address: int, question: str) -> bytes:
+    body = bytes((ord("?"), address, ord(question)))
+    return body + bytes((sum(body) & 0xFF,))
+
+
+def answer(address: int, question: str, value: int) -> bytes:
+    body = bytes((ord("!"), address, ord(question), value >> 8, value & 0xFF))
+    return body + bytes((sum(body) & 0xFF,))
+
+
+class PlainExchange(Exchange):
+    def __init__(self, question: str, address: int) -> None:
+        self.address = address
+        self.request = request(address, question)
+        self.answer_time = 0.004
+        self.rejected = []
+        self._question = question
+        self._buffer = b""
+        self._value = 0
+
+    def feed(self, data: bytes) -> bool:
+        self._buffer += data
+        while (start := self._buffer.find(b"!")) >= 0 and len(self._buffer) >= start + ANSWER_LENGTH:
+            frame, self._buffer = self._buffer[start : start + ANSWER_LENGTH], self._buffer[start + 1 :]
+            if sum(frame[:-1]) & 0xFF != frame[-1]:
+                self.rejected.append(FrameError("sum", frame.hex()))
+            elif frame[1] != self.address or frame[2] != ord(self._question):
+                self.rejected.append(FrameError("address", frame.hex()))
+            else:
+                self._value = frame[3] << 8 | frame[4]
+                return True
+        return False
+
+    def apply(self, row: Row, identity: Identity) -> Identity:
+        row[COLUMN[self._question]] = self._value
+        return Identity(serial=f"SN{self._value}") if self._question == "a" else identity
+
+
+class PlainEar(Overhearing):
+    def __init__(self) -> None:
+        self.rejected = []
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> list[Heard]:
+        self._buffer += data
+        heard = []
+        while (starts := [self._buffer.find(mark) for mark in (b"?", b"!") if mark in self._buffer]) and len(
+            self._buffer
+        ) - min(starts) >= ANSWER_LENGTH - 2 * (self._buffer[min(starts)] == ord("?")):
+            start = min(starts)
+            length = ANSWER_LENGTH - 2 * (self._buffer[start] == ord("?"))
+            frame = self._buffer[start : start + length]
+            right = sum(frame[:-1]) & 0xFF == frame[-1] and chr(frame[2]) in COLUMN
+            self._buffer = self._buffer[start + (length if right else 1) :]
+            if right:
+                heard.append(self._understood(frame))
+        return heard
+
+    def _understood(self, frame: bytes) -> Heard:
+        address, question = frame[1], chr(frame[2])
+        if frame[0] == ord("?"):
+            return Heard(address, TOPIC[question])
+        exchange = PlainExchange(question, address)
+        exchange.feed(frame)
+        return Heard(address, TOPIC[question], exchange.apply)
+
+
+class PlainProtocol(Protocol):
+    name = "plain"
+    title = "Plain test packs"
+    line = LINE
+    addresses = range(1, 16)
+    questions = {Topic.STATUS: ("v", "c"), Topic.SETTINGS: ("s",), Topic.ABOUT: ("a",)}  # noqa: RUF012
+
+    def exchange(self, question: str, address: int) -> PlainExchange:
+        return PlainExchange(question, address)
+
+    def check(self, row: Row, previous: Row) -> None:
+        if row[Column.VOLTAGE] > 60000:
+            raise FrameError("voltage", f"{row[Column.VOLTAGE]}")
+
+    def overhear(self) -> Overhearing:
+        return PlainEar()
+
+    def conceal(self, data: bytes) -> bytes:
+        return data.replace(SECRET.to_bytes(2, "big"), b"\0\0")
+
+
+Script = Callable[[int, str], list[tuple[float, bytes]]]
+"""What the packs say to a request (address, question): pauses and bytes."""
+
+
+class ScriptedBus:
+    """Packs on a pseudo-terminal: each request is answered as ``script`` says, in real time."""
+
+    def __init__(self, path: Path, script: Script) -> None:
+        self.path = path
+        self.script = script
+        self.requests: list[tuple[float, int, str]] = []
+        self._open()
+        self._running = True
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> str:
+        return str(self.path)
+
+    def say(self, data: bytes) -> None:
+        """Something nobody asked for."""
+        os.write(self._master, data)
+
+    def unplug(self) -> None:
+        """Make the port vanish, as a removed adapter does."""
+        self._running = False
+        self._thread.join()
+        self.path.unlink()
+        os.close(self._master)
+        os.close(self._slave)
+
+    def replug(self) -> None:
+        """Make it come back under the same path."""
+        self._open()
+        self._running = True
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        if self._running:
+            self.unplug()
+
+    def _open(self) -> None:
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.path.symlink_to(os.ttyname(self._slave))
+
+    def _serve(self) -> None:
+        buffer = b""
+        while self._running:
+            if not select.select([self._master], [], [], 0.05)[0]:
+                continue
+            buffer += os.read(self._master, 4096)
+            while len(buffer) >= 4:
+                asked, buffer = buffer[:4], buffer[4:]
+                self.requests.append((time.monotonic(), asked[1], chr(asked[2])))
+                with contextlib.suppress(OSError):
+                    for pause, data in self.script(asked[1], chr(asked[2])):
+                        time.sleep(pause)
+                        os.write(self._master, data)
+
+
+def all_answer(address: int, question: str) -> list[tuple[float, bytes]]:
+    return [(0.003, answer(address, question, address * 100))]
