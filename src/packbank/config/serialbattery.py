@@ -23,6 +23,7 @@ class Kind(StrEnum):
     RENAMED = "renamed"
     CHANGED = "changed"
     DROPPED = "dropped"
+    ADDED = "added"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,11 @@ DC_SOC = ("DC_SOC_LIMIT1", "DC_SOC_LIMIT2", "DC_SOC_LIMIT3")
 DC_FRACTION = ("DC_CURRENT_LIMIT1_FRACTION", "DC_CURRENT_LIMIT2_FRACTION", "DC_CURRENT_LIMIT3_FRACTION")
 THREE_STEPS = "three steps are points of one curve now"
 
-# Applied in this order, so that a key renamed twice arrives at its last name.
+# A key that was renamed twice goes straight to its last name.
 RENAMES = (
     Rename(("MODBUS_ADDRESSES",), "BATTERY_ADDRESSES"),
     Rename(("BMS_TYPE",), "PROTOCOL", _protocol, "packbank names the protocol"),
-    Rename(("BULK_CELL_VOLTAGE",), "SOC_RESET_VOLTAGE"),
+    Rename(("BULK_CELL_VOLTAGE",), "SOC_RESET_CELL_VOLTAGE"),
     Rename(("BULK_AFTER_DAYS",), "SOC_RESET_AFTER_DAYS"),
     Rename(("SOC_RESET_VOLTAGE",), "SOC_RESET_CELL_VOLTAGE"),
     Rename(("SOC_CALC_CURRENT_REAL",), "CURRENT_MEASURED_BY_USER"),

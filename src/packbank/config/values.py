@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from types import NoneType
 from typing import Any, get_args
@@ -69,6 +69,17 @@ def format_value(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(format_value, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def format_addresses(addresses: Sequence[int]) -> str:
+    """Addresses as :func:`parse_addresses` reads them, with ranges where they follow each other."""
+    runs: list[list[int]] = []
+    for address in addresses:
+        if runs and address == runs[-1][-1] + 1:
+            runs[-1].append(address)
+        else:
+            runs.append([address])
+    return ", ".join(f"0x{run[0]:02X}" + (f"-0x{run[-1]:02X}" if len(run) > 1 else "") for run in runs)
 
 
 def _boolean(text: str) -> bool:

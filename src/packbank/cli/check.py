@@ -1,0 +1,68 @@
+"""``packbank check``: what a configuration file would run, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from packbank.config.keys import Key, Keys, bank_keys, pack_keys, service_keys
+from packbank.config.loader import load
+from packbank.config.model import BusConfig, Config
+from packbank.config.values import format_addresses, format_value
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of ``packbank check``."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a config.ini, ours or dbus-serialbattery's")
+    parser.add_argument(
+        "--port", action="append", default=[], help="port for a file that names none; give it once for each adapter"
+    )
+    parser.epilog = "Nothing is started and no port is opened. Exit codes: 0 the file is right, 2 it is not."
+
+
+def run(args: Namespace) -> int:
+    """Print what would run; InvalidConfigError carries the problems, and is exit code 2."""
+    config = load(args.file, args.port)
+    buses, packs = len(config.buses), sum(pack.expected for pack in config.packs)
+    counted = f"{packs} pack{'s' * (packs != 1)}" if packs else "packs as they answer"
+    print(f"{args.file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
+    for line in (*_topology(config), *_settings(config), *config.notes):
+        print(f"  {line}")
+    return 0
+
+
+def _topology(config: Config) -> Iterator[str]:
+    for bus in config.buses:
+        yield f"bus {bus.name}: {bus.port}, {bus.protocol}, {bus.mode}, {_packs(config, bus)}"
+
+
+def _packs(config: Config, bus: BusConfig) -> str:
+    names = ", ".join(pack.name for pack in config.packs if pack.bus == bus.name and pack.expected)
+    if bus.addresses:
+        return f"{format_addresses(bus.addresses)} ({names})"
+    return f"whoever answers, and always {names}" if names else "whoever answers"
+
+
+def _settings(config: Config) -> Iterator[str]:
+    """Every setting that is not at its default, with the packs it holds for where it is not all of them."""
+    for keys, owner in ((service_keys(), config.service), (bank_keys(), config.bank)):
+        for key in _changed(keys, owner):
+            yield f"{key.name} = {format_value(getattr(owner, key.field))} ({_default(key)})"
+    for key in pack_keys().values():
+        holders: dict[Any, list[str]] = {}
+        for pack in config.packs:
+            holders.setdefault(getattr(pack.settings, key.field), []).append(pack.name)
+        for value, names in holders.items():
+            if value != key.default:
+                whose = "" if len(names) == len(config.packs) else f"{', '.join(names)}: "
+                yield f"{whose}{key.name} = {format_value(value)} ({_default(key)})"
+
+
+def _changed(keys: Keys, owner: object) -> Iterator[Key]:
+    return (key for key in keys.values() if getattr(owner, key.field) != key.default)
+
+
+def _default(key: Key) -> str:
+    return f"default {format_value(key.default)}" if key.default not in (None, "") else "empty by default"
