@@ -6,8 +6,10 @@ unknown text is ``""``. D-Bus, the live table, JSON and the trial all read this 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import overload
 
 from packbank.aggregator.columns import Alarm
 
@@ -95,14 +97,39 @@ class PackView:
     discharge_limit: float
     charge_share: float  # 0..1
     discharge_share: float
+    charge_cause: Cause = Cause.NONE  # why its charge limit is what it is
+    discharge_cause: Cause = Cause.NONE
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
+
+
+class Packs(Sequence[PackView]):
+    """The packs in row order: a sequence whose views are built when they are looked at, since few are each second."""
+
+    __slots__ = ("_build", "_count")
+
+    def __init__(self, count: int, build: Callable[[int], PackView]) -> None:
+        self._count = count
+        self._build = build
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> PackView: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PackView, ...]: ...
+    def __getitem__(self, index: int | slice) -> PackView | tuple[PackView, ...]:
+        if isinstance(index, slice):
+            return tuple(self._build(i) for i in range(self._count)[index])
+        return self._build(range(self._count)[index])
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualBattery:
     """The bank at one instant."""
 
-    packs: tuple[PackView, ...]
+    packs: Sequence[PackView]
+    ready: bool  # every expected pack told enough to count, or START_TIMEOUT passed and one did: fit to be published
 
     voltage: float
     current: float
@@ -128,7 +155,8 @@ class VirtualBattery:
     balancing: bool
     heating: bool
     stage: str  # "bulk", "absorption", "float", "top balance", ...
-    waiting_for: tuple[int, ...]  # packs that keep the bank in its stage
+    waiting_for: tuple[int, ...]  # packs that keep the bank in absorption
+    unfinished: tuple[int, ...]  # packs that were not balanced when the longest absorption ended
 
     online: int
     offline: int

@@ -1,0 +1,64 @@
+"""Alarms of the bank: the worst of the packs, ours beside them, debounced."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.columns import Alarm
+from packbank.aggregator.instant import Instant
+from packbank.aggregator.presence import LOST
+from packbank.aggregator.settings import BankSettings
+
+OK, WARNING, ALARM = 0, 1, 2
+SOC_HYSTERESIS = 2.0  # % that SoC must rise above a threshold to end its alarm
+
+
+def raised_levels(instant: Instant, soc: float, low_soc: int, settings: BankSettings) -> dict[Alarm, int]:
+    """Every alarm that is known now, with its level; alarms that no pack can tell are left out."""
+    rows: NDArray[np.float64] = instant.tele.alarms[instant.sets.online]
+    levels: dict[Alarm, int] = {}
+    if len(rows):
+        worst = np.fmax.reduce(rows, axis=0).tolist()
+        levels = {alarm: int(level) for alarm, level in zip(Alarm, worst, strict=True) if level == level}
+    if settings.bms_cable_alarm:
+        lost = bool((instant.sets.code == LOST).any())
+        own = WARNING if lost and len(rows) else ALARM if lost else OK
+        levels[Alarm.BMS_CABLE] = max(own, levels.get(Alarm.BMS_CABLE, OK))
+    if not np.isnan(soc):
+        levels[Alarm.LOW_SOC] = max(low_soc_level(soc, low_soc, settings), levels.get(Alarm.LOW_SOC, OK))
+    return levels
+
+
+def low_soc_level(soc: float, before: int, settings: BankSettings) -> int:
+    """Level of the low SoC alarm; an alarm that stands ends only ``SOC_HYSTERESIS`` above its threshold."""
+    if soc < settings.soc_low_alarm + (SOC_HYSTERESIS if before == ALARM else 0.0):
+        return ALARM
+    if soc < settings.soc_low_warning + (SOC_HYSTERESIS if before >= WARNING else 0.0):
+        return WARNING
+    return OK
+
+
+class AlarmKeeper:
+    """Published alarm levels: a change must last ``ALARM_DELAY`` before it is passed on."""
+
+    def __init__(self, settings: BankSettings) -> None:
+        self._settings = settings
+        self._published: dict[Alarm, int] = {}
+        self._changed_at: dict[Alarm, float] = {}
+
+    def step(self, instant: Instant, soc: float) -> dict[Alarm, int]:
+        """The levels to publish; every alarm that some pack can tell is in it."""
+        raw = raised_levels(instant, soc, self._published.get(Alarm.LOW_SOC, OK), self._settings)
+        if raw == self._published:
+            self._changed_at.clear()
+            return self._published
+        published = dict(self._published)
+        for alarm, level in raw.items():
+            if level == published.setdefault(alarm, OK):
+                self._changed_at.pop(alarm, None)
+            elif instant.now - self._changed_at.setdefault(alarm, instant.now) >= self._settings.alarm_delay:
+                published[alarm] = level
+                del self._changed_at[alarm]
+        self._published = published
+        return published

@@ -1,0 +1,201 @@
+"""The bank: wires the pure parts together, one step a second.
+
+``Bank.step(matrix, now, wall)`` takes the matrix of all packs and returns the virtual battery. It reads no clock and
+does no I/O: ``now`` is monotonic seconds, ``wall`` epoch seconds for schedules and history. ``Bank.state()`` is what
+a restart must not lose, JSON-able; give it back to the constructor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.alarms import AlarmKeeper
+from packbank.aggregator.bank_limits import BankLimits
+from packbank.aggregator.battery import Cause, Limit, Packs, VirtualBattery
+from packbank.aggregator.charge import ChargeControl, ChargeState
+from packbank.aggregator.columns import COLUMNS, Column
+from packbank.aggregator.controls import Controls, External
+from packbank.aggregator.history import HistoryKeeper, Moment
+from packbank.aggregator.instant import Instant
+from packbank.aggregator.limits import OwnLimitCurves, unlimited_packs
+from packbank.aggregator.merge import Measured, merge
+from packbank.aggregator.presence import LOST, PresenceTracker
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.aggregator.share import ShareEstimator
+from packbank.aggregator.soc import Charge, SocKeeper
+from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
+from packbank.aggregator.telemetry import Telemetry, read, rows
+from packbank.aggregator.view import PackViews
+
+Floats = NDArray[np.float64]
+STATE_VERSION = 1
+
+
+class Bank:
+    """All packs as one battery."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        pack_settings: Sequence[PackSettings],
+        settings: BankSettings,
+        expected: Sequence[bool] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Packs in row order; ``expected`` ones are missed when they do not answer (default: all)."""
+        if not names or len(names) != len(pack_settings) or (expected is not None and len(expected) != len(names)):
+            raise ValueError("names, pack_settings and expected must be of equal length, at least one")
+        self.names = tuple(names)
+        self._settings = settings
+        self._table = PackTable(pack_settings)
+        self._presence = PresenceTracker(np.array(expected if expected is not None else [True] * len(names)), settings)
+        self._own = OwnLimitCurves(self._table)
+        self._share = ShareEstimator(self._table, settings.sensor_error)
+        self._limits = BankLimits(self._table, settings)
+        self._charge = ChargeControl(self._table, settings)
+        self._soc = SocKeeper(self._table, settings)
+        self._alarms = AlarmKeeper(settings)
+        self._history = HistoryKeeper()
+        self._last: float | None = None
+        self._busbar = float("nan")
+        self._unlimited: list[tuple[int, str]] = []
+        if state is not None and state.get("version") == STATE_VERSION:
+            self._restore(state)
+
+    def step(
+        self,
+        matrix: Floats,
+        now: float,
+        wall: float,
+        controls: Controls | None = None,
+        external: External | None = None,
+    ) -> VirtualBattery:
+        """The battery at ``now``; ``matrix`` has shape ``(packs, COLUMNS)`` and is only read."""
+        if matrix.shape != (len(self.names), COLUMNS):
+            raise ValueError(f"matrix is {matrix.shape}, the bank needs {(len(self.names), COLUMNS)}")
+        controls, external = controls or Controls(), external or External()
+        instant = self._look(matrix, now, wall)
+        measured = merge(instant, external)
+        self._busbar = measured.voltage
+        charge = self._soc.step(instant, measured.current, external.soc)
+        stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
+        if stage.became_full:
+            self._soc.reset(100.0)
+        ccl, dcl = self._limits.step(instant, controls)
+        return self._battery(instant, measured, charge, stage, ccl, dcl)
+
+    def _look(self, matrix: Floats, now: float, wall: float) -> Instant:
+        """Gather what is known at ``now``."""
+        dt = 0.0 if self._last is None else max(0.0, now - self._last)
+        self._last = now
+        tele = read(matrix, now, self._table)
+        sets = self._presence.step(tele, _told(tele, self._table), now)
+        own = self._own.step(tele, sets, self._charge.raised(), self._busbar)
+        weights = self._share.step(tele, sets, dt)
+        self._unlimited = unlimited_packs(own, sets.online & ~np.isnan(tele[Column.CELL_COUNT]))
+        return Instant(tele, sets, own, weights, now, wall, dt, self._presence.ready)
+
+    def _battery(
+        self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, ccl: Limit, dcl: Limit
+    ) -> VirtualBattery:
+        tele, sets = instant.tele, instant.sets
+        online = int(np.count_nonzero(sets.online))
+        moment = Moment(
+            measured.voltage,
+            measured.current,
+            measured.lowest_cell.value,
+            measured.highest_cell.value,
+            measured.lowest_temperature.value,
+            measured.highest_temperature.value,
+            charge.consumed,
+            charge.installed,
+        )
+        blocking = np.count_nonzero(sets.blocked & sets.online, axis=1)
+        cvl = stage.limit
+        return VirtualBattery(
+            packs=Packs(len(self.names), PackViews(self.names, instant, self._table)),
+            ready=instant.ready,
+            voltage=measured.voltage,
+            current=measured.current,
+            power=measured.power,
+            temperature=measured.temperature,
+            temperature_mos=measured.temperature_mos,
+            soc=charge.soc,
+            soh=measured.soh,
+            remaining_capacity=charge.remaining,
+            installed_capacity=charge.installed,
+            consumed_ah=charge.consumed,
+            time_to_go=charge.time_to_go,
+            charge_voltage_limit=replace(cvl, value=cvl.value + self._settings.voltage_drop),
+            charge_current_limit=ccl,
+            discharge_current_limit=dcl,
+            battery_low_voltage=_low_voltage(instant, self._table),
+            charge_request=dcl.value == 0.0 and dcl.cause is Cause.CELL_VOLTAGE,
+            allow_to_charge=ccl.value > 0.0,
+            allow_to_discharge=dcl.value > 0.0,
+            allow_to_balance=measured.allow_to_balance,
+            balancing=measured.balancing,
+            heating=measured.heating,
+            stage=stage.stage,
+            waiting_for=stage.waiting_for,
+            unfinished=stage.unfinished,
+            online=online,
+            offline=int(np.count_nonzero(sets.code == LOST)),
+            blocking_charge=int(blocking[CHARGE]),
+            blocking_discharge=int(blocking[DISCHARGE]),
+            cells_per_pack=measured.cells_per_pack,
+            lowest_cell=measured.lowest_cell,
+            highest_cell=measured.highest_cell,
+            lowest_temperature=measured.lowest_temperature,
+            highest_temperature=measured.highest_temperature,
+            alarms=self._alarms.step(instant, charge.soc),
+            history=self._history.step(moment, stage.became_full, instant.dt, instant.wall),
+        )
+
+    def unlimited_packs(self) -> list[tuple[int, str]]:
+        """Packs whose current nobody limits, with the key that would: their limit, thus the bank's, is 0 A."""
+        return self._unlimited
+
+    def reset_soc(self, percent: float) -> None:
+        """The user knows the bank's SoC (matters with ``SOC_CALCULATION``)."""
+        self._soc.reset(percent)
+
+    def request_top_balance(self) -> None:
+        """Balance at the top now instead of at the next scheduled day."""
+        self._charge.request_top_balance()
+
+    def clear_history(self) -> None:
+        """Begin the history anew."""
+        self._history = HistoryKeeper()
+
+    def state(self) -> dict[str, Any]:
+        """What a restart must not lose, JSON-able; packs are kept by name."""
+        return {
+            "version": STATE_VERSION,
+            "share": self._share.save(self.names),
+            "charge": self._charge.save(self.names),
+            "soc": self._soc.save(),
+            "history": self._history.save(),
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._share.restore(self.names, state["share"])
+        self._charge.restore(self.names, state["charge"])
+        self._soc.restore(state["soc"])
+        self._history.restore(state["history"])
+
+
+def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
+    """Which packs have told what limits need: a voltage, their cells, and a ceiling from BMS or user."""
+    ceiling = np.fmin(table.ceiling, tele.block[rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)])
+    return ~np.isnan(tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
+
+
+def _low_voltage(instant: Instant, table: PackTable) -> float:
+    """The highest of the packs' low voltages, so that the neediest pack is heard."""
+    return float(np.fmax.reduce(table.min_cell * instant.tele.cells, where=instant.sets.online, initial=np.nan))

@@ -1,0 +1,179 @@
+"""CCL and DCL: own limits divided by shares, safe whoever conducts, corrected by what is measured, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.battery import Cause, Limit
+from packbank.aggregator.columns import Column
+from packbank.aggregator.controls import NAN, Controls
+from packbank.aggregator.instant import Instant
+from packbank.aggregator.presence import LOST, NOISE_AMPERES
+from packbank.aggregator.ramp import Ramp
+from packbank.aggregator.settings import BankSettings
+from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
+from packbank.aggregator.telemetry import Telemetry
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+OVER = 1.02  # a pack is over its limit from this multiple of it
+SAMPLES = 2  # of its own in a row that must show it
+LOWEST_FEEDBACK = 0.3
+RECOVERY = 0.01  # of the feedback, per s
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The bank's limit in both directions and the pack that sets it (-1: nobody conducts)."""
+
+    value: tuple[float, float]
+    pack: tuple[int, int]
+    share: tuple[float, float]
+
+
+def shared_limit(own: Floats, weights: Floats, chosen: Bools, margin: float) -> Shared:
+    """Largest bank current at which every chosen pack stays within its own limit; arrays of shape ``(2, packs)``."""
+    total = np.where(chosen, weights, 0.0).sum(axis=1)
+    each = np.where(chosen, own / weights, np.inf)
+    pack = each.argmin(axis=1)
+    results = []
+    for direction in (CHARGE, DISCHARGE):
+        sum_of_weights, index = float(total[direction]), int(pack[direction])
+        if sum_of_weights > 0.0:
+            limit = float(each[direction, index]) * sum_of_weights / (1.0 + margin)
+            results.append((limit, index, float(weights[direction, index]) / sum_of_weights))
+        else:
+            results.append((0.0, -1, NAN))
+    charge, discharge = results
+    return Shared(*zip(charge, discharge, strict=True))
+
+
+class Feedback:
+    """The safety net under the shares: a factor a direction that falls at once and always recovers.
+
+    When a pack is measured over its limit in two samples of its own, the factor falls to (share assumed) / (share
+    seen), so that the bank's limit becomes the one that its real share allows. It does not compound while the
+    inverter follows, since both shares stay what they are.
+    """
+
+    def __init__(self, packs: int) -> None:
+        self._count = np.zeros((2, packs), dtype=np.int8)
+        self._seen = np.full(packs, np.nan)
+        self.factor = [1.0, 1.0]
+
+    def step(self, tele: Telemetry, own: Floats, weights: Floats, conducting: Bools, dt: float) -> None:
+        """Compare this step's currents with the packs' own limits."""
+        status = tele[Column.STATUS_TIME]
+        new = status != self._seen
+        self._seen = status
+        over = conducting & (tele.flow > own * OVER + NOISE_AMPERES)
+        self.factor = [min(1.0, factor + RECOVERY * dt) for factor in self.factor]
+        if not over.any():
+            self._count[:] = 0
+            return
+        self._count = np.where(over, np.minimum(self._count + new, SAMPLES), 0).astype(np.int8)
+        shares = weights / np.where(conducting, weights, 0.0).sum(axis=1, keepdims=True).clip(1e-12)
+        flow = np.where(conducting, tele.flow, 0.0)
+        seen = flow / flow.sum(axis=1, keepdims=True).clip(1e-12)
+        for direction in (CHARGE, DISCHARGE):
+            proven = self._count[direction] >= SAMPLES
+            if proven.any():
+                ratio = float((shares[direction, proven] / seen[direction, proven]).min())
+                self.factor[direction] = min(self.factor[direction], max(LOWEST_FEEDBACK, ratio))
+
+
+class BankLimits:
+    """CCL and DCL from step to step."""
+
+    def __init__(self, table: PackTable, settings: BankSettings) -> None:
+        self._table = table
+        self._settings = settings
+        self.feedback = Feedback(len(table.capacity))
+        self._ramps = (
+            Ramp(settings.ccl_recovery_hold_sec, settings.ccl_recovery_rate_a_per_sec),
+            Ramp(settings.dcl_recovery_hold_sec, settings.dcl_recovery_rate_a_per_sec),
+        )
+        self._thresholds = (
+            settings.charge_current_recovery_threshold_percent,
+            settings.discharge_current_recovery_threshold_percent,
+        )
+        self._ceilings = (settings.max_bank_charge_current, settings.max_bank_discharge_current)
+
+    def step(self, instant: Instant, controls: Controls) -> tuple[Limit, Limit]:
+        """The limits to publish; before the bank is ready they follow their targets without delay."""
+        sets, own, weights = instant.sets, instant.own, instant.weights
+        margin = self._settings.sensor_error
+        shared = shared_limit(own.value, weights, sets.sure, margin)
+        if sets.any_maybe:
+            conducting = sets.sure | sets.maybe
+            shared = _smaller(shared, shared_limit(own.value, weights, conducting, margin))
+        else:
+            conducting = sets.sure
+        self.feedback.step(instant.tele, own.value, weights, conducting, instant.dt)
+        charge = self._explain(CHARGE, shared, instant)
+        discharge = self._explain(DISCHARGE, shared, instant)
+        return (
+            self._publish(CHARGE, charge, controls.charge_current, controls.charge_off, instant),
+            self._publish(DISCHARGE, discharge, controls.discharge_current, controls.discharge_off, instant),
+        )
+
+    def _explain(self, direction: int, shared: Shared, instant: Instant) -> Limit:
+        """The shared limit under its feedback, with the pack behind it."""
+        value, pack, share = shared.value[direction], shared.pack[direction], shared.share[direction]
+        if pack < 0:
+            return Limit(0.0, cause=Cause.BLOCKED)
+        cause = instant.own.cause(direction, pack, self._table)
+        detail = describe(cause, direction, pack, instant.tele)
+        if instant.sets.code[pack] == LOST:
+            cause = Cause.LOST_PACK
+        factor = self.feedback.factor[direction]
+        if factor < 1.0:
+            cause, detail = Cause.SHARE, f"carried more than its share, limit at {factor:.0%}"
+        return Limit(value * factor, pack, cause, share, detail)
+
+    def _publish(self, direction: int, limit: Limit, cap: float | None, off: bool, instant: Instant) -> Limit:
+        """Cap by what holds for the bank as a whole, then ramp."""
+        ceiling = self._ceilings[direction]
+        if ceiling is not None and ceiling < limit.value:
+            limit = Limit(ceiling, cause=Cause.CONFIG)
+        if cap is not None and cap < limit.value:
+            limit = Limit(max(cap, 0.0), cause=Cause.USER)
+        if off:
+            limit = Limit(0.0, cause=Cause.USER)
+        ramp = self._ramps[direction]
+        if not instant.ready:
+            ramp.jump(limit.value)
+            return limit
+        sure = instant.sets.sure[direction]
+        threshold = self._thresholds[direction] * float(np.nansum(instant.own.ceiling[direction], where=sure))
+        published = ramp.step(limit.value, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
+        if published < limit.value:
+            return replace(limit, value=published, cause=Cause.RAMP)
+        return limit
+
+
+def _smaller(a: Shared, b: Shared) -> Shared:
+    """Direction by direction the smaller of two limits."""
+    first, second = (a if a.value[d] <= b.value[d] else b for d in (CHARGE, DISCHARGE))
+    return Shared((first.value[0], second.value[1]), (first.pack[0], second.pack[1]), (first.share[0], second.share[1]))
+
+
+def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
+    """The measured figure behind a pack's own limit, ready to print."""
+    if cause is Cause.CELL_VOLTAGE:
+        cells = tele.cell_voltages[pack]
+        if np.isnan(cells).all():
+            return "cell voltages unknown"
+        number = int(np.nanargmax(cells) if direction == CHARGE else np.nanargmin(cells))
+        return f"cell {number + 1} {cells[number]:.3f} V"
+    if cause is Cause.TEMPERATURE:
+        return f"battery {tele.coldest[pack]:.1f} to {tele.hottest[pack]:.1f} degC"
+    if cause is Cause.MOS_TEMPERATURE:
+        return f"MOSFETs {tele[Column.TEMPERATURE_MOS][pack]:.1f} degC"
+    if cause is Cause.SOC:
+        return f"SoC {tele[Column.SOC][pack]:.0f} %"
+    return ""

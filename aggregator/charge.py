@@ -1,0 +1,241 @@
+"""The bank's charge voltage: one stage machine for the bank, one over-voltage guard for each pack.
+
+Stages are the bank's wish, so they wait for the last pack; guards are each pack's veto, so the lowest wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.bank_limits import describe
+from packbank.aggregator.battery import Cause, Limit
+from packbank.aggregator.columns import Column
+from packbank.aggregator.controls import NAN
+from packbank.aggregator.guard import Guard, target_cells
+from packbank.aggregator.instant import Instant
+from packbank.aggregator.presence import FRESH
+from packbank.aggregator.settings import BankSettings
+from packbank.aggregator.table import CHARGE, PackTable
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+REACHED = 0.010  # V a cell below the CVL that still counts as there
+FELL_BACK = 0.030  # V a cell below the CVL where absorption is over for now
+STAGE_DOWN = 0.001  # V/s, the way down to float, slow so that it does not look like a discharge
+STAGE_UP = 0.010  # V/s, the way up to a higher stage, slow enough to spare the packs an inrush
+SOC_STEP = 5.0  # % that SoC must fall in float before it counts, if absorption ended below the threshold
+DAY = 86400.0
+
+
+class Stage(StrEnum):
+    """Where the bank is in its charge cycle."""
+
+    BULK = "bulk"
+    ABSORPTION = "absorption"
+    FLOAT = "float"
+
+
+@dataclass(slots=True)
+class _State:
+    """What a restart must not lose; ``balanced`` is how long each pack has been at its target, balanced."""
+
+    balanced: Floats
+    stage: Stage = Stage.BULK
+    top_balance: bool = False
+    last_top_balance: float | None = None  # epoch s
+    absorbed: float = 0.0  # s at the target in this cycle
+    rebulk_soc: float = NAN
+    voltage: float = NAN  # V, the stage's voltage on its ramp
+    unfinished: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeState:
+    """What the stage machine and the guards say at one step."""
+
+    limit: Limit  # without VOLTAGE_DROP
+    stage: str
+    waiting_for: tuple[int, ...] = ()
+    unfinished: tuple[int, ...] = ()
+    became_full: bool = False
+
+
+class ChargeControl:
+    """CVL from step to step."""
+
+    def __init__(self, table: PackTable, settings: BankSettings) -> None:
+        self._table = table
+        self._settings = settings
+        self._guard = Guard(table, settings)
+        self._state = _State(np.zeros(len(table.capacity)))
+        self._cvl = NAN
+
+    def raised(self) -> Floats | float:
+        """How far each pack's charge curve stands higher now: a top balance must reach its voltage."""
+        return np.maximum(self._table.reset_cell - self._table.max_cell, 0.0) if self._state.top_balance else 0.0
+
+    def request_top_balance(self) -> None:
+        """Begin a top balance at the next step, whatever the schedule says."""
+        self._state.top_balance = True
+
+    def step(self, instant: Instant, soc: float, cap: float | None) -> ChargeState:
+        """Advance stages, ramp and guards; ``soc`` is the bank's, ``cap`` the user's highest voltage."""
+        sets, tele, state = instant.sets, instant.tele, self._state
+        conducting = sets.sure[CHARGE] if sets.sure[CHARGE].any() else sets.member
+        if not conducting.any():
+            return ChargeState(Limit(NAN), self._text())
+        self._schedule(instant.wall)
+        became_full = self._advance(instant, soc) if self._settings.cvcm_enable else False
+        cell = target_cells(self._table, tele, state.top_balance)
+        target = cell * tele.cells
+        guards = self._guard.step(instant, cell, target)
+        wish = tele.cells * np.fmin(self._table.float_cell, cell) if state.stage is Stage.FLOAT else target
+        bounded = conducting | sets.maybe[CHARGE]
+        self._move(float(np.fmin.reduce(wish[bounded])), instant.dt)
+        limit = self._limit(instant, guards, bounded, cap)
+        self._cvl = limit.value
+        return ChargeState(limit, self._text(), self._waiting(instant), state.unfinished, became_full)
+
+    def _schedule(self, wall: float) -> None:
+        """Begin a top balance when it is due; the first interval runs from the first step ever."""
+        state, days = self._state, self._settings.soc_reset_after_days
+        if state.last_top_balance is None:
+            state.last_top_balance = wall
+        if days is not None and wall - state.last_top_balance >= days * DAY:
+            state.top_balance = True
+
+    def _advance(self, instant: Instant, soc: float) -> bool:
+        """Move between the stages; true at the step in which the bank became full."""
+        state = self._state
+        if state.stage is Stage.FLOAT:
+            if state.top_balance or soc < state.rebulk_soc or self._drifted(instant):
+                self._begin_bulk()
+            return False
+        below = np.where(instant.sets.sure[CHARGE], self._cvl - instant.tele[Column.VOLTAGE], np.inf)
+        there = below <= REACHED * instant.tele.cells
+        if state.stage is Stage.BULK:
+            if soc < self._settings.switch_to_bulk_soc_threshold:
+                self._begin_bulk()
+            if there.any():
+                state.stage = Stage.ABSORPTION
+            return False
+        if not (below <= FELL_BACK * instant.tele.cells).any():
+            state.stage = Stage.BULK
+            return False
+        return self._absorb(instant, soc, there)
+
+    def _begin_bulk(self) -> None:
+        state = self._state
+        state.stage, state.absorbed, state.unfinished = Stage.BULK, 0.0, ()
+        state.balanced[:] = 0.0
+
+    def _drifted(self, instant: Instant) -> bool:
+        """A pack that was balanced when float began no longer is."""
+        spread = instant.tele.highest_cell - instant.tele.lowest_cell
+        drifted = (spread >= self._settings.switch_to_bulk_cell_voltage_diff) & self._done() & instant.sets.sure[CHARGE]
+        return bool(drifted.any())
+
+    def _done(self) -> Bools:
+        done: Bools = self._state.balanced >= self._settings.switch_to_float_wait_for_sec
+        return done
+
+    def _absorb(self, instant: Instant, soc: float, there: Bools) -> bool:
+        """Count each pack's time at its target, balanced; float once the last pack is done or time is up."""
+        state, settings = self._state, self._settings
+        spread = instant.tele.highest_cell - instant.tele.lowest_cell
+        balanced_to = settings.switch_to_float_cell_voltage_diff
+        allowed = np.where(
+            state.balanced > 0.0, balanced_to + settings.switch_to_float_cell_voltage_deviation, balanced_to
+        )
+        fresh = instant.sets.code == FRESH
+        counted = np.where(fresh & there, state.balanced + instant.dt, state.balanced)
+        state.balanced = np.where(fresh & (spread > allowed), 0.0, counted)
+        state.absorbed += instant.dt if there.any() else 0.0
+        unfinished = instant.sets.sure[CHARGE] & ~self._done()
+        if unfinished.any() and state.absorbed < settings.absorption_max_sec:
+            return False
+        state.unfinished = tuple(np.flatnonzero(unfinished).tolist())
+        state.stage = Stage.FLOAT
+        threshold = settings.switch_to_bulk_soc_threshold
+        state.rebulk_soc = min(threshold, soc - SOC_STEP) if soc < threshold else threshold
+        if state.top_balance:
+            state.top_balance, state.last_top_balance = False, instant.wall
+        return True
+
+    def _move(self, wish: float, dt: float) -> None:
+        """Let the stage's voltage follow ``wish`` at its own pace; the first one is taken at once."""
+        state = self._state
+        if np.isnan(state.voltage) or np.isnan(wish):
+            state.voltage = wish
+        elif wish < state.voltage:
+            state.voltage = max(wish, state.voltage - STAGE_DOWN * dt)
+        else:
+            state.voltage = min(wish, state.voltage + STAGE_UP * dt)
+
+    def _limit(self, instant: Instant, guards: Floats, bounded: Bools, cap: float | None) -> Limit:
+        """The smallest of stage, guards and user cap, with its reason; a cap below every sensible voltage is raised."""
+        candidates = np.where(bounded, guards, np.inf)
+        pack = int(np.fmin(candidates, np.inf).argmin())
+        limit = Limit(self._state.voltage, cause=Cause.STAGE)
+        if candidates[pack] < limit.value:
+            limit = Limit(
+                float(candidates[pack]),
+                pack,
+                Cause.CELL_VOLTAGE,
+                detail=describe(Cause.CELL_VOLTAGE, CHARGE, pack, instant.tele),
+            )
+        if cap is not None and 0.0 < cap < limit.value:
+            floor = float(np.fmin.reduce(self._guard.floor[bounded]))
+            limit = Limit(min(max(cap, floor), limit.value), cause=Cause.USER)
+        return limit
+
+    def _waiting(self, instant: Instant) -> tuple[int, ...]:
+        """Packs that keep the bank in absorption."""
+        if self._state.stage is not Stage.ABSORPTION:
+            return ()
+        waiting: list[int] = np.flatnonzero(instant.sets.sure[CHARGE] & ~self._done()).tolist()
+        return tuple(waiting)
+
+    def _text(self) -> str:
+        if not self._settings.cvcm_enable:
+            return "fixed"
+        return f"top balance: {self._state.stage}" if self._state.top_balance else str(self._state.stage)
+
+    def save(self, names: Sequence[str]) -> dict[str, Any]:
+        """What a restart must not lose, JSON-able."""
+        state = self._state
+        return {
+            "stage": str(state.stage),
+            "top_balance": state.top_balance,
+            "last_top_balance": state.last_top_balance,
+            "absorbed": state.absorbed,
+            "rebulk_soc": None if np.isnan(state.rebulk_soc) else state.rebulk_soc,
+            "voltage": None if np.isnan(state.voltage) else state.voltage,
+            "balanced": {name: float(state.balanced[i]) for i, name in enumerate(names) if state.balanced[i] > 0.0},
+            "unfinished": [names[i] for i in state.unfinished],
+        }
+
+    def restore(self, names: Sequence[str], saved: Mapping[str, Any]) -> None:
+        """Take a saved state back; packs that are no longer there are left out."""
+        number = {name: i for i, name in enumerate(names)}
+        balanced = np.zeros(len(names))
+        for name, seconds in saved["balanced"].items():
+            if name in number:
+                balanced[number[name]] = seconds
+        self._state = _State(
+            balanced=balanced,
+            stage=Stage(saved["stage"]),
+            top_balance=bool(saved["top_balance"]),
+            last_top_balance=saved["last_top_balance"],
+            absorbed=float(saved["absorbed"]),
+            rebulk_soc=NAN if saved["rebulk_soc"] is None else float(saved["rebulk_soc"]),
+            voltage=NAN if saved["voltage"] is None else float(saved["voltage"]),
+            unfinished=tuple(number[name] for name in saved["unfinished"] if name in number),
+        )

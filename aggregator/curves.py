@@ -1,0 +1,72 @@
+"""Curves that limit a pack's current: fraction of its ceiling against a cell voltage, a temperature, a SoC.
+
+A curve is two lists of equal length, ascending or descending, clamped at its ends. Packs that share a curve
+are evaluated together, so a bank of equal packs costs one ``numpy.interp`` a curve whatever its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+LINEAR, STEPPED = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points ascending in ``x``; a repeated ``x`` is a jump, exactly on it the later ``y`` holds."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    @classmethod
+    def of(cls, x: Sequence[float], y: Sequence[float], mode: int = LINEAR) -> Curve:
+        """A curve from lists as a user writes them; ``STEPPED`` takes the stricter of two neighbours between them."""
+        if len(x) != len(y) or not x:
+            raise ValueError(f"a curve needs as many fractions as points: {len(x)} points, {len(y)} fractions")
+        xs, ys = (tuple(x), tuple(y)) if x[0] <= x[-1] else (tuple(x[::-1]), tuple(y[::-1]))
+        return cls(*_stairs(xs, ys)) if mode == STEPPED else cls(xs, ys)
+
+    def __call__(self, values: Floats) -> Floats:
+        """The curve at ``values``, of the same shape; ``NaN`` stays ``NaN``."""
+        return np.asarray(np.interp(values, self.x, self.y))
+
+
+def _stairs(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The same points joined by level treads, each at the lower of its two ends."""
+    xs, ys = [x[0]], [y[0]]
+    for k in range(len(x) - 1):
+        tread = min(y[k], y[k + 1])
+        xs += [x[k], x[k + 1], x[k + 1]]
+        ys += [tread, tread, y[k + 1]]
+    return tuple(xs), tuple(ys)
+
+
+class CurveSet:
+    """One curve a pack (``None``: no limit), evaluated for all packs at once."""
+
+    def __init__(self, curves: Sequence[Curve | None]) -> None:
+        members: dict[Curve, list[int]] = {}
+        for pack, curve in enumerate(curves):
+            if curve is not None:
+                members.setdefault(curve, []).append(pack)
+        self._count = len(curves)
+        self._groups = [
+            (curve, slice(None) if len(packs) == len(curves) else np.array(packs)) for curve, packs in members.items()
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def __call__(self, values: Floats) -> Floats:
+        """Fractions for ``values`` of shape ``(..., packs)``; 1 for a pack without a curve, ``NaN`` for a missing value."""
+        if len(self._groups) == 1 and isinstance(self._groups[0][1], slice):
+            return self._groups[0][0](values)
+        fractions = np.ones(values.shape)
+        for curve, packs in self._groups:
+            fractions[..., packs] = curve(values[..., packs])
+        return fractions

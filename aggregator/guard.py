@@ -1,0 +1,65 @@
+"""One over-voltage guard a pack: the highest charge voltage at which its highest cell stays at its target.
+
+When the highest cell is above the target, the guard falls at once to the sum of the cells, each clipped to the
+target. When no cell has been above for a while, it rises in proportion to the room that the highest cell has left,
+so it comes to rest where that cell sits at its target instead of jumping between two values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.columns import Column
+from packbank.aggregator.instant import Instant
+from packbank.aggregator.presence import FRESH
+from packbank.aggregator.settings import BankSettings
+from packbank.aggregator.table import PackTable
+from packbank.aggregator.telemetry import Telemetry
+
+Floats = NDArray[np.float64]
+
+OVP_GAP = 0.03  # V a cell that the target keeps below the BMS's own over-voltage protection
+FLOOR_GAP = 0.1  # V a cell below float: no cell is worth emptying the bank into the grid
+RISE_TIME = 60.0  # s, time constant of the rise
+
+
+def target_cells(table: PackTable, tele: Telemetry, top_balance: bool) -> Floats:
+    """Charge voltage per cell of each pack, below its BMS's over-voltage protection."""
+    wanted = table.reset_cell if top_balance else table.max_cell
+    return np.fmin(wanted, tele[Column.CELL_OVP] - OVP_GAP)
+
+
+class Guard:
+    """Guards of all packs from step to step."""
+
+    def __init__(self, table: PackTable, settings: BankSettings) -> None:
+        self._float = table.float_cell
+        self._hold = settings.cvl_recovery_hold_sec
+        self._rate = settings.cvl_recovery_rate_v_per_sec
+        self.floor = np.full(len(table.capacity), np.nan)
+        self._guard = np.full(len(table.capacity), np.inf)
+        self._held_until = np.full(len(table.capacity), -np.inf)
+
+    def step(self, instant: Instant, cell: Floats, target: Floats) -> Floats:
+        """Guards in V, one a pack, never above ``target``; ``cell`` is the target per cell."""
+        tele = instant.tele
+        room = cell - tele.highest_cell
+        over = np.flatnonzero(room < 0.0)
+        guard = self._guard
+        self.floor = tele.cells * (np.fmin(self._float, cell) - FLOOR_GAP)
+        if len(over) or (guard < target).any():
+            guard = guard + np.where(self._may_rise(instant), self._rise(room, tele.cells), 0.0) * instant.dt
+            clipped = np.fmin(tele.cell_voltages[over], cell[over, None])
+            guard[over] = np.minimum(guard[over], np.nansum(clipped, axis=1))
+            self._held_until[over] = instant.now + self._hold
+            guard = np.fmax(guard, self.floor)
+        self._guard = np.fmin(guard, target)
+        return self._guard
+
+    def _may_rise(self, instant: Instant) -> NDArray[np.bool_]:
+        return (instant.sets.code == FRESH) & (instant.now >= self._held_until)
+
+    def _rise(self, room: Floats, cells: Floats) -> Floats:
+        """V/s, in proportion to the room of the highest cell."""
+        return np.clip(np.nan_to_num(room * cells) / RISE_TIME, 0.0, self._rate)

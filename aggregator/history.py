@@ -1,0 +1,84 @@
+"""What the bank has been through: sums and extremes since the record began, kept over restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from packbank.aggregator.battery import History
+from packbank.aggregator.controls import NAN
+
+LONGEST_GAP = 60.0  # s: over a longer pause nothing is integrated
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The figures that history is made of, at one step."""
+
+    voltage: float
+    current: float
+    lowest_cell: float
+    highest_cell: float
+    coldest: float
+    hottest: float
+    consumed: float  # Ah, zero or negative
+    installed: float  # Ah
+
+
+class HistoryKeeper:
+    """History from step to step; ``save`` and ``restore`` carry it over a restart."""
+
+    def __init__(self) -> None:
+        self._record = History(
+            charge_cycles=0.0, total_ah_drawn=0.0, deepest_discharge=0.0, charged_energy=0.0, discharged_energy=0.0
+        )
+        self._full_at: float | None = None  # epoch s
+        self._discharge = 0.0  # deepest point since the last full charge, Ah, negative
+
+    def step(self, moment: Moment, became_full: bool, dt: float, wall: float) -> History:
+        """Add one step of ``dt`` seconds that ends at ``wall``."""
+        old = self._record
+        hours = dt / 3600.0 if 0.0 < dt <= LONGEST_GAP and moment.current == moment.current else 0.0
+        drawn = min(moment.current, 0.0) * hours if hours else 0.0
+        energy = moment.voltage * moment.current * hours / 1000.0 if hours and moment.voltage == moment.voltage else 0.0
+        if became_full:
+            self._full_at, self._discharge = wall, 0.0
+        self._discharge = _least(self._discharge, moment.consumed)
+        self._record = History(
+            charge_cycles=old.charge_cycles - (drawn / moment.installed if moment.installed > 0.0 else 0.0),
+            total_ah_drawn=old.total_ah_drawn + drawn,
+            deepest_discharge=_least(old.deepest_discharge, moment.consumed),
+            last_discharge=self._discharge,
+            minimum_voltage=_least(old.minimum_voltage, moment.voltage),
+            maximum_voltage=_most(old.maximum_voltage, moment.voltage),
+            minimum_cell_voltage=_least(old.minimum_cell_voltage, moment.lowest_cell),
+            maximum_cell_voltage=_most(old.maximum_cell_voltage, moment.highest_cell),
+            minimum_temperature=_least(old.minimum_temperature, moment.coldest),
+            maximum_temperature=_most(old.maximum_temperature, moment.hottest),
+            charged_energy=old.charged_energy + max(energy, 0.0),
+            discharged_energy=old.discharged_energy - min(energy, 0.0),
+            time_since_full=NAN if self._full_at is None else max(0.0, wall - self._full_at),
+        )
+        return self._record
+
+    def save(self) -> dict[str, Any]:
+        """The record, JSON-able; unknown figures are left out."""
+        record = {name: value for name, value in asdict(self._record).items() if value == value}
+        return {"record": record, "full_at": self._full_at, "discharge": self._discharge}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take a record back; figures of another version are passed over."""
+        known = {field.name for field in fields(History)}
+        self._record = replace(self._record, **{k: float(v) for k, v in saved["record"].items() if k in known})
+        self._full_at = saved["full_at"]
+        self._discharge = float(saved["discharge"])
+
+
+def _least(a: float, b: float) -> float:
+    """The smaller of two figures, either of which may be unknown."""
+    return a if b != b or a <= b else b
+
+
+def _most(a: float, b: float) -> float:
+    return a if b != b or a >= b else b

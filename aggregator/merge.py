@@ -1,0 +1,124 @@
+"""What the packs measure, merged: sums, means weighted where weight matters, and extremes with their owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.battery import Extreme
+from packbank.aggregator.columns import BATTERY_TEMPERATURES, Column
+from packbank.aggregator.controls import NAN, External
+from packbank.aggregator.instant import Instant
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# Number of a battery sensor as its column names it: the third sensor is T4 on the pack.
+_SENSOR_NUMBERS = tuple(int(column.name.rsplit("_", 1)[1]) for column in BATTERY_TEMPERATURES)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The bank's measurements; ``NaN`` where no pack tells."""
+
+    voltage: float
+    current: float
+    power: float
+    temperature: float
+    temperature_mos: float
+    soh: float
+    cells_per_pack: int
+    balancing: bool
+    heating: bool
+    allow_to_balance: bool
+    lowest_cell: Extreme
+    highest_cell: Extreme
+    lowest_temperature: Extreme
+    highest_temperature: Extreme
+
+
+def merge(instant: Instant, external: External) -> Measured:
+    """Merge what the online packs measure; a shunt's current replaces the packs' sum."""
+    tele, online = instant.tele, instant.sets.online
+    volts = tele[Column.VOLTAGE]
+    on_busbar = instant.sets.member if instant.sets.member.any() else online
+    voltage = mean(volts, on_busbar)
+    current, power = total(tele[Column.CURRENT], online), total(tele[Column.POWER], online)
+    if not np.isnan(external.current):
+        current, power = external.current, voltage * external.current
+    elif np.isnan(power):
+        power = voltage * current
+    return Measured(
+        voltage=voltage,
+        current=current,
+        power=power,
+        temperature=mean(tele.sensors, online),
+        temperature_mos=_largest(tele[Column.TEMPERATURE_MOS], online),
+        soh=mean(tele[Column.SOH], online, tele.capacity),
+        cells_per_pack=int(np.nan_to_num(_largest(tele.cells, online))),
+        balancing=_largest(tele[Column.BALANCING], online) > 0.0,
+        heating=_largest(tele[Column.HEATING], online) > 0.0,
+        allow_to_balance=not _largest(tele[Column.BALANCE_ENABLED], online) == 0.0,
+        **_extremes(instant),
+    )
+
+
+def total(values: Floats, chosen: Bools) -> float:
+    """Sum over the chosen packs that tell; ``NaN`` if none does."""
+    told = values[chosen]
+    told = told[~np.isnan(told)]
+    return float(told.sum()) if len(told) else NAN
+
+
+def mean(values: Floats, chosen: Bools, weight: Floats | None = None) -> float:
+    """Mean over the chosen packs that tell, optionally weighted; ``values`` may have rows of several sensors."""
+    told = ~np.isnan(values) & chosen
+    if weight is not None and not np.isnan(weight[chosen]).any():
+        heavy = weight * told
+        whole = float(heavy.sum())
+        return float((np.where(told, values, 0.0) * heavy).sum()) / whole if whole > 0.0 else NAN
+    count = int(np.count_nonzero(told))
+    return float(values.sum(where=told)) / count if count else NAN
+
+
+def _largest(values: Floats, chosen: Bools) -> float:
+    return float(np.fmax.reduce(values, where=chosen, initial=NAN))
+
+
+def _extremes(instant: Instant) -> dict[str, Extreme]:
+    tele, online = instant.tele, instant.sets.online
+    return {
+        "lowest_cell": _lowest(tele.lowest_cell, online, tele.cell_voltages),
+        "highest_cell": _highest(tele.highest_cell, online, tele.cell_voltages),
+        "lowest_temperature": _named_sensor(_lowest(tele.coldest, online, tele.sensors.T)),
+        "highest_temperature": _named_sensor(_highest(tele.hottest, online, tele.sensors.T)),
+    }
+
+
+def _lowest(values: Floats, chosen: Bools, parts: Floats) -> Extreme:
+    """The lowest of one value a pack, and which of the pack's ``parts`` (packs, parts) has it."""
+    pack = int(np.where(chosen & ~np.isnan(values), values, np.inf).argmin())
+    if not chosen[pack] or np.isnan(values[pack]):
+        return Extreme()
+    return Extreme(float(values[pack]), pack, _part(parts[pack], float(values[pack])))
+
+
+def _highest(values: Floats, chosen: Bools, parts: Floats) -> Extreme:
+    """The highest of one value a pack, as :func:`_lowest`."""
+    pack = int(np.where(chosen & ~np.isnan(values), values, -np.inf).argmax())
+    if not chosen[pack] or np.isnan(values[pack]):
+        return Extreme()
+    return Extreme(float(values[pack]), pack, _part(parts[pack], float(values[pack])))
+
+
+def _part(parts: Floats, value: float) -> int:
+    """Number, from 1, of the part that has ``value``; 0 when none has (it was reckoned, not measured)."""
+    found = np.flatnonzero(parts == value)
+    return int(found[0]) + 1 if len(found) else 0
+
+
+def _named_sensor(extreme: Extreme) -> Extreme:
+    """The same with the sensor numbered as on the pack."""
+    return replace(extreme, number=_SENSOR_NUMBERS[extreme.number - 1]) if extreme.number else extreme

@@ -1,0 +1,32 @@
+"""A published current limit: falls at once, rises late and slowly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Ramp:
+    """One limit on its way. ``hold`` s of a higher target come before a rise of ``rate`` A/s (0: at once)."""
+
+    hold: float
+    rate: float
+    value: float = 0.0
+    _higher_since: float = _NEVER
+
+    def jump(self, target: float) -> float:
+        """Take the target over, up or down: nobody relies on the value yet."""
+        self.value, self._higher_since = target, _NEVER
+        return target
+
+    def step(self, target: float, threshold: float, packs: int, now: float, dt: float) -> float:
+        """The value to publish; from 0 it only rises once ``target`` has reached ``threshold``."""
+        if target <= self.value or (self.value == 0.0 and target < threshold):
+            return self.jump(min(target, self.value))
+        self._higher_since = min(self._higher_since, now)
+        if now - self._higher_since >= self.hold:
+            step = self.rate * max(packs, 1) * dt if self.rate > 0.0 else _NEVER
+            self.value = min(target, self.value + step)
+        return self.value

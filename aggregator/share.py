@@ -1,0 +1,94 @@
+"""How the bank's current divides among the packs: a prior corrected by what is measured.
+
+The weight of pack i in direction d is ``prior_i * f_di``; its share in a set of packs is its weight over the
+set's weights, so packs that come and go need no new measurement. The prior is capacity over resistance factor.
+The correction ``f`` starts at 1 and is low-passed towards (measured share) / (prior share) while the bank carries
+enough current, steadily, and every pack on the busbar is fresh. Without such evidence it drifts back to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.presence import Sets
+from packbank.aggregator.table import PackTable
+from packbank.aggregator.telemetry import Telemetry
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 0.05  # of the capacity, in A: below it sensor offsets hide the shares
+STEADY = 0.2  # largest relative change of the bank's current from step to step
+SETTLE = 15.0  # s, time constant of the correction at FULL_WEIGHT
+FULL_WEIGHT = 0.2  # of the capacity, in A: from here a sample counts fully
+FORGET = 3600.0  # s, time constant of the way back to the prior
+LOWEST, HIGHEST = 0.25, 4.0  # bounds of the correction
+
+
+@dataclass(slots=True)
+class _State:
+    correction: Floats  # (2, packs)
+    last_current: float = 0.0
+
+
+class ShareEstimator:
+    """Weights of the packs, shape ``(2, packs)``; only their ratios matter."""
+
+    def __init__(self, table: PackTable, sensor_error: float) -> None:
+        self._table = table
+        self._error = sensor_error
+        self._state = _State(np.ones((2, len(table.capacity))))
+
+    def step(self, tele: Telemetry, sets: Sets, dt: float) -> Floats:
+        """Learn from this step's currents and return the weights to share by."""
+        prior = self._prior(tele)
+        state = self._state
+        totals = np.where(sets.sure, tele.flow, 0.0).sum(axis=1)
+        net = float(totals[0] - totals[1])
+        steady = abs(net - state.last_current) <= STEADY * abs(net)
+        state.last_current = net
+        capacity = float(np.where(sets.member, np.nan_to_num(tele.capacity), 0.0).sum())
+        if sets.all_fresh and steady and capacity > 0.0 and abs(net) > ENOUGH * capacity and dt > 0.0:
+            self._learn(0 if net > 0 else 1, tele, sets, prior, abs(net), capacity, dt)
+        else:
+            state.correction += (1.0 - state.correction) * min(1.0, dt / FORGET)
+        return prior * self._trusted()
+
+    def _prior(self, tele: Telemetry) -> Floats:
+        capacity = tele.capacity
+        if np.isnan(capacity.sum()):
+            known = capacity[~np.isnan(capacity)]
+            capacity = np.where(np.isnan(capacity), np.median(known) if len(known) else 1.0, capacity)
+        prior: Floats = np.maximum(capacity, 1e-3) / self._table.resistance
+        return prior
+
+    def _learn(
+        self, direction: int, tele: Telemetry, sets: Sets, prior: Floats, total: float, capacity: float, dt: float
+    ) -> None:
+        """Move one direction's corrections towards the measured ones."""
+        sure = sets.sure[direction]
+        measured = tele.flow[direction] / prior
+        measured *= np.where(sure, prior, 0.0).sum() / total
+        weight = min(1.0, total / (FULL_WEIGHT * capacity))
+        rate = 1.0 - np.exp(-dt * weight / SETTLE)
+        correction = self._state.correction[direction]
+        moved = correction + rate * (measured - correction)
+        np.copyto(correction, np.clip(moved, LOWEST, HIGHEST), where=sure)
+
+    def _trusted(self) -> Floats:
+        """The corrections with a dead zone of the sensors' error: a smaller difference is not information."""
+        away = self._state.correction - 1.0
+        return 1.0 + away - np.clip(away, -self._error, self._error)
+
+    def save(self, names: Sequence[str]) -> dict[str, list[float]]:
+        """Corrections by pack name, for a restart."""
+        return {name: [round(float(f), 4) for f in self._state.correction[:, i]] for i, name in enumerate(names)}
+
+    def restore(self, names: Sequence[str], saved: Mapping[str, Sequence[float]]) -> None:
+        """Take corrections back; packs that are not named keep the prior."""
+        for i, name in enumerate(names):
+            if name in saved:
+                self._state.correction[:, i] = np.clip(saved[name], LOWEST, HIGHEST)

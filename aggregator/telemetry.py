@@ -1,0 +1,120 @@
+"""What the packs say, taken from the matrix once a step into contiguous arrays of one element a pack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
+from packbank.aggregator.table import PackTable
+
+Floats = NDArray[np.float64]
+
+_USED = (
+    Column.STATUS_TIME,
+    Column.VOLTAGE,
+    Column.CURRENT,
+    Column.POWER,
+    Column.TEMPERATURE_MOS,
+    *BATTERY_TEMPERATURES,
+    Column.SOC,
+    Column.SOH,
+    Column.REMAINING_CAPACITY,
+    Column.FULL_CAPACITY,
+    Column.NOMINAL_CAPACITY,
+    Column.CYCLES,
+    Column.CHARGE_MOSFET,
+    Column.DISCHARGE_MOSFET,
+    Column.CHARGE_ENABLED,
+    Column.DISCHARGE_ENABLED,
+    Column.BALANCING,
+    Column.BALANCE_ENABLED,
+    Column.HEATING,
+    Column.CELL_COUNT,
+    Column.CHARGE_CURRENT_LIMIT,
+    Column.DISCHARGE_CURRENT_LIMIT,
+    Column.CELL_OVP,
+    Column.CELL_UVP,
+    Column.CHARGE_OTP,
+    Column.DISCHARGE_OTP,
+    Column.CHARGE_UTP,
+    Column.DISCHARGE_UTP,
+    Column.MOS_OTP,
+)
+_INDEX = np.array(_USED)
+_ROW = {column: row for row, column in enumerate(_USED)}
+_SENSORS = slice(_ROW[Column.TEMPERATURE_1], _ROW[Column.TEMPERATURE_5] + 1)
+
+
+def rows(first: Column, last: Column) -> slice:
+    """The rows of :attr:`Telemetry.block` from ``first`` to ``last``, which stand beside each other there."""
+    return slice(_ROW[first], _ROW[last] + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """One step's view of the matrix; ``tele[Column.X]`` is that column, every array has one element a pack."""
+
+    block: Floats  # (used columns, packs)
+    cell_voltages: Floats  # (packs, CELLS), a view of the matrix
+    alarms: Floats  # (packs, alarms), a view of the matrix
+    age: Floats
+    highest_cell: Floats
+    lowest_cell: Floats
+    cells: Floats  # in series
+    sensors: Floats  # (4, packs): battery temperatures, NaN where not fitted or not chosen
+    coldest: Floats
+    hottest: Floats
+    flow: Floats  # (2, packs): current in each direction, never NaN
+    capacity: Floats
+
+    def __getitem__(self, column: Column) -> Floats:
+        return self.block[_ROW[column]]
+
+
+def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
+    """Take what the aggregator needs from ``matrix`` of shape ``(packs, COLUMNS)``."""
+    block = matrix.take(_INDEX, axis=1).T.copy()
+    cells = matrix[:, CELL_VOLTAGES]
+    sensors = block[_SENSORS]
+    if table.any_sensor_off:
+        sensors = np.where(table.sensor_off, np.nan, sensors)
+    current = block[_ROW[Column.CURRENT]]
+    flow = np.empty((2, len(matrix)))
+    np.fmax(current, 0.0, out=flow[0])
+    np.fmax(-current, 0.0, out=flow[1])
+    capacity = block[_ROW[Column.FULL_CAPACITY]]
+    if np.isnan(capacity.sum()):
+        capacity = _first_known(capacity, block[_ROW[Column.NOMINAL_CAPACITY]], table.capacity)
+    count = block[_ROW[Column.CELL_COUNT]]
+    if np.isnan(count.sum()):
+        present = np.count_nonzero(~np.isnan(cells), axis=1).astype(np.float64)
+        count = _first_known(count, np.where(present > 0, present, np.nan))
+    highest, lowest = np.fmax.reduce(cells, axis=1), np.fmin.reduce(cells, axis=1)
+    if np.isnan(highest.sum()):
+        average = block[_ROW[Column.VOLTAGE]] / count
+        highest, lowest = _first_known(highest, average), _first_known(lowest, average)
+    return Telemetry(
+        block=block,
+        cell_voltages=cells,
+        alarms=matrix[:, ALARMS],
+        age=np.maximum(now - block[_ROW[Column.STATUS_TIME]], 0.0),
+        highest_cell=highest,
+        lowest_cell=lowest,
+        cells=count,
+        sensors=sensors,
+        coldest=np.fmin.reduce(sensors, axis=0),
+        hottest=np.fmax.reduce(sensors, axis=0),
+        flow=flow,
+        capacity=capacity,
+    )
+
+
+def _first_known(*choices: Floats) -> Floats:
+    """Element by element the first of ``choices`` that is not ``NaN``."""
+    known = choices[0]
+    for other in choices[1:]:
+        known = np.where(np.isnan(known), other, known)
+    return known
