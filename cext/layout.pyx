@@ -328,7 +328,7 @@ cdef Load load_of(object kind, bint big) except *:
 
 
 cdef uint32_t checked_mask(object row, int width) except 0:
-    if not 0 < row.mask < 1 << 8 * width:
+    if row.mask <= 0 or row.mask >> 8 * width:
         raise ValueError(f"{row}: the mask does not fit its kind")
     return row.mask
 

@@ -69,6 +69,7 @@ class Exchange(ABC):
 
         Bytes that are not the answer (echo, noise, another pack's answer) are passed over; an answer that
         fails a check is added to ``rejected``. Never raises, never keeps more than a few frames of bytes.
+        No bytes at all say that the line went silent, so that what is still open is refused.
         """
 
     @abstractmethod
@@ -91,8 +92,11 @@ class Overhearing(ABC):
     rejected: list[FrameError]  # answers seen and refused so far, in order
 
     @abstractmethod
-    def feed(self, data: bytes) -> list[Heard]:
-        """Take bytes from the line; what they complete, in order. Never raises, keeps a few frames at most."""
+    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
+        """Take bytes that arrived at ``now``; what they complete, in order. Never raises, keeps a few frames at most.
+
+        No bytes at all say that the line has been silent until ``now``, so that what is still open is settled.
+        """
 
 
 class Protocol(ABC):
@@ -111,6 +115,9 @@ class Protocol(ABC):
     @abstractmethod
     def check(self, row: Row, previous: Row) -> None:
         """Judge a freshly decoded row against the last accepted one (``NaN`` where there was none).
+
+        The caller has already stamped the row's time column of what was decoded: a status that is new
+        must be younger than the one before, a repeated one is frozen.
 
         Raises FrameError when the values cannot be true although every checksum was right.
         """

@@ -1,0 +1,95 @@
+"""The 300-byte frame of JKBMS PB: its types, what it says, and the parts of it that nobody may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from struct import unpack_from
+from types import MappingProxyType
+
+from packbank.bms.jkpb_fields import ABOUT, ABOUT_POWER_ON_COUNT, ABOUT_RUNTIME, settings_layout, status_layout
+from packbank.bms.protocol import Identity, Row, Topic
+from packbank.cext.checksum import sum8
+from packbank.cext.framing import FRAME_SIZE
+from packbank.errors import FrameError
+
+REGISTERS: Mapping[Topic, int] = MappingProxyType({Topic.ABOUT: 0x161C, Topic.SETTINGS: 0x161E, Topic.STATUS: 0x1620})
+KINDS: Mapping[Topic, int] = MappingProxyType({Topic.SETTINGS: 1, Topic.STATUS: 2, Topic.ABOUT: 3})
+MARK = b"\x55\xaa\xeb\x90"
+TYPE = 4  # offset of the frame's type; byte 5 counts on some transports and firmwares and means nothing
+SERIAL = range(86, 102)
+# Passcodes at 62 and 118, texts of the user at 102 and 134; behind the serial's NUL stands a piece of an old passcode.
+SECRETS = (range(62, 78), range(102, 118), range(118, 134), range(134, 150))
+OLDEST_FIRMWARE = 11  # with the 32-cell tables
+
+
+def topic_of(frame: bytes) -> Topic | None:
+    """What a frame tells, by its type; ``None`` for the vendor's other types, such as the log book."""
+    return next((topic for topic, kind in KINDS.items() if kind == frame[TYPE]), None)
+
+
+def topic_asked(modbus: bytes) -> Topic | None:
+    """What a request asks or an acknowledgement acknowledges, by its register; ``None`` for other registers."""
+    register = int.from_bytes(modbus[2:4])
+    return next((topic for topic, known in REGISTERS.items() if known == register), None)
+
+
+def refusal(data: bytes) -> FrameError:
+    """Why ``data``, which has the mark but not 300 bytes with their sum, is no frame."""
+    if len(data) < FRAME_SIZE or MARK in data[len(MARK) :]:
+        return FrameError("truncated", f"a frame broken off before its {FRAME_SIZE} bytes")
+    return FrameError("sum8", f"the bytes add up to {sum8(data[:-1]):#04x}, the frame says {data[-1]:#04x}")
+
+
+def fill(frame: bytes, topic: Topic, row: Row, identity: Identity) -> Identity:
+    """Decode a checked frame of ``topic``, as Exchange.apply; FrameError when an about frame is of other firmware."""
+    if topic is Topic.ABOUT:
+        return decode_about(frame)
+    layout = status_layout() if topic is Topic.STATUS else settings_layout()
+    layout.decode_into(frame, row)
+    return identity
+
+
+def decode_about(frame: bytes) -> Identity:
+    """Who the pack says it is; FrameError when its firmware has other tables than ours."""
+    texts = {text.name: text.decode(frame) for text in ABOUT}
+    texts["manufactured"] = _iso_date(texts["manufactured"])
+    runtime, power_on_count = (unpack_from("<I", frame, offset)[0] for offset in (ABOUT_RUNTIME, ABOUT_POWER_ON_COUNT))
+    _check_firmware(texts["model"], texts["software"])
+    return Identity(**texts, runtime=runtime, power_on_count=power_on_count)
+
+
+def _iso_date(yymmdd: str) -> str:
+    if len(yymmdd) != 6 or not yymmdd.isdecimal():
+        return ""
+    return f"20{yymmdd[:2]}-{yymmdd[2:4]}-{yymmdd[4:]}"
+
+
+def _check_firmware(model: str, software: str) -> None:
+    """B-series firmware before 11 has tables for 24 cells, with right sums and everything 16 or 32 bytes elsewhere."""
+    major = software.split(".")[0]
+    if major.isdecimal() and int(major) < OLDEST_FIRMWARE:
+        raise FrameError("layout", f"firmware {software} of {model} is of the 24-cell family, not PB")
+
+
+def conceal(data: bytes) -> bytes:
+    """``data`` with the secrets of its about frames as zeros, same length; a right sum stays right, a wrong one wrong."""
+    concealed = bytearray(data)
+    mark = MARK + bytes([KINDS[Topic.ABOUT]])
+    start = data.find(mark)
+    while start >= 0:
+        _conceal_frame(concealed, start)
+        start = data.find(mark, start + 1)
+    return bytes(concealed)
+
+
+def _conceal_frame(data: bytearray, start: int) -> None:
+    serial_end = data.find(0, start + SERIAL.start, start + SERIAL.stop)
+    residue = range(serial_end - start, SERIAL.stop) if serial_end >= 0 else range(0)
+    taken = 0
+    for secret in (*SECRETS, residue):
+        for at in range(start + secret.start, min(start + secret.stop, len(data))):
+            taken += data[at]
+            data[at] = 0
+    last = start + FRAME_SIZE - 1
+    if last < len(data):
+        data[last] = (data[last] - taken) & 0xFF

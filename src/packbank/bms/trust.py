@@ -1,0 +1,111 @@
+"""Whether decoded values can be true: the net behind a checksum of 8 bits, which one corrupt frame in 256 passes.
+
+Judged is what holds in every sound frame known, with room for firmware that samples one quantity a moment after another.
+Not judged are power, the numbers of the extreme cells and the copy of the MOSFET temperature: in genuine frames they lag a sample
+behind (nothing here depends on them), and a refused answer costs more than a lagging figure.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
+from packbank.bms.protocol import Row
+from packbank.errors import FrameError
+
+# What no pack of up to 32 cells at 1000 A has, far outside what any has been seen to have.
+RANGES: tuple[tuple[Column, float, float], ...] = (
+    (Column.VOLTAGE, 0.0, 200.0),
+    (Column.CURRENT, -2000.0, 2000.0),
+    (Column.TEMPERATURE_MOS, -60.0, 200.0),
+    (Column.TEMPERATURE_1, -60.0, 150.0),
+    (Column.TEMPERATURE_2, -60.0, 150.0),
+    (Column.TEMPERATURE_4, -60.0, 150.0),
+    (Column.TEMPERATURE_5, -60.0, 150.0),
+    (Column.SOC, 0.0, 100.0),
+    (Column.SOH, 0.0, 200.0),
+    (Column.REMAINING_CAPACITY, -10_000.0, 10_000.0),
+    (Column.FULL_CAPACITY, 0.0, 10_000.0),
+    (Column.CHARGE_MOSFET, 0.0, 1.0),
+    (Column.DISCHARGE_MOSFET, 0.0, 1.0),
+    (Column.BALANCING, 0.0, 2.0),
+    (Column.HEATING, 0.0, 1.0),
+    (Column.CELL_COUNT, 1.0, 48.0),
+    (Column.CELL_UVP, 0.0, 5.0),
+    (Column.CELL_OVP, 0.0, 5.0),
+    (Column.CELL_CHARGE_REQUEST, 0.0, 5.0),
+    (Column.CELL_FLOAT_REQUEST, 0.0, 5.0),
+    (Column.CHARGE_CURRENT_LIMIT, 0.0, 5000.0),
+    (Column.DISCHARGE_CURRENT_LIMIT, 0.0, 5000.0),
+    (Column.NOMINAL_CAPACITY, 0.0, 10_000.0),
+)
+CELL_HIGHEST = 5.0  # V
+# Sum of the cells against the pack: within 60 mV in 76 frames at rest and under load; the rest is for a load that steps
+# between the two measurements.
+VOLTAGE_TOLERANCE = 0.1  # V
+VOLTAGE_TOLERANCE_SHARE = 0.01
+DELTA_TOLERANCE = 0.1  # V, likewise
+AVERAGE_TOLERANCE = 0.1  # V, within 12 mV in the same frames
+BOOT_SLACK = 10.0  # s that a pack's count of the time since its boot may be ahead of ours
+
+
+def check(row: Row, previous: Row) -> None:
+    """Raise FrameError when ``row`` cannot be true, alone or after ``previous``, the last accepted one."""
+    _check_ranges(row)
+    _check_cells(row)
+    _check_ticks(row, previous)
+
+
+@cache
+def _bounds() -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    columns, low, high = zip(*RANGES, strict=True)
+    return np.array(columns, dtype=np.intp), np.array(low), np.array(high)
+
+
+def _check_ranges(row: Row) -> None:
+    columns, low, high = _bounds()
+    values = row[columns]
+    wrong = np.flatnonzero((values < low) | (values > high))
+    if wrong.size:
+        column = RANGES[wrong[0]][0]
+        raise FrameError(column.key, f"{row[column]:g} {column.unit} cannot be")
+
+
+def _check_cells(row: Row) -> None:
+    cells = row[CELL_VOLTAGES]
+    cells = cells[np.isfinite(cells)]
+    expected = row[Column.CELL_COUNT]
+    if row[Column.VOLTAGE] >= 0 and cells.size != expected and not _admits_wrong_cells(row) and np.isfinite(expected):
+        raise FrameError("cells", f"{cells.size} cells in the status, {expected:g} in the settings")
+    if not cells.size:
+        return
+    low, high, total = float(cells.min()), float(cells.max()), float(cells.sum())
+    if high > CELL_HIGHEST:
+        raise FrameError("cell", f"a cell of {high:.3f} V")
+    voltage, delta, average = row[Column.VOLTAGE], row[Column.CELL_DELTA], row[Column.CELL_AVERAGE]
+    if abs(total - voltage) > VOLTAGE_TOLERANCE + VOLTAGE_TOLERANCE_SHARE * voltage:
+        raise FrameError("voltage", f"{voltage:.3f} V, but the cells add up to {total:.3f} V")
+    if abs(high - low - delta) > DELTA_TOLERANCE:
+        raise FrameError("delta", f"{delta:.3f} V, but the cells differ by {high - low:.3f} V")
+    if abs(total / cells.size - average) > AVERAGE_TOLERANCE:
+        raise FrameError("average", f"{average:.3f} V, but the cells have {total / cells.size:.3f} V")
+
+
+def _admits_wrong_cells(row: Row) -> bool:
+    """The BMS itself says that its cells are not those of the settings (sense leads off): true, and an alarm."""
+    return bool(row[Alarm.INTERNAL_FAILURE.column] > 0)
+
+
+def _check_ticks(row: Row, previous: Row) -> None:
+    """A new status must be younger than the one before, or from after a boot that lies between them."""
+    elapsed = row[Column.STATUS_TIME] - previous[Column.STATUS_TIME]
+    if not elapsed > 0:
+        return
+    ticks, before = row[Column.TICKS], previous[Column.TICKS]
+    if ticks == before:
+        raise FrameError("frozen", f"the clock of the BMS stands at {ticks:.1f} s")
+    if ticks < before and ticks > elapsed + BOOT_SLACK:
+        raise FrameError("ticks", f"{ticks:.1f} s since boot, after {before:.1f} s {elapsed:.1f} s ago")
