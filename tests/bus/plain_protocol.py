@@ -77,7 +77,7 @@ class PlainEar(Overhearing):
         self.rejected = []
         self._buffer = b""
 
-    def feed(self, data: bytes) -> list[Heard]:
+    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:  # noqa: ARG002
         self._buffer += data
         heard = []
         while (starts := [self._buffer.find(mark) for mark in (b"?", b"!") if mark in self._buffer]) and len(

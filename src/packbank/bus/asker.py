@@ -154,13 +154,13 @@ class Asker:
             if data:
                 quiet_at = now + self._line.idle_timeout + link.latency
                 quiet_at = quiet_at if exchange.rejected else max(quiet_at, silent_at)
-        return False
+        return exchange.feed(b"")
 
     def _overhear(self, data: bytes) -> bool:
         """Note requests that are not our own coming back from the adapter; whether ``data`` made any sense."""
         if self._ear is None:
             return len(data) >= MEANINGFUL
-        understood = self._ear.feed(data.replace(self._own, b"", 1))
+        understood = self._ear.feed(data.replace(self._own, b"", 1), self._clock())
         foreign = sum(heard.apply is None for heard in understood)
         self._foreign.extend([self._clock()] * foreign)
         self._counters.foreign += foreign

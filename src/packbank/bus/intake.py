@@ -77,12 +77,12 @@ class Intake:
         try:
             for fill in fills:
                 identity = fill(row, identity)
+            if topic in _STAMPS:
+                row[_STAMPS[topic]] = now
             self._protocol.check(row, previous)
         except FrameError as error:
             self.refuse(address, error, data)
             return False
-        if topic in _STAMPS:
-            row[_STAMPS[topic]] = now
         self._counters.answers += 1
         self._tell(pack, identity)
         pack.row, pack.identity, pack.accepted = row, identity, now

@@ -45,17 +45,17 @@ class Listener:
         last = self._clock()
         while not self._stop.is_set() and (left := last + patience - self._clock()) > 0.0:
             data = link.read(min(left, LOOK_UP))
-            if not data:
+            if data:
+                link.sleep(GATHER)
+                data += link.read()
+            else:
                 link.check_alive()
-                continue
-            link.sleep(GATHER)
-            data += link.read()
             if self.hear(data, self._clock()):
                 last = self._clock()
 
     def hear(self, data: bytes, now: float) -> bool:
-        """Take bytes from the line at ``now``; whether they held anything that makes sense."""
-        understood = self._ear.feed(data)
+        """Take bytes from the line at ``now``, or none after a silence; whether they held anything that makes sense."""
+        understood = self._ear.feed(data, now)
         for heard in understood:
             self._take(heard, now, data)
         for error in self._ear.rejected:

@@ -135,7 +135,7 @@ class Schedule:
 
     def next(self, now: float) -> Turn:
         """The next visit; it may lie in the future."""
-        pack = min(self._packs.values(), key=self._start)
+        pack = min(self._packs.values(), key=lambda pack: (self._start(pack), pack.due))
         start = self._start(pack)
         topics = (topic for topic, due in pack.topics_due.items() if due <= max(start, now))
         return Turn(start, pack.address, (Topic.STATUS, *topics), pack.answers and pack.silent_since == inf)
