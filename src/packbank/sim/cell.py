@@ -72,7 +72,7 @@ class Cells:
         return self._curve[index] + (place - index) * (_GRID * slope), slope * self._percent
 
     def source(self, dt: float, temperature: Array) -> tuple[Array, Array]:
-        """Each cell over the next ``dt`` s as voltage and series resistance: it ends at ``voltage + resistance * I``."""
+        """Each cell over the next ``dt`` s, as the voltage and the resistance that it ends at with a current."""
         cold = np.exp(COLD * (25 - temperature))
         self._decay = float(np.exp(-dt / POLARISATION_TIME))
         voltage, slope = self.open_circuit()

@@ -156,12 +156,13 @@ class Protections:
         reading = self._sign * readings[self._reading]
         beyond = reading > self._trip
         self._for = np.where(beyond | self.active, self._for + dt, 0.0)
-        tripped = beyond & ~self.active & (self._for >= self._delay)
+        tripped: Mask = beyond & ~self.active & (self._for >= self._delay)
         if not tripped.any() and not self.active.any():
             return tripped
-        recovered = np.where(self._timed, self._for >= self._release, reading < self._sign * self._release)
-        self.active = (self.active & ~recovered) | tripped
-        self._for[tripped | ~self.active] = 0.0
+        well = np.where(self._timed, self._for >= self._release, reading < self._sign * self._release)
+        released = self.active & well
+        self.active = (self.active & ~released) | tripped
+        self._for[tripped | released] = 0.0
         self.charge_off = (self.active & self._charge).any(axis=0)
         self.discharge_off = (self.active & self._discharge).any(axis=0)
         return tripped

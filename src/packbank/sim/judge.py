@@ -1,0 +1,114 @@
+"""What a trial measures against: each pack's own limit under its true conditions, and the best possible current.
+
+Written apart from the aggregator on purpose: it knows the true network, cells and temperatures, and evaluates the
+same curves by itself, so that a mistake there shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.columns import Column
+from packbank.aggregator.settings import PackSettings
+from packbank.sim.bank import PhysicalBank
+from packbank.sim.busbar import Network
+
+Array = NDArray[np.float64]
+Curve = tuple[Sequence[float], Sequence[float]]
+
+# A limit below this fraction of what the BMS allows counts as this much: there the curves of the voltage are so steep
+# that a millivolt of cell voltage is worth several amperes, and such currents do no harm.
+FLOOR = 0.05
+_HALVINGS = 14  # of the search for a current, a part in 16 000
+
+
+def _curve(points: Sequence[float], fractions: Sequence[float]) -> Curve:
+    return (points, fractions) if points[0] <= points[-1] else (points[::-1], fractions[::-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One direction of the current: its sign and curves."""
+
+    sign: float
+    ceiling: Array
+    cell: Curve
+    temperature: Curve
+    mosfet: Curve
+
+    def limit(self, extreme_cell: Array, temperature: Array, mosfet: Array) -> Array:
+        """Own limit of each pack with that highest (charging) or lowest (discharging) cell, A."""
+        fraction = np.interp(extreme_cell, *self.cell)
+        fraction = np.minimum(fraction, np.interp(temperature, *self.temperature))
+        return self.ceiling * np.minimum(fraction, np.interp(mosfet, *self.mosfet))
+
+
+class Judge:
+    """Knows the truth about a bank whose packs all have the same ``settings``."""
+
+    def __init__(self, bank: PhysicalBank, settings: PackSettings) -> None:
+        s, amps = settings, bank.settings
+        self._bank = bank
+        self.charge = Side(
+            1.0,
+            _lower(amps[:, Column.CHARGE_CURRENT_LIMIT], s.max_battery_charge_current),
+            _curve(s.cell_voltages_while_charging, s.max_charge_current_cv_fraction),
+            _curve(s.temperatures_while_charging, s.max_charge_current_t_fraction),
+            _curve(s.mosfet_temperatures_while_charging, s.max_charge_current_t_mosfet_fraction),
+        )
+        self.discharge = Side(
+            -1.0,
+            _lower(amps[:, Column.DISCHARGE_CURRENT_LIMIT], s.max_battery_discharge_current),
+            _curve(s.cell_voltages_while_discharging, s.max_discharge_current_cv_fraction),
+            _curve(s.temperatures_while_discharging, s.max_discharge_current_t_fraction),
+            _curve(s.mosfet_temperatures_while_discharging, s.max_discharge_current_t_mosfet_fraction),
+        )
+
+    def overshoot(self, network: Network) -> Array:
+        """By which fraction each pack's true current is over what it may carry; negative below.
+
+        What a pack may carry is its own limit, or what the other packs press into it with the source at rest, if
+        that is more: no limit of the bank can prevent that. Tiny limits count as `FLOOR`.
+        """
+        bank = self._bank
+        rest = network.voltage(0.0)
+        exchanged = network.currents(rest) if np.isfinite(rest) else np.zeros_like(bank.currents)
+        side, cell = (
+            (self.charge, bank.cell_voltages.max(axis=0))
+            if bank.current >= 0
+            else (self.discharge, bank.cell_voltages.min(axis=0))
+        )
+        own = np.maximum(side.limit(cell, bank.heat.cells, bank.heat.mos), FLOOR * side.ceiling)
+        allowed = np.maximum(own, side.sign * exchanged)
+        return side.sign * bank.currents / allowed - 1
+
+    def best(self, side: Side, dt: float, ceiling: float) -> float:
+        """The largest bank current in that direction, A >= 0, over ``dt`` s at which no pack exceeds its own limit.
+
+        Its own limit shrinks as its cells answer to the current, so each pack's current is searched for; the pack
+        that reaches its own first sets the bus voltage, and the bus voltage sets everybody's current.
+        """
+        bank = self._bank
+        network, source, resistance = bank.network(dt)
+        charging = side.sign > 0
+        conducts = network.charge_on if charging else network.discharge_on
+        if not conducts.any():
+            return 0.0
+        low, high = np.zeros_like(bank.currents), side.ceiling.copy()
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            cells = source + side.sign * resistance * middle
+            extreme = cells.max(axis=0) if charging else cells.min(axis=0)
+            fits = side.limit(extreme, bank.heat.cells, bank.heat.mos) >= middle
+            low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+        reached = (network.source + side.sign * network.resistance * low)[conducts]
+        voltage = min(float(reached.min()), ceiling) if charging else float(reached.max())
+        return max(float(side.sign * network.currents(voltage).sum()), 0.0)
+
+
+def _lower(bms: Array, ceiling: float | None) -> Array:
+    return bms.copy() if ceiling is None else np.minimum(bms, ceiling)

@@ -1,0 +1,111 @@
+"""Ways to combine the packs' limits into the bank's, side by side on the same packs and the same curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.bank import Bank
+from packbank.aggregator.battery import PackView, Presence, VirtualBattery
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.sim.bank import PhysicalBank
+from packbank.sim.inverter import DVCC_PERIOD
+from packbank.sim.judge import Judge
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a policy publishes; a CVL of ``NaN`` says that the battery has left the bus."""
+
+    cvl: float
+    ccl: float
+    dcl: float
+
+
+class Policy(Protocol):
+    """Once a second the matrix, out come limits."""
+
+    def step(self, rows: Array, now: float) -> Limits:
+        """The limits to publish at ``now``."""
+
+
+def _aggregator(packs: int, settings: PackSettings, bank: BankSettings) -> Bank:
+    names = [f"pack {number + 1}" for number in range(packs)]
+    return Bank(names, [settings] * packs, bank, [True] * packs, None)
+
+
+class Share:
+    """packbank's own aggregator."""
+
+    def __init__(self, packs: int, settings: PackSettings, bank: BankSettings) -> None:
+        self._bank = _aggregator(packs, settings, bank)
+        self.battery: VirtualBattery | None = None
+
+    def step(self, rows: Array, now: float) -> Limits:
+        """Publish what the aggregator says."""
+        battery = self.battery = self._bank.step(rows, now, now)
+        cvl = np.nan if battery.lost else battery.charge_voltage_limit.value
+        return Limits(cvl, battery.charge_current_limit.value, battery.discharge_current_limit.value)
+
+
+Combine = Callable[[Sequence[float]], float]
+_COUNTED = (Presence.FRESH, Presence.HELD)
+
+
+class Rival:
+    """The same packs, the same limit of each pack and the same CVL, but another way to combine currents.
+
+    ``n-min``: the smallest limit times the number of packs that conduct, as dbus-aggregate-batteries does.
+    ``sum``: all limits added up, as masters of several makers do. Lost and blocked packs are left out.
+    """
+
+    def __init__(self, combine: Combine, packs: int, settings: PackSettings, bank: BankSettings) -> None:
+        self._share = Share(packs, settings, bank)
+        self._combine = combine
+
+    def step(self, rows: Array, now: float) -> Limits:
+        """Combine the packs' own limits."""
+        limits = self._share.step(rows, now)
+        packs: Sequence[PackView] = self._share.battery.packs if self._share.battery else ()
+        counted = [pack for pack in packs if pack.presence in _COUNTED]
+        charge = [pack.charge_limit for pack in counted if not pack.blocks_charge]
+        discharge = [pack.discharge_limit for pack in counted if not pack.blocks_discharge]
+        return Limits(limits.cvl, self._combine(charge), self._combine(discharge))
+
+
+def n_min(limits: Sequence[float]) -> float:
+    """The smallest times their number."""
+    return len(limits) * min(limits, default=0.0)
+
+
+RIVALS: dict[str, Combine] = {"n-min": n_min, "sum": sum}
+POLICIES = ("share", *RIVALS)
+
+
+def policy(name: str, packs: int, settings: PackSettings, bank: BankSettings) -> Policy:
+    """The policy called ``name``."""
+    return Share(packs, settings, bank) if name == "share" else Rival(RIVALS[name], packs, settings, bank)
+
+
+class Oracle:
+    """The best possible: knows the true network and takes the largest current at which no pack exceeds its limit."""
+
+    def __init__(self, bank: PhysicalBank, judge: Judge, settings: PackSettings) -> None:
+        self._bank = bank
+        self._judge = judge
+        self._cvl = bank.spec.cells * settings.max_cell_voltage
+
+    def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
+        """The limits of this instant."""
+        best = self._judge.best
+        return Limits(
+            self._cvl,
+            best(self._judge.charge, DVCC_PERIOD, self._cvl),
+            best(self._judge.discharge, DVCC_PERIOD, self._cvl),
+        )

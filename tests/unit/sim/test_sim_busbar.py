@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from packbank.sim.busbar import DIODE, Network
+
+PACKS = 5
+ON = np.ones(PACKS, dtype=bool)
+voltages = arrays(float, PACKS, elements=st.floats(48, 56))
+resistances = arrays(float, PACKS, elements=st.floats(0.004, 0.04))
+masks = arrays(bool, PACKS)
+
+
+def network(source: list[float], resistance: list[float], charge: list[int], discharge: list[int]) -> Network:
+    return Network(np.array(source), np.array(resistance), np.array(charge, bool), np.array(discharge, bool))
+
+
+def test_equal_packs_share_equally() -> None:
+    bus = Network(np.full(PACKS, 53.0), np.full(PACKS, 0.01), ON, ON)
+    voltage, currents = bus.carry(100.0, 60.0)
+    assert currents == pytest.approx(np.full(PACKS, 20.0))
+    assert voltage == pytest.approx(53.2)
+
+
+def test_shares_are_inverse_to_resistance() -> None:
+    _, currents = network([53, 53], [0.010, 0.025], [1, 1], [1, 1]).carry(-70.0, 60.0)
+    assert currents == pytest.approx([-50.0, -20.0])
+
+
+@given(voltages, resistances, masks, masks, st.floats(-2000, 2000))
+def test_currents_add_up_to_the_source_or_to_what_the_packs_can_take(
+    source: np.ndarray, resistance: np.ndarray, charge: np.ndarray, discharge: np.ndarray, current: float
+) -> None:
+    _, currents = Network(source, resistance, charge, discharge).carry(current, 1e6)
+    possible = charge.any() if current > 0 else discharge.any()
+    assert currents.sum() == pytest.approx(current if possible else 0.0, abs=1e-6)
+
+
+@given(voltages, resistances, masks, masks, st.floats(-2000, 2000))
+def test_an_open_mosfet_carries_nothing_in_its_direction(
+    source: np.ndarray, resistance: np.ndarray, charge: np.ndarray, discharge: np.ndarray, current: float
+) -> None:
+    _, currents = Network(source, resistance, charge, discharge).carry(current, 1e6)
+    assert (currents[~charge] <= 1e-9).all()
+    assert (currents[~discharge] >= -1e-9).all()
+
+
+def test_the_source_never_lifts_the_bus_over_its_ceiling() -> None:
+    bus = network([53, 53], [0.01, 0.01], [1, 1], [1, 1])
+    voltage, currents = bus.carry(400.0, 54.0)
+    assert voltage == 54.0
+    assert currents.sum() == pytest.approx(200.0)
+
+
+def test_a_ceiling_below_the_packs_stops_the_source_and_draws_nothing() -> None:
+    _, currents = network([53, 53], [0.01, 0.01], [1, 1], [1, 1]).carry(400.0, 50.0)
+    assert currents.sum() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_pack_with_its_charge_mosfet_off_discharges_through_a_diode() -> None:
+    both = network([53, 53], [0.01, 0.01], [1, 0], [1, 1])
+    _, little = both.carry(-50.0, 60.0)
+    assert little == pytest.approx([-50.0, 0.0])
+    _, much = both.carry(-270.0, 60.0)
+    assert much == pytest.approx([-135 - DIODE / 0.02, -135 + DIODE / 0.02])
+
+
+def test_packs_at_different_voltages_exchange_current_at_rest() -> None:
+    _, currents = network([53.2, 53.0], [0.01, 0.01], [1, 1], [1, 1]).carry(0.0, 60.0)
+    assert currents == pytest.approx([-10.0, 10.0])
