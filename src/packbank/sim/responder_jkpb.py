@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 
 from packbank.aggregator.columns import Column
-from packbank.bms.jkpb_fields import (
-    ABOUT,
-    ABOUT_POWER_ON_COUNT,
-    ABOUT_RUNTIME,
-    settings_layout,
-    status_layout,
-)
+from packbank.bms.jkpb_fields import ABOUT, ABOUT_POWER_ON_COUNT, ABOUT_RUNTIME, settings_layout, status_layout
+from packbank.bms.jkpb_frames import KINDS, MARK, REGISTERS, SECRETS, TYPE
 from packbank.bms.protocol import Identity, Row, Topic
 from packbank.cext.framing import FRAME_SIZE, acknowledgement, seal
 from packbank.cext.framing import request as build_request
 from packbank.sim.responder import Burst, Responder
 
-MARK = bytes.fromhex("55AAEB90")
-TYPES = {Topic.SETTINGS: 1, Topic.STATUS: 2, Topic.ABOUT: 3}
-REGISTERS = {Topic.ABOUT: 0x161C, Topic.SETTINGS: 0x161E, Topic.STATUS: 0x1620}
 TURNAROUND = (0.00421, 0.00528, 0.00492)  # s from request to frame: least, most, usual
 PAUSE = (0.00694, 0.00801, 0.00700)  # s from frame to acknowledgement, likewise
 DEAF_TIME = 0.030  # s
 PASSCODE = b"1234"  # every pack has one in its about frame; it must never be shown
-PASSCODE_OFFSETS = (62, 118)
 VOLTAGE_AGAIN = 234  # u16, 0.01 V
 
 
@@ -67,7 +59,7 @@ def frame(topic: Topic, row: Row, address: int, identity: Identity) -> bytes:
     else:
         content = _about(identity)
     content[: len(MARK)] = MARK
-    content[len(MARK)] = TYPES[topic]
+    content[TYPE] = KINDS[topic]
     seal(content)
     return bytes(content)
 
@@ -87,11 +79,12 @@ def _settings(row: Row, address: int) -> bytearray:
 
 def _about(identity: Identity) -> bytearray:
     content = bytearray(FRAME_SIZE)
+    told = replace(identity, manufactured=identity.manufactured[2:].replace("-", ""))  # as YYMMDD
     for text in ABOUT:
-        value = str(getattr(identity, text.name)).encode()[: text.length]
+        value = str(getattr(told, text.name)).encode()[: text.length]
         content[text.offset : text.offset + len(value)] = value
-    for offset in PASSCODE_OFFSETS:
-        content[offset : offset + len(PASSCODE)] = PASSCODE
+    for secret in SECRETS:
+        content[secret.start : secret.start + len(PASSCODE)] = PASSCODE
     for offset, count in ((ABOUT_RUNTIME, identity.runtime), (ABOUT_POWER_ON_COUNT, identity.power_on_count)):
         content[offset : offset + 4] = (count or 0).to_bytes(4, "little")
     return content
