@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -99,6 +99,16 @@ class Overhearing(ABC):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a frame is, for people and JSON: ``values`` under the keys of the columns, and others of its own."""
+
+    kind: str  # "status", "settings", "about", "request", "ack", ... or "unknown"
+    error: str = ""  # why it would be refused
+    address: int | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
 class Protocol(ABC):
     """A family of BMS."""
 
@@ -112,6 +122,16 @@ class Protocol(ABC):
     def exchange(self, question: str, address: int) -> Exchange:
         """Begin one question to one pack; ``question`` is one of :attr:`questions`."""
 
+    def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
+        """The questions that answer ``topic`` for this pack; a pack may need another one, or never answer one."""
+        del address
+        return self.questions[topic]
+
+    def may_lack(self, address: int, question: str) -> bool:
+        """Whether the pack's silence on ``question`` is no failure: it never answered it, and the rest is enough."""
+        del address, question
+        return False
+
     @abstractmethod
     def check(self, row: Row, previous: Row) -> None:
         """Judge a freshly decoded row against the last accepted one (``NaN`` where there was none).
@@ -121,6 +141,10 @@ class Protocol(ABC):
 
         Raises FrameError when the values cannot be true although every checksum was right.
         """
+
+    @abstractmethod
+    def describe(self, data: bytes) -> Description:
+        """What ``data``, one message or one answer from wherever, says; never raises and tells no secret."""
 
     def overhear(self) -> Overhearing | None:
         """Begin to listen to another master; ``None`` when this protocol's answers cannot be attributed."""

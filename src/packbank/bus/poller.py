@@ -79,11 +79,12 @@ class Poller:
 
     def _ask(self, asker: Asker, topic: Topic, turn: Turn) -> bool:
         fills = []
-        for question in self._protocol.questions[topic]:
+        for question in self._protocol.questions_to(turn.address, topic):
             exchange = asker.ask(question, turn.address, turn.retry)
-            if exchange is None:
+            if exchange is not None:
+                fills.append(exchange.apply)
+            elif not self._protocol.may_lack(turn.address, question):
                 return False
-            fills.append(exchange.apply)
         return self._intake.accept(turn.address, topic, fills, self._clock(), asker.heard)
 
     def _count_round(self, address: int, now: float) -> None:
