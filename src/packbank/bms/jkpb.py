@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from packbank.bms import trust
+from packbank.bms.jkpb_describe import describe
 from packbank.bms.jkpb_frames import KINDS, REGISTERS, TYPE, conceal, fill, refusal
 from packbank.bms.jkpb_overhear import JkPbOverhearing
-from packbank.bms.protocol import Exchange, Identity, Line, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Exchange, Identity, Line, Protocol, Row, Topic
 from packbank.cext.framing import ACK_REACH, FRAME_SIZE, Scanner, Unit, find_answer, request
 from packbank.errors import FrameError
 
@@ -141,6 +142,10 @@ class JkPb(Protocol):
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""
         trust.check(row, previous)
+
+    def describe(self, data: bytes) -> Description:
+        """As :meth:`Protocol.describe`."""
+        return describe(data)
 
     def overhear(self) -> JkPbOverhearing:
         """As :meth:`Protocol.overhear`."""
