@@ -67,8 +67,11 @@ def parse(text: str) -> tuple[Sections, list[Problem]]:
             return {}, [*problems, Problem(Entry("", "", "", error.lineno), text)]
         except ParsingError as error:
             problems += [
-                Problem(Entry("", "", "", number), f"{line} is not KEY = value; complete it, or put # before it")
-                for number, line in error.errors
+                Problem(
+                    Entry("", "", "", number),
+                    f"{lines[number - 1].strip()!r} is not KEY = value; complete it, or put # before it",
+                )
+                for number, _ in error.errors
             ]
         return _with_lines(parser, lines), problems
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from packbank.aggregator.settings import BankSettings
 from packbank.bms import registry
 from packbank.config import keys
+from packbank.config.crosscheck import crosscheck
 from packbank.config.dip import table
 from packbank.config.inifile import Sections, read
 from packbank.config.model import Config, ServiceConfig
@@ -37,13 +38,15 @@ def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None,
     protocols = registry.protocols()
     buses = build_buses(parsed, ports, protocols)
     packs = build_packs(parsed, buses, protocols)
+    default = parsed.default
+    bank = BankSettings(**default.pick(keys.bank_keys()))
+    parsed.problems += list(crosscheck(parsed, packs, bank))
     if parsed.problems:
         return None, parsed.problems
-    default = parsed.default
     config = Config(
         buses=buses,
         packs=packs,
-        bank=BankSettings(**default.pick(keys.bank_keys())),
+        bank=bank,
         service=ServiceConfig(**default.pick(keys.service_keys())),
         notes=notes(parsed.changes),
         **default.pick(keys.program_keys()),

@@ -48,7 +48,7 @@ class PackConfig:
 
     bus: str
     address: int
-    name: str  # shown to people; unique
+    name: str = setting("", "name shown to people, unique; empty: made of bus and address")
     expected: bool = True  # false: a candidate address of a bus without a list; counts only once it answered
     settings: PackSettings = field(default_factory=PackSettings)
 

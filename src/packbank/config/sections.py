@@ -24,6 +24,7 @@ class Section:
     name: str  # what follows "bus:" or "pack:"
     entries: dict[str, Entry] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    place: tuple[str, int] | None = None  # of a pack: its bus and address, once they are known to be right
 
     def pick(self, chosen: Keys) -> dict[str, Any]:
         """The values of the chosen keys by field name, as a dataclass's constructor takes them."""

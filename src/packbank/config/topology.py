@@ -14,7 +14,7 @@ from packbank.config import keys
 from packbank.config.model import BusConfig, Mode, PackConfig
 from packbank.config.problems import Entry, Problem
 from packbank.config.sections import Parsed, Section
-from packbank.config.values import parse_address
+from packbank.config.values import format_addresses, parse_address
 
 URL = re.compile(r"(socket|rfc2217)://[^/]+:\d+(/.*)?")
 NO_BUS = (
@@ -22,6 +22,7 @@ NO_BUS = (
     "('packbank scan' prints them)"
 )
 
+Place = tuple[str, int]  # bus and address
 Protocols = Mapping[str, Protocol]
 
 
@@ -63,18 +64,17 @@ def _checked(
 def _wrong_with_bus(bus: BusConfig, protocols: Protocols) -> Iterator[tuple[str, str]]:
     if re.search(r"[\s/]", bus.name):
         yield "", "a bus's name goes without blanks and slashes; change it"
-    protocol = protocols.get(bus.protocol)
-    if protocol is None:
+    if bus.protocol not in protocols:
         yield "PROTOCOL", f"is not known; write {' or '.join(protocols)}"
         return
-    if bus.mode is not Mode.POLL and not can_listen(bus):
-        yield "MODE", f"{protocol.title} packs can only be polled; write poll"
-    wrong: dict[str, list[str]] = {}  # why -> addresses
-    for address in bus.addresses:
-        if address not in candidates(bus, protocol):
-            wrong.setdefault(protocol.explain_address(address), []).append(f"0x{address:02X}")
-    for why, addresses in wrong.items():
-        yield "BATTERY_ADDRESSES", f"{', '.join(addresses)}: {why}"
+    protocol = protocols[bus.protocol]
+    if bus.mode is not Mode.POLL and protocol.overhear() is None:
+        yield "MODE", f"{protocol.title} can only be polled; write poll"
+    wrong = [address for address in bus.addresses if address not in candidates(bus, protocols)]
+    for same in ([address for address in wrong if address == 0], [address for address in wrong if address]):
+        if same:
+            others = f" (the same holds for {format_addresses(same[1:])})" if same[1:] else ""
+            yield "BATTERY_ADDRESSES", protocol.explain_address(same[0]) + others
 
 
 def _wrong_with_port(bus: BusConfig, owners: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -94,60 +94,57 @@ def _wrong_with_port(bus: BusConfig, owners: dict[str, str]) -> Iterator[tuple[s
         yield "PORT", f"is the port of bus {owners[device]} too{same}; one adapter is one bus"
 
 
-def can_listen(bus: BusConfig) -> bool:
-    """Whether packs of this bus may have another master that we can overhear."""
-    return bus.protocol == "jkpb"
-
-
-def candidates(bus: BusConfig, protocol: Protocol) -> tuple[int, ...]:
+def candidates(bus: BusConfig, protocols: Protocols) -> tuple[int, ...]:
     """Every address a pack of this bus can have; a master that is only heard is the pack at 0."""
-    own = tuple(protocol.addresses)
-    return own if bus.mode is Mode.POLL else (0, *own)
+    if bus.protocol not in protocols:
+        return ()
+    own = tuple(protocols[bus.protocol].addresses)
+    return (0, *own) if bus.mode is Mode.LISTEN else own
 
 
 def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> tuple[PackConfig, ...]:
     """The rows of the matrix: every address of every bus, with its name and settings."""
-    sections = _pack_sections(parsed, buses, protocols)
-    of_bus = {section.name: section for section in parsed.buses}
+    _place_sections(parsed, buses, protocols)
+    shared = parsed.default.pick(keys.pack_keys())
+    of_bus = {section.name: section.pick(keys.pack_keys()) for section in parsed.buses}
+    of_pack = {section.place: section for section in parsed.packs if section.place}
     packs = []
     for bus in buses:
-        layers = {**parsed.default.pick(keys.pack_keys())}
-        if bus.name in of_bus:
-            layers |= of_bus[bus.name].pick(keys.pack_keys())
-        protocol = protocols.get(bus.protocol)
-        found = bus.addresses or (candidates(bus, protocol) if protocol else ())
-        for address in found:
-            section = sections.get((bus.name, address))
-            own = section.pick(keys.pack_keys()) if section else {}
-            default = f"pack {address}" if len(buses) == 1 else f"{bus.name} {address}"
+        addresses = bus.addresses or candidates(bus, protocols)
+        sure = bool(bus.addresses) or len(addresses) == 1
+        for address in addresses:
+            section = of_pack.get((bus.name, address), Section(""))
+            usual = f"pack {address}" if len(buses) == 1 else f"{bus.name} {address}"
+            layers = {**shared, **of_bus.get(bus.name, {}), **section.pick(keys.pack_keys())}
             packs.append(
                 PackConfig(
                     bus=bus.name,
                     address=address,
-                    name=(section.values.get("NAME") if section else "") or default,
-                    expected=bool(bus.addresses) or section is not None or len(found) == 1,
-                    settings=PackSettings(**{**layers, **own}),
+                    name=section.values.get("NAME") or usual,
+                    expected=sure or section.place is not None,
+                    settings=PackSettings(**layers),
                 )
             )
-    _check_names(parsed, packs, sections)
+    _check_names(parsed, packs, of_pack)
     return tuple(packs)
 
 
-def _pack_sections(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> dict[tuple[str, int], Section]:
-    """The [pack:BUS/ADDRESS] sections by what they name; those that name nothing we have are problems."""
+def _place_sections(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> None:
+    """Find the pack that each [pack:BUS/ADDRESS] section names; those that name nothing we have are problems."""
     known = {bus.name: bus for bus in buses}
-    found: dict[tuple[str, int], Section] = {}
+    found: dict[Place, Section] = {}
     for section in parsed.packs:
         name, _, text = (word.strip() for word in section.name.rpartition("/"))
         try:
             place = (name, _address(known, name, text, protocols))
             if place in found:
                 raise ValueError(f"is the pack of [pack:{found[place].name}] too; put their keys together")
-            found[place] = section
         except ValueError as error:
             line = min((entry.line for entry in section.entries.values()), default=0)
             parsed.problems.append(Problem(Entry(f"pack:{section.name}", "", "", line), str(error)))
-    return found
+            continue
+        found[place] = section
+        section.place = place
 
 
 def _address(known: Mapping[str, BusConfig], name: str, text: str, protocols: Protocols) -> int:
@@ -160,20 +157,19 @@ def _address(known: Mapping[str, BusConfig], name: str, text: str, protocols: Pr
         )
         raise ValueError(f"there is no bus {name!r}; {hint}")
     address = parse_address(text)
-    protocol = protocols.get(bus.protocol)
-    if protocol is not None and address not in candidates(bus, protocol):
-        raise ValueError(protocol.explain_address(address))
+    if bus.protocol in protocols and address not in candidates(bus, protocols):
+        raise ValueError(protocols[bus.protocol].explain_address(address))
     if bus.addresses and address not in bus.addresses:
         raise ValueError(f"bus {name} has no pack 0x{address:02X}; add it to its BATTERY_ADDRESSES")
     return address
 
 
-def _check_names(parsed: Parsed, packs: Sequence[PackConfig], sections: Mapping[tuple[str, int], Section]) -> None:
+def _check_names(parsed: Parsed, packs: Sequence[PackConfig], of_pack: Mapping[Place, Section]) -> None:
     owners: dict[str, PackConfig] = {}
     for pack in packs:
         first = owners.setdefault(pack.name, pack)
         if first is not pack:
-            section = sections.get((pack.bus, pack.address)) or sections[first.bus, first.address]
+            section = of_pack.get((pack.bus, pack.address)) or of_pack[first.bus, first.address]
             place = f"{first.bus}/0x{first.address:02X} and {pack.bus}/0x{pack.address:02X}"
             parsed.problems.append(
                 Problem(section.entries["NAME"], f"is the name of {place}; every pack needs its own")
