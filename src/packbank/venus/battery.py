@@ -1,0 +1,125 @@
+"""The bank on the D-Bus: what the daemon calls.
+
+    publisher = Publisher(config.service, connection="RS485, 2 buses", controls=stored, on_controls=bank_takes_them)
+    run_loop(tick)                         # packbank.venus.loop; tick calls, once a second:
+    publisher.publish(battery, now)        # LinkError: end the process, the supervisor starts it again
+    publisher.close()                      # SIGTERM: the name leaves, then the connection
+
+Nothing is on the bus before the first battery that is ``ready``. When every pack is lost, the limits are
+published as 0; ``LEAVE_AFTER`` seconds later, when systemcalc has passed them on, the name leaves the bus. It comes
+back as a fresh registration with the first battery that is not lost. Nothing here waits or starts a thread:
+each step is taken in a call of ``publish``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+
+from packbank.aggregator.battery import VirtualBattery
+from packbank.aggregator.controls import Controls
+from packbank.config.model import ServiceConfig
+from packbank.venus import controls as rules
+from packbank.venus.bus import Bus
+from packbank.venus.changes import Changes
+from packbank.venus.path import Item, Value
+from packbank.venus.paths import CONTROLS, ServiceIdentity
+from packbank.venus.service import PATIENCE, BatteryService
+
+NAME = "packbank"
+LEAVE_AFTER = 5.0  # s; systemcalc hands limits on every third second
+_LOG = logging.getLogger(__name__)
+
+
+class Publisher:
+    """The bank's battery service."""
+
+    def __init__(
+        self,
+        service: ServiceConfig,
+        *,
+        connection: str,
+        hardware: str = "",
+        controls: Controls | None = None,
+        on_controls: Callable[[Controls], None] | None = None,
+        bus: Bus | None = None,
+        patience: float = PATIENCE,
+        leave_after: float = LEAVE_AFTER,
+    ) -> None:
+        """``connection`` says how the packs are connected and ``hardware`` what they are.
+
+        ``controls`` are the user's wishes as the daemon stored them; ``on_controls`` hears each change, also
+        the values that localsettings has. It is called from within :meth:`publish` or the main loop.
+        """
+        identity = ServiceIdentity(
+            version=version("packbank"),
+            connection=connection,
+            device_instance=service.device_instance,
+            product_name=service.product_name,
+            custom_name=service.custom_name,
+            hardware=hardware,
+        )
+        self._controls = controls or Controls()
+        self._on_controls = on_controls
+        self._names = {rules.key_of(path): path.name for path in CONTROLS}
+        first = rules.items(self._controls)
+        extra = {key: first[name].value for key, name in self._names.items()}
+        self.bus = bus or Bus()
+        self.service = BatteryService(NAME, identity, self.bus, extra=extra, stored=self._on_stored, patience=patience)
+        self.service.items.store(first)
+        for name in self._names.values():
+            self.service.items.let_write(name, partial(self._on_write, name))
+        self._changes = Changes()
+        self._lost_since: float | None = None
+        self._leave_after = leave_after
+
+    def publish(self, battery: VirtualBattery, now: float) -> None:
+        """Bring the bus up to date: one signal at most. Raises LinkError when the bus is gone or the name taken."""
+        self.bus.check()
+        if battery.lost:
+            self._publish_lost(battery, now)
+            return
+        self._lost_since = None
+        if self.service.registered or battery.ready:
+            self.service.offer(self._changes.select(battery, now), now)
+
+    def close(self) -> None:
+        """Leave the bus."""
+        self.service.close()
+
+    def _publish_lost(self, battery: VirtualBattery, now: float) -> None:
+        if not self.service.registered:
+            return
+        if self._lost_since is None:
+            self._lost_since = now
+        if now - self._lost_since < self._leave_after:
+            self.service.offer(self._changes.select(battery, now), now)
+            return
+        self.service.leave("no pack answers")
+        self._changes = Changes()
+
+    def _on_write(self, name: str, value: Value) -> Item | None:
+        controls = rules.changed(self._controls, name, value)
+        if controls is None:
+            return None
+        self._take(controls)
+        item = rules.items(controls)[name]
+        self.service.keep(name.rpartition("/")[2], item.value)
+        _LOG.info("the user sets %s to %s", name, item.text)
+        return item
+
+    def _on_stored(self, key: str, value: Value) -> None:
+        name = self._names[key]
+        controls = rules.changed(self._controls, name, value)
+        if controls is None:
+            _LOG.warning("localsettings has %s for %s, which is out of range: not used", value, key)
+        elif controls != self._controls:
+            self._take(controls)
+            self.service.show({name: rules.items(controls)[name]})
+
+    def _take(self, controls: Controls) -> None:
+        self._controls = controls
+        if self._on_controls is not None:
+            self._on_controls(controls)
