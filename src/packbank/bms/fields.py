@@ -9,6 +9,7 @@ identity needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["u8", "i8", "u16", "i16", "u32", "i32"]
@@ -22,7 +23,8 @@ class Bit(NamedTuple):
     when: int = 1  # the value the bit has while the field is there
 
 
-class Field(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Field:
     """A number, or ``count`` of them in a row, for the columns ``column`` and following.
 
     ``value = (raw + shift) * scale``; a scale that is the inverse of a whole number divides by it, so 52695 at 0.001
@@ -47,7 +49,8 @@ class Field(NamedTuple):
     source: str = ""  # where the offset and the scale come from
 
 
-class Flag(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Flag:
     """While any bit of ``mask`` is set, ``column`` is at least ``level``; 0 when no flag of that column says so.
 
     Encoding sets the first flag of a column that has its level, unless fields have already set one.
@@ -61,7 +64,8 @@ class Flag(NamedTuple):
     source: str = ""
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Text:
     """A text of up to ``length`` bytes that ends at its first NUL."""
 
     name: str

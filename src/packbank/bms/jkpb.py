@@ -28,10 +28,10 @@ _MOST_REJECTED = 16  # kept of one exchange; a line full of noise must not fill 
 class JkPbExchange(Exchange):
     """One trigger register of one pack.
 
-    Accepted is a frame of the topic's type with the right sum, and behind nothing but noise the acknowledgement of this
-    address and this register. ``rejected`` says why anything else that looked like an answer was not one:
-    ``sum8``, ``type``, ``ack`` (a frame without its acknowledgement), ``foreign`` (acknowledged by another), ``payload``
-    (an acknowledgement without its frame), ``truncated``, ``master`` (somebody else asks on this line).
+    Accepted is a frame of the topic's type with the right sum, and behind nothing but noise the acknowledgement of
+    this address and this register. ``rejected`` says why anything else that looked like an answer was not one:
+    ``sum8``, ``type``, ``truncated``, ``ack`` (a frame without its acknowledgement), ``foreign`` (acknowledged by
+    another), ``payload`` (an acknowledgement without its frame), ``master`` (somebody else asks on this line).
     """
 
     answer_time = ANSWER_TIME
@@ -119,8 +119,8 @@ class JkPb(Protocol):
 
     name = "jkpb"
     title = "JKBMS PB (inverter BMS), RS485-2"
-    # A slave is deaf for about 30 ms after it overheard another's answer: below 30 ms requests failed, from 30.6 ms on none
-    # did; to the same pack 5 ms work. The first byte comes within 6 ms, 13.7 at worst; at 100 ms no late answer can follow.
+    # A slave is deaf for about 30 ms after it overheard another's answer: below 30 ms requests failed, from 30.6 ms on
+    # none did; to the same pack 5 ms work. The first byte comes within 6 ms, 13.7 at worst: after 100 ms none will.
     line = Line(
         baudrate=115_200,
         first_byte_timeout=0.100,
@@ -159,8 +159,8 @@ class JkPb(Protocol):
         """As :meth:`Protocol.explain_address`."""
         if address == MASTER:
             return (
-                "address 0x00 is a pack with all four DIP switches off: it becomes the master of its RS485 bus and answers "
-                "nobody; set at least one switch ('packbank dip' shows which)"
+                "address 0x00 is a pack with all four DIP switches off: that is master mode, which ends its RS485; "
+                "set at least one switch ('packbank dip' shows which)"
             )
         if address not in self.addresses:
             return f"address {address:#04x} cannot be set on a JKBMS PB: its four DIP switches make 0x01 to 0x0F"

@@ -66,13 +66,13 @@ def _iso_date(yymmdd: str) -> str:
 
 def _check_firmware(model: str, software: str) -> None:
     """B-series firmware before 11 has tables for 24 cells, with right sums and everything 16 or 32 bytes elsewhere."""
-    major = software.split(".")[0]
+    major = software.split(".", maxsplit=1)[0]
     if major.isdecimal() and int(major) < OLDEST_FIRMWARE:
         raise FrameError("layout", f"firmware {software} of {model} is of the 24-cell family, not PB")
 
 
 def conceal(data: bytes) -> bytes:
-    """``data`` with the secrets of its about frames as zeros, same length; a right sum stays right, a wrong one wrong."""
+    """``data``, same length, with zeros for the secrets of its about frames; a sum stays as right or wrong as it was."""
     concealed = bytearray(data)
     mark = MARK + bytes([KINDS[Topic.ABOUT]])
     start = data.find(mark)

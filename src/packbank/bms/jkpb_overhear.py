@@ -1,4 +1,4 @@
-"""Listening beside a JK master: whose frame is it?
+"""Listening beside a JK master, and whose frame it is that is heard.
 
 Status and about frames do not say who sent them. Attribution, best first:
 
@@ -24,8 +24,8 @@ from packbank.errors import FrameError
 BYTE_TIME = 10 / 115_200
 DEVICE_ADDRESS = slice(270, 274)  # of a settings frame; vendor
 LAST_ADDRESS = 0x0F
-# A pack begins to answer 4.2 to 5.3 ms after the request, 13.7 at worst; the rest is for a chunk that an adapter (16 ms)
-# and a scheduler handed over late. The next slot of a master is 200 ms away.
+# A pack begins to answer 4.2 to 5.3 ms after the request, 13.7 at worst; the rest is for a chunk that an adapter
+# (16 ms) and a scheduler handed over late. The next slot of a master is 200 ms away.
 ANSWER_WINDOW = (-0.001, 0.040)
 # The acknowledgement comes within 8 ms; after that and the same lateness a frame has none.
 ACK_WAIT = 0.040

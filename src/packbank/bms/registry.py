@@ -1,4 +1,4 @@
-"""The protocols by the names that a configuration and the command line use; a module is imported when first asked for."""
+"""The protocols by the names that configuration and command line use; each module is imported when asked for."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Whether decoded values can be true: the net behind a checksum of 8 bits, which one corrupt frame in 256 passes.
 
-Judged is what holds in every sound frame known, with room for firmware that samples one quantity a moment after another.
-Not judged are power, the numbers of the extreme cells and the copy of the MOSFET temperature: in genuine frames they lag a sample
-behind (nothing here depends on them), and a refused answer costs more than a lagging figure.
+Judged is what holds in every sound frame known, with room for firmware that samples one quantity a moment after
+another. Not judged are power, the numbers of the extreme cells and the copy of the MOSFET temperature: in genuine
+frames they lag a sample behind, nothing depends on them, and a refused answer costs more than a lagging figure.
 """
 
 from __future__ import annotations

@@ -84,14 +84,10 @@ def as_page(description: Description) -> str:
 def _lines(items: Iterable[tuple[str, object]]) -> Iterator[str]:
     for key, value in items:
         unit = _UNITS.get(key, "")
-        if isinstance(value, dict):
-            value = "  ".join(f"{name} {_plain(one)}" for name, one in value.items())
-        elif isinstance(value, list) and key != "alarms":
+        if isinstance(value, list) and key in _UNITS:
             yield from _list_lines(key, value, unit)
-            continue
-        elif isinstance(value, list):
-            value = ", ".join(value) or "none"
-        yield f"  {key:<26}{_plain(value)} {unit}".rstrip()
+        else:
+            yield f"  {key:<26}{_plain(value)} {unit}".rstrip()
 
 
 def _list_lines(key: str, values: list[object], unit: str) -> Iterator[str]:
@@ -103,4 +99,8 @@ def _list_lines(key: str, values: list[object], unit: str) -> Iterator[str]:
 def _plain(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {_plain(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
