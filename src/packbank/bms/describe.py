@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
-from packbank.bms.protocol import Row
+from packbank.bms.protocol import Identity, Row
 
 TEMPERATURES = {
     "mos": Column.TEMPERATURE_MOS,
@@ -51,3 +52,9 @@ def cells(values: NDArray[np.float64]) -> list[float | int | None]:
     """The values up to the last cell there is."""
     there = np.flatnonzero(np.isfinite(values))
     return [number(value) for value in values[: there[-1] + 1]] if there.size else []
+
+
+def known_values(row: Row, identity: Identity) -> dict[str, object]:
+    """What ``row`` and ``identity`` tell and nothing that they do not, for messages that say few things each."""
+    told = {key: value for key, value in asdict(identity).items() if value not in ("", None)}
+    return row_values(row, frozenset(np.flatnonzero(np.isfinite(row)).tolist())) | told

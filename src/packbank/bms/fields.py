@@ -9,7 +9,6 @@ identity needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["u8", "i8", "u16", "i16", "u32", "i32"]
@@ -23,8 +22,7 @@ class Bit(NamedTuple):
     when: int = 1  # the value the bit has while the field is there
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A number, or ``count`` of them in a row, for the columns ``column`` and following.
 
     ``value = (raw + shift) * scale``; a scale that is the inverse of a whole number divides by it, so 52695 at 0.001
@@ -43,14 +41,13 @@ class Field:
     absent: int | None = None
     present: Bit | None = None
     mask: int | None = None  # raw & mask, moved down to the mask's lowest bit
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, of no use in a row
     stride: int = 0  # bytes from element to element; 0: they touch
     sign: int | None = None  # a column decoded by an earlier field: the raw value is a magnitude with its sign
     source: str = ""  # where the offset and the scale come from
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """While any bit of ``mask`` is set, ``column`` is at least ``level``; 0 when no flag of that column says so.
 
     Encoding sets the first flag of a column that has its level, unless fields have already set one.
@@ -64,8 +61,7 @@ class Flag:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text of up to ``length`` bytes that ends at its first NUL."""
 
     name: str

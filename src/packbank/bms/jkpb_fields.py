@@ -63,10 +63,11 @@ STATUS = (
 )
 
 # The name of each alarm bit with what Venus OS shall make of it. A protection has cut a path off, so it is an alarm
-# (2); what only limits or forewarns is a warning (1), as is a high resistance of a balance wire: the cells can no longer
-# be levelled, nor trusted to the millivolt under load. A MOSFET that does not do as told is Venus's contactor. Without
-# an alarm: GPS and the password reminder say nothing about the pack, and the GPS lock is seen in the MOSFETs' state.
-# Bits 0..21 are the vendor's, 22 and 23 stand in V1.1 without their number, 24..28 are known from esphome-jk-bms only.
+# (2); what only limits or forewarns is a warning (1), as is a high resistance of a balance wire: the cells are no
+# longer levelled, nor to be trusted to the millivolt under load. A MOSFET that does not do as told is Venus's
+# contactor. Without an alarm: GPS and the password reminder say nothing about the pack, and the GPS lock is seen in the
+# MOSFETs' state. Bits 0..21 are the vendor's, 22 and 23 stand in V1.1 without their number, 24..28 are known from
+# esphome-jk-bms only.
 ALARMS: tuple[tuple[str, Alarm | None, int], ...] = (
     ("balance wire resistance too high", Alarm.CELL_IMBALANCE, 1),
     ("MOSFET over-temperature", Alarm.HIGH_INTERNAL_TEMPERATURE, 2),

@@ -72,7 +72,7 @@ def _check_firmware(model: str, software: str) -> None:
 
 
 def conceal(data: bytes) -> bytes:
-    """``data``, same length, with zeros for the secrets of its about frames; a sum stays as right or wrong as it was."""
+    """``data`` with zeros for the secrets of its about frames; same length, sums as right or wrong as they were."""
     concealed = bytearray(data)
     mark = MARK + bytes([KINDS[Topic.ABOUT]])
     start = data.find(mark)
