@@ -1,0 +1,136 @@
+"""The commands of Daly boards by the names of their questions, and what each answer fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from struct import unpack_from
+from types import MappingProxyType
+
+import numpy as np
+
+from packbank.aggregator.columns import CELL_VOLTAGES, CELLS, Column
+from packbank.bms import daly_fields as fields
+from packbank.bms.daly_fields import DATA
+from packbank.bms.daly_frames import MOST_FRAMES, Board, Command, DalyExchange
+from packbank.bms.fields import Text
+from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.sensors import put_temperatures
+from packbank.errors import FrameError
+
+QUESTIONS: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
+    {
+        Topic.STATUS: ("pack", "state", "cells", "temperatures", "balance", "alarms"),
+        Topic.SETTINGS: ("counts", "rated"),
+        Topic.ABOUT: ("production", "code", "software", "hardware"),
+    }
+)
+ESSENTIAL = ("pack", "counts", "cells")  # boards are known that answer no other
+SIGN_CERTAIN = 2.0  # A; with less, current and state may have been taken on both sides of zero
+
+
+@cache
+def commands() -> Mapping[str, Command]:
+    """Every question. The extremes are not asked in a round, since cells and temperatures tell more."""
+    made = (
+        Command("pack", 0x90, _pack),
+        Command("cell extremes", 0x91, _cell_extremes),
+        Command("temperature extremes", 0x92, _plain),
+        Command("state", 0x93, _state),
+        Command("counts", 0x94, _counts),
+        Command("cells", 0x95, _cells, _frames_of_cells),
+        Command("temperatures", 0x96, _temperatures, _frames_of_sensors),
+        Command("balance", 0x97, _plain),
+        Command("alarms", 0x98, _alarms),
+        Command("rated", 0x50, _plain),
+        Command("production", 0x53, _production),
+        Command("code", 0x57, _text("serial"), lambda _: 5),
+        Command("software", 0x62, _text("software"), lambda _: 2),
+        Command("hardware", 0x63, _text("hardware"), lambda _: 2),
+    )
+    return MappingProxyType({command.question: command for command in made})
+
+
+def _frames_of_cells(board: Board) -> int:
+    return -(-board.cells // fields.CELLS_A_FRAME) or MOST_FRAMES
+
+
+def _frames_of_sensors(board: Board) -> int:
+    return -(-board.sensors // fields.SENSORS_A_FRAME) or 1
+
+
+def _plain(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    layout = fields.layout(exchange.command.code, exchange.inverted)
+    layout.decode_into(exchange.joined(slice(None)), row)
+    return identity
+
+
+def _pack(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    _plain(exchange, row, identity)
+    row[Column.POWER] = row[Column.VOLTAGE] * row[Column.CURRENT]
+    return identity
+
+
+def _cell_extremes(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    highest, _, lowest = unpack_from(">HBH", exchange.joined(slice(None)), DATA)
+    row[Column.CELL_DELTA] = (highest - lowest) / 1000
+    return identity
+
+
+def _state(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    _plain(exchange, row, identity)
+    told = {1: 1, 2: -1}.get(exchange.joined(slice(None))[fields.STATE_OFFSET], 0)
+    if told * row[Column.CURRENT] < -SIGN_CERTAIN:
+        raise FrameError(
+            "sign",
+            f"a current of {row[Column.CURRENT]:+.1f} A (+ charges) while the BMS says that it "
+            f"{'charges' if told > 0 else 'discharges'}; set INVERT_CURRENT_MEASUREMENT = {not exchange.inverted} for "
+            "this pack",
+        )
+    return identity
+
+
+def _counts(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    _plain(exchange, row, identity)
+    if not 1 <= row[Column.CELL_COUNT] <= CELLS:
+        raise FrameError("cells", f"{row[Column.CELL_COUNT]:.0f} cells in series; 1 to {CELLS} can be")
+    return identity
+
+
+def _cells(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    """Slots behind the last cell hold zeros or stale copies of other cells."""
+    slots = exchange.joined(fields.CELL_BYTES).ljust(2 * CELLS, b"\0")
+    fields.cells_layout().decode_into(slots, row)
+    row[CELL_VOLTAGES][exchange.board.cells or exchange.needed * fields.CELLS_A_FRAME :] = np.nan
+    return identity
+
+
+def _temperatures(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    raw = exchange.joined(fields.SENSOR_BYTES)[: exchange.board.sensors or None]
+    put_temperatures(row, [np.nan if value in fields.NO_SENSOR else value + fields.COLDEST for value in raw])
+    return identity
+
+
+def _alarms(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    _plain(exchange, row, identity)
+    word = exchange.joined(fields.ALARM_BYTES)
+    row[Column.ALARM_BITS] = int.from_bytes(word, "little") & fields.ALARM_BITS_KNOWN
+    return identity
+
+
+def _production(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+    del row
+    year, month, day = exchange.joined(fields.PRODUCTION_BYTES)
+    known = 1 <= month <= 12 and 1 <= day <= 31
+    return replace(identity, manufactured=f"20{year:02d}-{month:02d}-{day:02d}" if known else "")
+
+
+def _text(name: str) -> Callable[[DalyExchange, Row, Identity], Identity]:
+    def fill(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+        del row
+        raw = exchange.joined(fields.TEXT_BYTES)
+        told: dict[str, str] = {name: Text(name, 0, len(raw)).decode(raw)}
+        return replace(identity, **told)  # type: ignore[arg-type]  # every name is of a text
+
+    return fill

@@ -1,0 +1,147 @@
+"""One question to a Daly board: the 13-byte request, and its answer of one frame or a burst of numbered ones.
+
+A frame counts when board, command, length byte and sum are right. Nothing in a burst tells where it ends, so it is
+remembered how many cells and sensors a board has, and how many frames it was seen to send.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from packbank.bms.daly_fields import DATA, FRAME_SIZE
+from packbank.bms.protocol import Exchange, Identity, Row
+from packbank.cext.checksum import sum8
+from packbank.cext.tlv import find_a5
+from packbank.errors import FrameError
+
+START = 0xA5
+LENGTH = 0x08
+HOST = 0x40  # the PC's address since V1.1 of the protocol: board 1 is asked there, board 2 at 0x41
+OLD_HOST = 0x80  # the PC's address in V1.0
+FILL = b"\xaa" * 8  # ignored; dbus-serialbattery saw fewer read errors with it than with zeros
+BYTE_TIME = 10 / 9600
+LATENCY = 0.065  # s; boards that are awake begin to answer after 50 to 80 ms
+MOST_FRAMES = 16  # of one answer: 48 cells; some firmware always sends so many
+
+ASLEEP = (
+    "the request came back instead of an answer: the BMS sleeps. In BmsMonitor set 'Sleep time(S)' to 65535, and give "
+    "every battery its own board number and its own 'Battery code'. Charging or discharging wakes it now. (With an "
+    "adapter that echoes, a board number that no battery has looks the same.)"
+)
+UNNUMBERED = "answered as board 0; give every battery its own board number, 1 to 16, in BmsMonitor"
+
+
+@dataclass(slots=True)
+class Board:
+    """What is remembered of one board."""
+
+    hosts: list[int]  # addresses to ask it at, the next one last; only one once it has answered
+    cells: int = 0
+    sensors: int = 0
+    bursts: dict[int, int] = field(default_factory=dict)  # command -> frames it was seen to send
+    answered: set[str] = field(default_factory=set)  # questions
+    unanswered: Counter[str] = field(default_factory=Counter)  # times, of questions that it never answered
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a question is on the wire, what its answer fills, and how many numbered frames that needs."""
+
+    question: str
+    code: int
+    fill: Callable[[DalyExchange, Row, Identity], Identity]
+    frames: Callable[[Board], int] | None = None  # None: one frame, without a number
+
+
+def seal(frame: bytes) -> bytes:
+    """A frame with its sum."""
+    return frame + bytes((sum8(frame),))
+
+
+class DalyExchange(Exchange):
+    """One command to one board.
+
+    ``rejected``: ``sum8`` (a damaged frame), ``asleep`` (the request came back, and no answer), ``board`` (the board's
+    number is not set).
+    """
+
+    def __init__(self, command: Command, address: int, board: Board, inverted: bool = False) -> None:
+        self.address = address
+        self.request = seal(bytes((START, board.hosts[-1], command.code, LENGTH)) + FILL)
+        self.command = command
+        self.board = board
+        self.inverted = inverted  # currents above 30000 charge
+        self.rejected: list[FrameError] = []
+        self.needed = command.frames(board) if command.frames else 1
+        self.expected = max(self.needed, board.bursts.get(command.code, 0))
+        self.answer_time = LATENCY + self.expected * FRAME_SIZE * BYTE_TIME
+        self.complete = False
+        self._head = bytes((START, address, command.code, LENGTH))
+        self._frames: dict[int, bytes] = {}
+        self._held = b""
+        board.unanswered[command.question] += command.question not in board.answered
+
+    def feed(self, data: bytes) -> bool:
+        """As :meth:`Exchange.feed`; at silence, the frames that are needed are enough."""
+        self._held += data
+        while (at := find_a5(self._held)) >= 0:
+            self._refuse_broken(self._held[:at])
+            self._take(self._held[at : at + FRAME_SIZE])
+            self._held = self._held[at + FRAME_SIZE :]
+        open_end = max(len(self._held) - FRAME_SIZE + 1, 0)
+        self._refuse_broken(self._held[: open_end + len(self._head) - 1])
+        self._held = self._held[open_end:]
+        if not self.complete and self._has(self.expected if data else self.needed):
+            self._finish()
+        return self.complete
+
+    def apply(self, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Exchange.apply`."""
+        return self.command.fill(self, row, identity)
+
+    def joined(self, part: slice) -> bytes:
+        """That part of each needed frame, in the order of their numbers."""
+        first = self._first
+        return b"".join(self._frames[number][part] for number in range(first, first + self.needed))
+
+    @property
+    def _first(self) -> int:
+        """The documents count frames from 0, every board seen so far from 1."""
+        return 0 if 0 in self._frames else 1
+
+    def _has(self, count: int) -> bool:
+        return all(number in self._frames for number in range(self._first, self._first + count))
+
+    def _take(self, frame: bytes) -> None:
+        board, command = frame[1], frame[2]
+        if frame.startswith(self._head):
+            number = frame[DATA] if self.command.frames else 1
+            if not self.complete and number <= MOST_FRAMES:
+                self._frames[number] = frame
+        elif board == self.address and command in self.board.bursts:  # the rest of a burst that was taken for whole
+            self.board.bursts[command] = min(max(self.board.bursts[command], frame[DATA]), MOST_FRAMES)
+        elif command == self.command.code and board == self.request[1]:
+            self._reject("asleep", ASLEEP)
+        elif command == self.command.code and board == 0:
+            self._reject("board", UNNUMBERED)
+
+    def _finish(self) -> None:
+        self.complete = True
+        self.rejected = [error for error in self.rejected if error.reason != "asleep"]  # it was the adapter's echo
+        self.board.hosts = [self.request[1]]
+        self.board.answered.add(self.command.question)
+        if self.command.frames:
+            self.board.bursts[self.command.code] = len(self._frames)
+        if self.command.question == "counts":
+            self.board.cells, self.board.sensors = self._frames[1][DATA], self._frames[1][DATA + 1]
+
+    def _refuse_broken(self, skipped: bytes) -> None:
+        if self._head in skipped:
+            self._reject("sum8", f"a damaged frame of command {self.command.code:#04x}")
+
+    def _reject(self, reason: str, detail: str) -> None:
+        if all(error.reason != reason for error in self.rejected):
+            self.rejected.append(FrameError(reason, detail))
