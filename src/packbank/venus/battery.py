@@ -23,9 +23,9 @@ from packbank.aggregator.controls import Controls
 from packbank.config.model import ServiceConfig
 from packbank.venus import controls as rules
 from packbank.venus.bus import Bus
-from packbank.venus.changes import Changes
+from packbank.venus.changes import Changes, ModulePages
 from packbank.venus.path import Item, Value
-from packbank.venus.paths import CONTROLS, ServiceIdentity
+from packbank.venus.paths import BANK, CONTROLS, ServiceIdentity
 from packbank.venus.service import PATIENCE, BatteryService
 
 NAME = "packbank"
@@ -53,7 +53,7 @@ class Publisher:
         ``controls`` are the user's wishes as the daemon stored them; ``on_controls`` hears each change, also
         the values that localsettings has. It is called from within :meth:`publish` or the main loop.
         """
-        identity = ServiceIdentity(
+        self.identity = ServiceIdentity(
             version=version("packbank"),
             connection=connection,
             device_instance=service.device_instance,
@@ -67,11 +67,13 @@ class Publisher:
         first = rules.items(self._controls)
         extra = {key: first[name].value for key, name in self._names.items()}
         self.bus = bus or Bus()
-        self.service = BatteryService(NAME, identity, self.bus, extra=extra, stored=self._on_stored, patience=patience)
+        self.service = BatteryService(
+            NAME, self.identity, self.bus, extra=extra, stored=self._on_stored, patience=patience
+        )
         self.service.items.store(first)
         for name in self._names.values():
             self.service.items.let_write(name, partial(self._on_write, name))
-        self._changes = Changes()
+        self._forget()
         self._lost_since: float | None = None
         self._leave_after = leave_after
 
@@ -83,7 +85,7 @@ class Publisher:
             return
         self._lost_since = None
         if self.service.registered or battery.ready:
-            self.service.offer(self._changes.select(battery, now), now)
+            self.service.offer(self._select(battery, now), now)
 
     def close(self) -> None:
         """Leave the bus."""
@@ -95,10 +97,18 @@ class Publisher:
         if self._lost_since is None:
             self._lost_since = now
         if now - self._lost_since < self._leave_after:
-            self.service.offer(self._changes.select(battery, now), now)
+            self.service.offer(self._select(battery, now), now)
             return
         self.service.leave("no pack answers")
-        self._changes = Changes()
+        self._forget()
+
+    def _select(self, battery: VirtualBattery, now: float) -> dict[str, Item]:
+        return self._changes.select(battery, now) | self._pages.select(battery)
+
+    def _forget(self) -> None:
+        """Begin anew: the next battery goes out whole."""
+        self._changes = Changes(BANK)
+        self._pages = ModulePages()
 
     def _on_write(self, name: str, value: Value) -> Item | None:
         controls = rules.changed(self._controls, name, value)

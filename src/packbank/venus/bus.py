@@ -102,6 +102,10 @@ class Bus:
                 f"{service} {path} {member}: {error.get_dbus_message() or error.get_dbus_name()}"
             ) from error
 
+    def ask(self, service: str, path: str, member: str, answered: Callable[[Any], None]) -> None:
+        """Call a BusItem method without waiting; ``answered`` gets its answer, and nothing when there is none."""
+        self._connection.call_async(service, path, BUS_ITEM, member, "", (), answered, lambda _error: None)
+
     def signal(self, path: str, member: str, signature: str, *args: Any) -> None:
         """Emit a signal of the BusItem interface; it is queued, a slow listener never holds us up."""
         message = dbus.lowlevel.SignalMessage(path, BUS_ITEM, member)

@@ -1,52 +1,64 @@
-"""What of a battery is due to be sent now: changed, rounded values only, each at its own rate."""
+"""What is due to be sent now: changed, rounded values only, each at its own rate."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Generic
 
 from packbank.aggregator.battery import VirtualBattery
-from packbank.venus.path import Item, Rate
-from packbank.venus.paths import BANK, MODULE, MODULES, Module, modules
+from packbank.venus.path import Item, Path, Rate, Source, Value
+from packbank.venus.paths import MODULE, MODULES, Module, modules
 
 _EARLY = 0.25  # s; a tick that comes this much early still counts as its second
 
 
-class Changes:
-    """Remembers what the bus was told and when; one for each registration of the service."""
+class Changes(Generic[Source]):
+    """Remembers what the bus was told of a table of paths, and when; one for each registration of a service."""
 
-    def __init__(self) -> None:
-        self._told: dict[str, Item] = {}
-        self._sent = dict.fromkeys(Rate, -math.inf)
-        self._modules: tuple[Module | None, ...] = (None,) * MODULES
+    def __init__(self, paths: Sequence[Path[Source]]) -> None:
+        self._paths = [(rate, [path for path in paths if path.rate is rate]) for rate in Rate]
+        self._sent = [-math.inf] * len(self._paths)
+        self._told: dict[str, Value] = {}
 
-    def select(self, battery: VirtualBattery, now: float) -> dict[str, Item]:
+    def select(self, source: Source, now: float) -> dict[str, Item]:
         """The items to send at ``now``: every one at the first call, then what changed and is due."""
-        due = {rate for rate, sent in self._sent.items() if now - sent >= rate.period - _EARLY}
-        self._sent.update(dict.fromkeys(due, now))
         changes: dict[str, Item] = {}
-        for path in BANK:
-            if path.rate in due or path.rate is Rate.LIMIT:
-                item = path.item(battery)
-                told = self._told.get(path.name)
-                if item != told and (path.rate is not Rate.LIMIT or _may_replace(told, item, path.rate in due)):
-                    changes[path.name] = item
-        changes |= self._module_changes(battery)
-        self._told |= changes
+        told = self._told
+        for index, (rate, paths) in enumerate(self._paths):
+            due = now - self._sent[index] >= rate.period - _EARLY
+            if due:
+                self._sent[index] = now
+            elif not rate.limit:
+                continue
+            for path in paths:
+                value, name = path.value(source), path.name
+                if name in told and (value == told[name] or (rate.limit and not _may_replace(told[name], value, due))):
+                    continue
+                told[name] = value
+                changes[name] = Item(value, path.quantity.text(value))
         return changes
 
-    def _module_changes(self, battery: VirtualBattery) -> dict[str, Item]:
-        before, self._modules = self._modules, modules(battery)
-        rows = ((number, module) for number, module in enumerate(self._modules) if module != before[number])
-        items = {
-            f"/Diagnostics/Module{number}{path.name}": path.item(module) for number, module in rows for path in MODULE
-        }
-        return {name: item for name, item in items.items() if item != self._told.get(name)}
+
+class ModulePages:
+    """The GUI's ten module pages: rendered again only for a page whose pack or alarms changed."""
+
+    def __init__(self) -> None:
+        self._told: tuple[Module | None, ...] = (None,) * MODULES
+
+    def select(self, battery: VirtualBattery) -> dict[str, Item]:
+        """The items of every page that changed, all of them at the first call."""
+        before, self._told = self._told, modules(battery)
+        changes: dict[str, Item] = {}
+        for number, (old, new) in enumerate(zip(before, self._told, strict=True)):
+            if new != old:
+                items = ((f"/Diagnostics/Module{number}{path.name}", path, path.item(new)) for path in MODULE)
+                changes |= {name: item for name, path, item in items if old is None or item != path.item(old)}
+        return changes
 
 
-def _may_replace(told: Item | None, item: Item, rise_due: bool) -> bool:
+def _may_replace(told: Value, value: Value, rise_due: bool) -> bool:
     """Whether a limit may be sent now. A known limit stays when a new one is not known: see ``docs/dbus.md``."""
-    if told is None or told.value is None:
+    if not isinstance(told, float):
         return True
-    if not isinstance(item.value, float) or not isinstance(told.value, float):
-        return False
-    return rise_due or item.value < told.value
+    return isinstance(value, float) and (rise_due or value < told)

@@ -21,20 +21,18 @@ class Item(NamedTuple):
     text: str
 
 
-INVALID = Item(None, INVALID_TEXT)
-
-
 class Rate(Enum):
-    """When a changed value is sent, and the seconds between two such moments."""
+    """When a changed value is sent, and the seconds between two such moments; a limit is rounded down."""
 
     FAST = "each second", 1.0
     SLOW = "every 5 s", 5.0
     CHANGE = "at once", 0.0
-    LIMIT = "a fall at once, a rise every 5 s", 5.0
+    LIMIT = "a fall at once, a rise every 5 s", 5.0, True
 
-    def __init__(self, meaning: str, period: float) -> None:
+    def __init__(self, meaning: str, period: float, limit: bool = False) -> None:
         self.meaning = meaning
         self.period = period
+        self.limit = limit
 
 
 class Quantity(Enum):
@@ -48,32 +46,34 @@ class Quantity(Enum):
     PERCENT = float, "%", 1
     AMPERE_HOURS = float, "Ah", 1
     KILOWATT_HOURS = float, "kWh", 1
-    MINUTES = int, "s", 0  # whole minutes, in seconds
+    SECONDS = int, "s", 0, 60  # whole minutes
     NUMBER = int, "", 0
     TEXT = str, "", 0
 
-    def __init__(self, kind: type[float] | type[int] | type[str], unit: str, digits: int) -> None:
+    def __init__(self, kind: type[float] | type[int] | type[str], unit: str, digits: int, step: int = 1) -> None:
         self.kind = kind
         self.unit = unit
         self.digits = digits
+        self.step = step
 
-    def item(self, value: Value, down: bool = False) -> Item:
-        """``value`` rounded (``down``: never to more than it is) and of the quantity's type; NaN is invalid."""
+    def rounded(self, value: Value, down: bool = False) -> Value:
+        """``value`` as it goes to the bus, ``down``: never more than it is; NaN and infinities become invalid."""
         if self.kind is str:
-            return Item(value, str(value))
+            return value
         if value is None or isinstance(value, str) or not math.isfinite(value):
-            return INVALID
-        if self is Quantity.MINUTES:
-            value = 60 * round(value / 60)
+            return None
         if self.kind is int:
-            whole = round(value)
-            return Item(whole, f"{whole}{self.unit}")
-        rounded = (self._floor(value) if down else round(value, self.digits)) + 0.0  # + 0.0: no minus zero
-        return Item(rounded, f"{rounded:.{self.digits}f}{self.unit}")
+            return self.step * round(value / self.step)
+        if down:
+            scale = 10.0**self.digits
+            return math.floor(value * scale + 1e-6) / scale
+        return round(float(value), self.digits) + 0.0  # + 0.0: no minus zero
 
-    def _floor(self, value: float) -> float:
-        scale = 10.0**self.digits
-        return math.floor(value * scale + 1e-6) / scale
+    def text(self, value: Value) -> str:
+        """A rounded value with its unit, for people."""
+        if value is None:
+            return INVALID_TEXT
+        return f"{value:.{self.digits}f}{self.unit}" if self.kind is float else f"{value}{self.unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,11 @@ class Path(Generic[Source]):
     meaning: str
     writeable: bool = False
 
+    def value(self, source: Source) -> Value:
+        """The path's value in ``source``, rounded."""
+        return self.quantity.rounded(self.get(source), self.rate.limit)
+
     def item(self, source: Source) -> Item:
-        """The value of ``source`` as it goes to the bus; a limit is rounded down."""
-        return self.quantity.item(self.get(source), self.rate is Rate.LIMIT)
+        """The path's value in ``source`` with its text."""
+        value = self.value(source)
+        return Item(value, self.quantity.text(value))

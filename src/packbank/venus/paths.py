@@ -20,7 +20,7 @@ _LONGEST_TIME_TO_GO = 864000  # s, ten days, as a BMV has it
 _FAST, _SLOW, _CHANGE, _LIMIT = Rate.FAST, Rate.SLOW, Rate.CHANGE, Rate.LIMIT
 _VOLTS, _CELL_VOLTS, _AMPERES, _WATTS = Quantity.VOLTS, Quantity.CELL_VOLTS, Quantity.AMPERES, Quantity.WATTS
 _CELSIUS, _PERCENT, _AH, _KWH = Quantity.CELSIUS, Quantity.PERCENT, Quantity.AMPERE_HOURS, Quantity.KILOWATT_HOURS
-_MINUTES, _NUMBER, _TEXT = Quantity.MINUTES, Quantity.NUMBER, Quantity.TEXT
+_SECONDS, _NUMBER, _TEXT = Quantity.SECONDS, Quantity.NUMBER, Quantity.TEXT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ _MEASUREMENTS: tuple[Path[VirtualBattery], ...] = (
     Path("/Dc/0/Temperature", _SLOW, _CELSIUS, lambda b: b.temperature, "mean of the packs' battery sensors"),
     Path("/Soc", _FAST, _PERCENT, lambda b: b.soc, "state of charge"),
     Path("/Soh", _SLOW, _PERCENT, lambda b: b.soh, "state of health"),
-    Path("/TimeToGo", _SLOW, _MINUTES, lambda b: min(b.time_to_go, _LONGEST_TIME_TO_GO), "to empty, on discharge only"),
+    Path("/TimeToGo", _SLOW, _SECONDS, lambda b: min(b.time_to_go, _LONGEST_TIME_TO_GO), "to empty, on discharge only"),
     Path("/ConsumedAmphours", _SLOW, _AH, lambda b: b.consumed_ah, "missing to full, negative or 0"),
     Path("/Capacity", _SLOW, _AH, lambda b: b.remaining_capacity, "charge left"),
     Path("/InstalledCapacity", _SLOW, _AH, lambda b: b.installed_capacity, "charge when full"),
@@ -151,7 +151,7 @@ _HISTORY: tuple[Path[VirtualBattery], ...] = (
     Path("/History/MaximumTemperature", _SLOW, _CELSIUS, lambda b: b.history.maximum_temperature, "highest seen"),
     Path("/History/ChargedEnergy", _SLOW, _KWH, lambda b: b.history.charged_energy, "ever charged"),
     Path("/History/DischargedEnergy", _SLOW, _KWH, lambda b: b.history.discharged_energy, "ever drawn"),
-    Path("/History/TimeSinceLastFullCharge", _SLOW, _MINUTES, lambda b: b.history.time_since_full, "whole minutes"),
+    Path("/History/TimeSinceLastFullCharge", _SLOW, _SECONDS, lambda b: b.history.time_since_full, "whole minutes"),
     Path("/Settings/HasTemperature", _CHANGE, _NUMBER, lambda _: 1, "the GUI shows temperatures in the history"),
 )
 

@@ -11,7 +11,7 @@ from packbank.errors import LinkError
 from packbank.venus import settings
 from packbank.venus.bus import Bus
 from packbank.venus.items import Items
-from packbank.venus.path import Item, Quantity, Value
+from packbank.venus.path import Item, Value
 from packbank.venus.paths import IDENTITY, ServiceIdentity
 from packbank.venus.settings import INSTANCE, LocalSettings, parse_instance
 
@@ -136,12 +136,12 @@ class BatteryService:
             return None
         self._identity = replace(self._identity, custom_name=name)
         self._settings.write(CUSTOM_NAME, name)
-        return Quantity.TEXT.item(name)
+        return Item(name, name)
 
     def _rename(self, name: str) -> None:
         if name != self._identity.custom_name:
             self._identity = replace(self._identity, custom_name=name)
-            self.show({"/CustomName": Quantity.TEXT.item(name)})
+            self.show({"/CustomName": Item(name, name)})
 
 
 def on_venus() -> bool:
