@@ -151,26 +151,21 @@ IGNORED = {
     "packbank opens the ports of its own configuration": """
         EXCLUDED_DEVICES CAN_PORT BLUETOOTH_BMS BLUETOOTH_USE_POLLING BLUETOOTH_FORCE_RESET_BLE_STACK BLUETOOTH_USE_USB
         SERIAL_STARTER_ENABLED""",
+    "packs come from RS485 buses only": """
+        MQTT_TOPIC MQTT_BROKER_ADDRESS MQTT_BROKER_PORT MQTT_TLS_ENABLED MQTT_TLS_PATH_TO_CA MQTT_TLS_INSECURE
+        MQTT_USERNAME MQTT_PASSWORD""",
     "the pace of a bus follows from what its packs answer in": "POLL_INTERVAL",
     "a pack is known by its bus and address": "USE_PORT_AS_UNIQUE_ID",
-    "the bank has one charge-stage machine, which is always on": "CVCM_ENABLE",
-    "the bank has one over-voltage guard a pack, see docs/limits.md": """
-        CVL_CONTROLLER_MODE CVL_ICONTROLLER_FACTOR CVL_RECOVERY_HOLD_SEC CVL_RECOVERY_RATE_V_PER_SEC""",
+    "the bank has one over-voltage guard a pack, see docs/limits.md": "CVL_CONTROLLER_MODE CVL_ICONTROLLER_FACTOR",
     "the bank's limits fall at once and rise slowly, see docs/limits.md": """
-        CVL_RECALCULATION_EVERY CVL_RECALCULATION_ON_MAX_PERCENTAGE_CHANGE CHARGE_CURRENT_RECOVERY_THRESHOLD_PERCENT
-        DISCHARGE_CURRENT_RECOVERY_THRESHOLD_PERCENT CCL_RECOVERY_HOLD_SEC DCL_RECOVERY_HOLD_SEC
-        CCL_RECOVERY_RATE_A_PER_SEC DCL_RECOVERY_RATE_A_PER_SEC""",
-    "packbank's stages are set by other keys, see docs/config.md": """
-        SWITCH_TO_FLOAT_WAIT_FOR_SEC SWITCH_TO_FLOAT_CELL_VOLTAGE_DIFF SWITCH_TO_FLOAT_CELL_VOLTAGE_DEVIATION
-        SWITCH_TO_BULK_SOC_THRESHOLD SWITCH_TO_BULK_CELL_VOLTAGE_DIFF SOC_RESET_CELL_VOLTAGE SOC_RESET_AFTER_DAYS
-        FLOAT_CELL_VOLTAGE MIN_CELL_VOLTAGE""",
-    "packbank takes the packs' own SoC, weighted by capacity, see docs/limits.md": "SOC_CALCULATION AUTO_RESET_SOC",
+        CVL_RECALCULATION_EVERY CVL_RECALCULATION_ON_MAX_PERCENTAGE_CHANGE""",
+    "packbank writes nothing into a BMS": "AUTO_RESET_SOC",
     "one correction cannot fit the sensors of many packs; calibrate each BMS": """
         CURRENT_REPORTED_BY_BMS CURRENT_MEASURED_BY_USER INVERT_CURRENT_MEASUREMENT TEMPERATURE_1_ADJUST
         TEMPERATURE_2_ADJUST TEMPERATURE_3_ADJUST TEMPERATURE_4_ADJUST TEMPERATURE_MOS_ADJUST""",
-    "a silent pack is held, then lost by name, and the others carry on; it never freezes old limits": """
+    "a silent pack is held, then lost by name, and the others carry on; see HELD_AFTER and LOST_AFTER": """
         BLOCK_ON_DISCONNECT BLOCK_ON_DISCONNECT_TIMEOUT_MINUTES BLOCK_ON_DISCONNECT_VOLTAGE_MIN
-        BLOCK_ON_DISCONNECT_VOLTAGE_MAX BMS_CABLE_ALARM""",
+        BLOCK_ON_DISCONNECT_VOLTAGE_MAX""",
     "a shunt measures the bank, not a pack; see CURRENT_FROM and SOC_FROM": """
         EXTERNAL_SENSOR_DBUS_DEVICE EXTERNAL_SENSOR_DBUS_PATH_CURRENT EXTERNAL_SENSOR_DBUS_PATH_SOC""",
     "always on": "HISTORY_ENABLE TIME_TO_GO_ENABLE",
@@ -178,18 +173,14 @@ IGNORED = {
         PUBLISH_CONFIG_VALUES PUBLISH_BATTERY_DATA_AS_JSON BATTERY_CELL_DATA_FORMAT MIDPOINT_ENABLE TEMPERATURE_1_NAME
         TEMPERATURE_2_NAME TEMPERATURE_3_NAME TEMPERATURE_4_NAME GUI_PARAMETERS_SHOW_ADDITIONAL_INFO TIME_TO_SOC_POINTS
         TIME_TO_SOC_VALUE_TYPE TIME_TO_SOC_RECALCULATE_EVERY TIME_TO_SOC_INC_FROM""",
-    "every sensor of a pack counts for its limits": "TEMPERATURE_SOURCE_BATTERY",
     "packbank changes nothing in the GUI": "GUI_INSTALL_CUSTOMIZATIONS",
     "packbank sends nothing to anybody": "TELEMETRY",
     "see 'packbank run --capture'": """
         BMS_CAPTURE_RAW_DATA BMS_CAPTURE_RAW_DATA_MAX_SIZE_MB BMS_CAPTURE_RAW_DATA_BACKUP_COUNT""",
-    "the packs report their own": "BATTERY_CAPACITY USE_BMS_DVCC_VALUES SOC_LOW_WARNING SOC_LOW_ALARM",
+    "of the packs that packbank reads, none sets the charge voltage this way": "USE_BMS_DVCC_VALUES",
     "for hardware that packbank does not read": """
         UP16S_REQUIRE_DIRECT_CONNECTION GREENMETER_ADDRESS LIPRO_START_ADDRESS LIPRO_END_ADDRESS LIPRO_CELL_COUNT
         UBMS_CAN_MODULE_SERIES UBMS_CAN_MODULE_PARALLEL HELTEC_MODBUS_ADDR CAN_SPEED JKBMS_CAN_CELL_COUNT""",
-    "packs come from RS485 buses only": """
-        MQTT_TOPIC MQTT_BROKER_ADDRESS MQTT_BROKER_PORT MQTT_TLS_ENABLED MQTT_TLS_PATH_TO_CA MQTT_TLS_INSECURE
-        MQTT_USERNAME MQTT_PASSWORD""",
     "dbus-serialbattery itself has dropped it": """
         PENALTY_AT_CELL_VOLTAGE PENALTY_BATTERY_VOLTAGE CUSTOM_BATTERY_NAMES SOC_RESET_CURRENT SOC_RESET_TIME""",
 }

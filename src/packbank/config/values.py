@@ -68,7 +68,7 @@ def format_value(value: Any) -> str:
         return ""
     if isinstance(value, tuple):
         return ", ".join(map(format_value, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def format_addresses(addresses: Sequence[int]) -> str:

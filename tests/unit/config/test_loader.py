@@ -190,7 +190,7 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
         # settings that do not go together
         (
             f"{BUS}CELL_VOLTAGES_WHILE_CHARGING = 3.5, 3.4\n",
-            "CELL_VOLTAGES_WHILE_CHARGING = 3.5, 3.4: MAX_CHARGE_CURRENT_CV_FRACTION (now 0, 0.005, 0.05, 0.25, 1) needs one",
+            "= 3.5, 3.4: MAX_CHARGE_CURRENT_CV_FRACTION (now 0, 0.005, 0.05, 0.25, 1) needs one fraction for each of",
         ),
         (
             f"[DEFAULT]\nSOC_LOW_ALARM = 30\n{BUS}",

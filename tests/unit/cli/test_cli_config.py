@@ -1,0 +1,174 @@
+"""check, dip and migrate as a user calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from packbank.cli import main
+
+OLD = """\
+[DEFAULT]
+MODBUS_ADDRESSES = 0x01, 0x02
+LINEAR_LIMITATION_ENABLE = False
+MAX_CELL_VOLTAGE = 3.5 ; mine
+FLOAT_CELL_VOLTAGE = 3,35
+SOC_RESET_AFTER_DAYS = 0
+max_battery_charge_current = 80
+MQTT_PASSWORD = secret%%
+CELL_VOLTAGES_WHILE_CHARGING = 3.55,
+    3.5, 3.45, 3.4, 3.3
+[mine]
+A = 1
+"""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "config.ini"
+    path.write_text(OLD, encoding="utf-8")
+    return path
+
+
+def test_check_says_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.ini"
+    path.write_text(
+        "[DEFAULT]\nVOLTAGE_DROP = 0.2\nTELEMETRY = False\n[bus:north]\nPORT = /dev/ttyUSB7\n"
+        "BATTERY_ADDRESSES = 0x01-0x02\n[bus:south]\nPORT = socket://10.0.0.9:4196\nPROTOCOL = jkpb\n"
+        "[pack:north/0x02]\nNAME = garage\nMAX_BATTERY_CHARGE_CURRENT = 60\n",
+        encoding="utf-8",
+    )
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path} is right: 2 buses, 2 packs",
+        "  bus north: /dev/ttyUSB7, jkpb, poll, 0x01-0x02 (north 1, garage)",
+        "  bus south: socket://10.0.0.9:4196, jkpb, poll, whoever answers",
+        "  VOLTAGE_DROP = 0.2 (default 0)",
+        "  garage: MAX_BATTERY_CHARGE_CURRENT = 60 (empty by default)",
+        "  ignored: TELEMETRY (packbank sends nothing to anybody)",
+    ]
+
+
+def test_check_tells_every_problem_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.ini"
+    path.write_text("[DEFAULT]\nVOLTAGE_DROP = much\nWHAT = 1\nPORT = /dev/ttyUSB7\n", encoding="utf-8")
+    assert main(["check", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        f"packbank check: {path} has 2 problems:",
+        "  config.ini: line 2 [DEFAULT] VOLTAGE_DROP = much: is not a number; write digits only, without a unit",
+        "  config.ini: line 3 [DEFAULT] WHAT = 1: unknown key; remove it; docs/config.md lists all keys",
+    ]
+
+
+def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = old.with_name("new.ini")
+    assert main(["migrate", str(old), "--port", "/dev/ttyUSB7", "-o", str(new)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert main(["check", str(new)]) == 0
+    assert new.read_text(encoding="utf-8").splitlines() == [
+        "# packbank, from config.ini of dbus-serialbattery",
+        "[DEFAULT]",
+        "PORT = /dev/ttyUSB7",
+        "MAX_CELL_VOLTAGE = 3.5",
+        "MAX_BATTERY_CHARGE_CURRENT = 80",
+        "CELL_VOLTAGES_WHILE_CHARGING = 3.55, 3.5, 3.45, 3.4, 3.3",
+        "BATTERY_ADDRESSES = 0x01, 0x02",
+        "CHARGE_MODE = 2",
+        "MAX_BATTERY_DISCHARGE_CURRENT = 60",
+    ]
+    account = captured.err.splitlines()
+    for line in (
+        "taken    MAX_BATTERY_CHARGE_CURRENT = 80",
+        "renamed  MODBUS_ADDRESSES -> BATTERY_ADDRESSES = 0x01, 0x02",
+        "changed  LINEAR_LIMITATION_ENABLE -> CHARGE_MODE = 2: True is 1 (linear), False 2 (stepped)",
+        "dropped  A = 1: dbus-serialbattery reads [DEFAULT] only, not [mine]",
+        "dropped  MQTT_PASSWORD = ...: packs come from RS485 buses only",
+    ):
+        assert line in account
+    text = captured.err
+    assert "changed  MAX_CELL_VOLTAGE = 3.5: the comment behind it" in text
+    assert (
+        "dropped  FLOAT_CELL_VOLTAGE = 3,35: is not a number; write the decimal point as a point, 3.35; until" in text
+    )
+    assert "dropped  SOC_RESET_AFTER_DAYS = 0: 0 is out of range" in text
+    assert "added    MAX_BATTERY_DISCHARGE_CURRENT = 60: dbus-serialbattery's default" in text
+    assert "think    MAX_BATTERY_CHARGE_CURRENT = 80: holds for each pack" in text
+    assert "secret" not in text
+
+
+def test_several_ports_become_several_buses(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", str(old), "--port", "/dev/ttyUSB7", "--port", "/dev/ttyUSB8"]) == 0
+    text = capsys.readouterr().out
+    assert text.endswith("\n\n[bus:bus1]\nPORT = /dev/ttyUSB7\n\n[bus:bus2]\nPORT = /dev/ttyUSB8\n")
+    new = old.with_name("new.ini")
+    new.write_text(text, encoding="utf-8")
+    assert main(["check", str(new)]) == 0
+
+
+def test_without_a_port_the_new_file_says_that_it_guessed(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", str(old)]) == 0
+    captured = capsys.readouterr()
+    assert "PORT = /dev/ttyUSB0\n" in captured.out
+    assert "think    PORT: /dev/ttyUSB0 is a guess" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[bus:a]\nPORT = /dev/x\n", "is packbank's own already"),
+        ("A = 1\n", "stands before any section"),
+        ("[DEFAULT]\nA = 1\nA = 2\n", "stands in this section twice"),
+    ],
+)
+def test_migrate_refuses_what_is_no_file_of_the_driver(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    path = tmp_path / "config.ini"
+    path.write_text(text, encoding="utf-8")
+    assert main(["migrate", str(path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_migrate_says_when_it_cannot_write(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", str(old), "-o", str(old / "below" / "a-file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_dip_draws_one_address(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dip", "0x0A"]) == 0
+    assert capsys.readouterr().out == (
+        "0x0A  pack 10    \n"
+        "┌ON─┬───┬───┬───┐\n"
+        "│   │ █ │   │ █ │\n"
+        "│ █ │   │ █ │   │\n"
+        "└───┴───┴───┴───┘\n"
+        "  1   2   3   4  \n"
+    )
+
+
+def test_dip_explains_the_master(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dip", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "0x00  MASTER" in out
+    assert "ends RS485" in out
+
+
+def test_dip_draws_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dip"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"0x{address:02X}  " in out for address in range(16))
+    assert out.count("█") == 16 * 4
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("0x10", "four DIP switches show 0x00 to 0x0F"), ("12", "write 0x0C or 0x12"), ("x", "is not an address")],
+)
+def test_dip_refuses_what_switches_cannot_show(capsys: pytest.CaptureFixture[str], address: str, message: str) -> None:
+    assert main(["dip", address]) == 2
+    assert message in capsys.readouterr().err
