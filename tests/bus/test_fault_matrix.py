@@ -1,0 +1,43 @@
+"""Real pollers on simulated buses with faults: the short form of ``scripts/fault-matrix``.
+
+Checked are the invariants: no wrong value at all, the packs that nothing befalls stay fresh, and every pack is
+back within two rounds of the fault's end. Figures are in docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from packbank.sim.fault_matrix import FRESH, NAMES, ROUND, Outcome, cases, run, table
+
+SECONDS = 8.0
+SLACK = 1.0  # s that a busy machine may add to a round
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return run(cases(rates=[0.10], sick=5), SECONDS, settle=3.0)
+
+
+def test_no_wrong_value_reaches_the_matrix(outcomes: list[Outcome]) -> None:
+    assert {outcome.case.name: outcome.wrong for outcome in outcomes} == dict.fromkeys(NAMES, 0)
+
+
+def test_answers_keep_coming(outcomes: list[Outcome]) -> None:
+    assert all(outcome.accepted > 0.4 * 15 * SECONDS / ROUND for outcome in outcomes), table(outcomes)
+
+
+def test_healthy_packs_stay_fresh(outcomes: list[Outcome]) -> None:
+    ages = [outcome.oldest_healthy for outcome in outcomes if outcome.case.healthy]
+    assert len(ages) == 10
+    assert max(ages) < FRESH, table(outcomes)
+
+
+def test_every_pack_is_back_within_two_rounds(outcomes: list[Outcome]) -> None:
+    assert max(outcome.recovery for outcome in outcomes) < 2 * ROUND + SLACK, table(outcomes)
+
+
+def test_faults_that_spoil_answers_are_refused_with_a_reason(outcomes: list[Outcome]) -> None:
+    spoiling = {"bit-flip", "garble", "truncation", "wrong-type", "foreign-ack"}
+    refused = {outcome.case.name for outcome in outcomes if outcome.refused}
+    assert refused >= spoiling, table(outcomes)
