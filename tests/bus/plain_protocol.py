@@ -16,7 +16,11 @@ from pathlib import Path
 from threading import Thread
 
 from packbank.aggregator.columns import Column
-from packbank.bms.protocol import Exchange, Heard, Identity, Line, Overhearing, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Exchange, Heard, Identity, Line, Overhearing, Protocol, Row, Topic
+from packbank.bus.bus import Bus
+from packbank.bus.intake import Member
+from packbank.bus.store import Store
+from packbank.config.model import BusConfig, Mode
 from packbank.errors import FrameError
 
 LINE = Line(
@@ -77,7 +81,7 @@ class PlainEar(Overhearing):
         self.rejected = []
         self._buffer = b""
 
-    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:  # noqa: ARG002
+    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
         self._buffer += data
         heard = []
         while (starts := [self._buffer.find(mark) for mark in (b"?", b"!") if mark in self._buffer]) and len(
@@ -114,6 +118,9 @@ class PlainProtocol(Protocol):
     def check(self, row: Row, previous: Row) -> None:
         if row[Column.VOLTAGE] > 60000:
             raise FrameError("voltage", f"{row[Column.VOLTAGE]}")
+
+    def describe(self, data: bytes) -> Description:
+        return Description("unknown", data.hex())
 
     def overhear(self) -> Overhearing:
         return PlainEar()
@@ -183,6 +190,39 @@ class ScriptedBus:
                     for pause, data in self.script(asked[1], chr(asked[2])):
                         time.sleep(pause)
                         os.write(self._master, data)
+
+
+class Rig:
+    """A scripted bus with the real thread that reads it, and the store it fills: pack ``n`` is row ``n - 1``."""
+
+    def __init__(self, folder: Path, script: Script, packs: int = 3, mode: Mode = Mode.POLL) -> None:
+        self.wire = ScriptedBus(folder / "port", script)
+        self.store = Store(packs)
+        members = [Member(index, index + 1, f"pack {index + 1}") for index in range(packs)]
+        self.bus = Bus(BusConfig(name="rack", port=self.wire.port, mode=mode), PlainProtocol(), members, self.store)
+
+    def __enter__(self) -> Rig:
+        self.bus.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bus.stop()
+        ended = self.bus.join(2.0)
+        self.wire.close()
+        assert ended, "the bus thread must end within two seconds"
+
+    @property
+    def voltages(self) -> list[float]:
+        return [float(value) for value in self.store.snapshot()[0][:, Column.VOLTAGE]]
+
+    def age(self, address: int) -> float:
+        return time.monotonic() - float(self.store.snapshot()[0][address - 1, Column.STATUS_TIME])
+
+    def wait(self, until: Callable[[], bool], seconds: float = 3.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {self.bus.stats()}"
+            time.sleep(0.01)
 
 
 def all_answer(address: int, question: str) -> list[tuple[float, bytes]]:

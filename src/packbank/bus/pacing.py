@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 
 from packbank.bms.protocol import Line, Topic
 
@@ -111,6 +112,7 @@ class _Pack:
     patience: float  # s, the longest pause between two questions while it is silent
     spread: float  # of a period until the second settings read, so that they do not all fall together
     due: float  # when its status may be asked
+    asked: float = -inf  # when it last was
     answers: bool = False  # whether it ever did
     silent_since: float = inf  # inf: it answered last time
     topics_due: dict[Topic, float] = field(default_factory=dict)  # besides status
@@ -125,20 +127,19 @@ class Schedule:
 
     def __init__(self, expected: Sequence[int], candidates: Sequence[int], topics: Iterable[Topic], now: float) -> None:
         others = [topic for topic in topics if topic is not Topic.STATUS]
+        self._order = attrgetter("due", "asked")  # of those whose turn it is alike, the one asked longest ago
         addresses = [(address, EXPECTED_PAUSE) for address in expected]
         addresses += [(address, CANDIDATE_PAUSE) for address in candidates]
         self._packs = {
             address: _Pack(address, patience, (place + 1) / len(addresses), now, topics_due=dict.fromkeys(others, now))
             for place, (address, patience) in enumerate(addresses)
         }
-        self._probe_from = now
 
     def next(self, now: float) -> Turn:
         """The next visit; it may lie in the future."""
-        pack = min(self._packs.values(), key=lambda pack: (self._start(pack), pack.due))
-        start = self._start(pack)
-        topics = (topic for topic, due in pack.topics_due.items() if due <= max(start, now))
-        return Turn(start, pack.address, (Topic.STATUS, *topics), pack.answers and pack.silent_since == inf)
+        pack = min(self._packs.values(), key=self._order)
+        topics = [topic for topic, due in pack.topics_due.items() if due <= max(pack.due, now)]
+        return Turn(pack.due, pack.address, (Topic.STATUS, *topics), pack.answers and pack.silent_since == inf)
 
     def silence(self, address: int, now: float) -> float:
         """For how long a pack has not answered, s; 0 when it did last time."""
@@ -156,7 +157,7 @@ class Schedule:
             return
         if self.silence(address, now) >= LONG_SILENCE or not pack.answers:
             self._returned(pack, now)
-        pack.answers = True
+        pack.answers, pack.asked = True, now
         pack.patience = EXPECTED_PAUSE
         pack.silent_since = inf
         pack.due = now + MIN_AGE
@@ -167,25 +168,23 @@ class Schedule:
         if topic is not Topic.STATUS:
             pack.topics_due[topic] = now + ASK_AGAIN
             return
-        if pack.silent_since < inf:
-            self._probe_from = now + cost * (1.0 / PROBE_SHARE - 1.0)
-        pack.silent_since = min(pack.silent_since, now)
+        others_wait_until = now + cost * (1.0 / PROBE_SHARE - 1.0) if pack.silent_since < inf else now
+        pack.asked, pack.silent_since = now, min(pack.silent_since, now)
         pause = (now - pack.silent_since) * PATIENCE_SHARE
         pack.due = now + min(max(pause, MIN_AGE), pack.patience)
+        for silent in self._silent():
+            silent.due = max(silent.due, others_wait_until)
 
     def restart(self, now: float) -> None:
         """The port was away: nobody is to blame, everybody is asked now."""
         for pack in self._packs.values():
             pack.due = now
-        self._probe_from = now
 
     def _returned(self, pack: _Pack, now: float) -> None:
         """Somebody new, or back after long: learn all about it, and look for the others, who may be back as well."""
         pack.topics_due = dict.fromkeys(pack.topics_due, now)
-        self._probe_from = now
-        for other in self._packs.values():
-            if other.silent_since < inf:
-                other.due = now
+        for silent in self._silent():
+            silent.due = now
 
-    def _start(self, pack: _Pack) -> float:
-        return pack.due if pack.silent_since == inf else max(pack.due, self._probe_from)
+    def _silent(self) -> list[_Pack]:
+        return [pack for pack in self._packs.values() if pack.silent_since < inf]

@@ -85,7 +85,7 @@ class Poller:
                 fills.append(exchange.apply)
             elif not self._protocol.may_lack(turn.address, question):
                 return False
-        return self._intake.accept(turn.address, topic, fills, self._clock(), asker.heard)
+        return bool(fills) and self._intake.accept(turn.address, topic, fills, self._clock(), asker.heard)
 
     def _count_round(self, address: int, now: float) -> None:
         """A round is over when a pack is met that was already asked in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from math import inf
 from random import Random
 
@@ -143,7 +144,7 @@ class Play:
 
 
 def gaps(times: list[float]) -> list[float]:
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(times)]
 
 
 def test_every_pack_tells_all_about_itself_at_its_first_turn() -> None:
@@ -199,7 +200,9 @@ def test_a_whole_bus_that_returns_is_complete_again_within_seconds() -> None:
     play.run(110.0)
     assert play.now >= 200.0
     assert all(any(200.0 <= time <= 200.0 + 8.0 for time in play.times(address)) for address in range(1, 16))
-    back = {address: min(t for t, a, _, ok in play.asked if a == address and ok and t > 200.0) for address in range(1, 16)}
+    back = {
+        address: min(t for t, a, _, ok in play.asked if a == address and ok and t > 200.0) for address in range(1, 16)
+    }
     assert max(back.values()) <= 200.0 + 8.0
 
 
@@ -215,7 +218,9 @@ def test_empty_addresses_take_no_more_than_their_share_and_a_newcomer_is_taken_i
     assert wasted / (play.now - start) <= 0.05
     assert max(gaps(play.times(1, since=start))) < 0.6
     play.run(150.0)
-    assert min(time for time, address, _, ok in play.asked if address == 9 and ok) <= 600.0 + pacing.CANDIDATE_PAUSE + 2.0
+    assert (
+        min(time for time, address, _, ok in play.asked if address == 9 and ok) <= 600.0 + pacing.CANDIDATE_PAUSE + 2.0
+    )
 
 
 def test_settings_that_are_never_answered_do_not_make_a_pack_silent() -> None:
