@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ def raised_levels(instant: Instant, soc: float, low_soc: int, settings: BankSett
     levels: dict[Alarm, int] = {}
     if len(rows):
         worst = np.fmax.reduce(rows, axis=0).tolist()
-        levels = {alarm: int(level) for alarm, level in zip(Alarm, worst, strict=True) if level == level}
+        levels = {alarm: int(level) for alarm, level in zip(Alarm, worst, strict=True) if not isnan(level)}
     if settings.bms_cable_alarm:
         lost = bool((instant.sets.code == LOST).any())
         own = WARNING if lost and len(rows) else ALARM if lost else OK

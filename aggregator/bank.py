@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.alarms import AlarmKeeper
 from packbank.aggregator.bank_limits import BankLimits
-from packbank.aggregator.battery import Cause, Limit, Packs, VirtualBattery
+from packbank.aggregator.battery import Limit, Packs, VirtualBattery
 from packbank.aggregator.charge import ChargeControl, ChargeState
 from packbank.aggregator.columns import COLUMNS, Column
 from packbank.aggregator.controls import Controls, External
@@ -63,7 +63,7 @@ class Bank:
         self._history = HistoryKeeper()
         self._last: float | None = None
         self._busbar = float("nan")
-        self._unlimited: list[tuple[int, str]] = []
+        self._instant: Instant | None = None
         if state is not None and state.get("version") == STATE_VERSION:
             self._restore(state)
 
@@ -79,15 +79,14 @@ class Bank:
         if matrix.shape != (len(self.names), COLUMNS):
             raise ValueError(f"matrix is {matrix.shape}, the bank needs {(len(self.names), COLUMNS)}")
         controls, external = controls or Controls(), external or External()
-        instant = self._look(matrix, now, wall)
+        self._instant = instant = self._look(matrix, now, wall)
         measured = merge(instant, external)
         self._busbar = measured.voltage
         charge = self._soc.step(instant, measured.current, external.soc)
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        ccl, dcl = self._limits.step(instant, controls)
-        return self._battery(instant, measured, charge, stage, ccl, dcl)
+        return self._battery(instant, measured, charge, stage, self._limits.step(instant, controls))
 
     def _look(self, matrix: Floats, now: float, wall: float) -> Instant:
         """Gather what is known at ``now``."""
@@ -97,14 +96,14 @@ class Bank:
         sets = self._presence.step(tele, _told(tele, self._table), now)
         own = self._own.step(tele, sets, self._charge.raised(), self._busbar)
         weights = self._share.step(tele, sets, dt)
-        self._unlimited = unlimited_packs(own, sets.online & ~np.isnan(tele[Column.CELL_COUNT]))
         return Instant(tele, sets, own, weights, now, wall, dt, self._presence.ready)
 
     def _battery(
-        self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, ccl: Limit, dcl: Limit
+        self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]
     ) -> VirtualBattery:
-        tele, sets = instant.tele, instant.sets
-        online = int(np.count_nonzero(sets.online))
+        """Everything under the names that the outside reads."""
+        sets = instant.sets
+        ccl, dcl = currents
         moment = Moment(
             measured.voltage,
             measured.current,
@@ -135,7 +134,7 @@ class Bank:
             charge_current_limit=ccl,
             discharge_current_limit=dcl,
             battery_low_voltage=_low_voltage(instant, self._table),
-            charge_request=dcl.value == 0.0 and dcl.cause is Cause.CELL_VOLTAGE,
+            charge_request=dcl.value == 0.0 and _empty(instant, self._table),
             allow_to_charge=ccl.value > 0.0,
             allow_to_discharge=dcl.value > 0.0,
             allow_to_balance=measured.allow_to_balance,
@@ -144,7 +143,7 @@ class Bank:
             stage=stage.stage,
             waiting_for=stage.waiting_for,
             unfinished=stage.unfinished,
-            online=online,
+            online=int(np.count_nonzero(sets.online)),
             offline=int(np.count_nonzero(sets.code == LOST)),
             blocking_charge=int(blocking[CHARGE]),
             blocking_discharge=int(blocking[DISCHARGE]),
@@ -159,7 +158,10 @@ class Bank:
 
     def unlimited_packs(self) -> list[tuple[int, str]]:
         """Packs whose current nobody limits, with the key that would: their limit, thus the bank's, is 0 A."""
-        return self._unlimited
+        if self._instant is None:
+            return []
+        sets, settled = self._instant.sets, ~np.isnan(self._instant.tele[Column.SETTINGS_TIME])
+        return unlimited_packs(self._instant.own, sets.online & settled)
 
     def reset_soc(self, percent: float) -> None:
         """The user knows the bank's SoC (matters with ``SOC_CALCULATION``)."""
@@ -193,7 +195,13 @@ class Bank:
 def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
     """Which packs have told what limits need: a voltage, their cells, and a ceiling from BMS or user."""
     ceiling = np.fmin(table.ceiling, tele.block[rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)])
-    return ~np.isnan(tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
+    told: NDArray[np.bool_] = ~np.isnan(tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
+    return told
+
+
+def _empty(instant: Instant, table: PackTable) -> bool:
+    """A pack on the busbar has a cell at its low reference."""
+    return bool((instant.sets.member & (instant.tele.lowest_cell <= table.min_cell)).any())
 
 
 def _low_voltage(instant: Instant, table: PackTable) -> float:

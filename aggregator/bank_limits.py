@@ -12,7 +12,7 @@ from packbank.aggregator.columns import Column
 from packbank.aggregator.controls import NAN, Controls
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.presence import LOST, NOISE_AMPERES
-from packbank.aggregator.ramp import Ramp
+from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry
@@ -28,28 +28,30 @@ RECOVERY = 0.01  # of the feedback, per s
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The bank's limit in both directions and the pack that sets it (-1: nobody conducts)."""
+    """The bank's limit in one direction, and the pack that sets it (-1: nobody conducts) with its share."""
 
-    value: tuple[float, float]
-    pack: tuple[int, int]
-    share: tuple[float, float]
+    value: float
+    pack: int
+    share: float
 
 
-def shared_limit(own: Floats, weights: Floats, chosen: Bools, margin: float) -> Shared:
-    """Largest bank current at which every chosen pack stays within its own limit; arrays of shape ``(2, packs)``."""
+def shared_limits(own: Floats, weights: Floats, chosen: Bools, margin: float) -> tuple[Shared, Shared]:
+    """Largest bank currents, charge and discharge, at which every chosen pack stays within its own limit.
+
+    Arrays have shape ``(2, packs)``; ``margin`` is the relative error that the shares may have.
+    """
     total = np.where(chosen, weights, 0.0).sum(axis=1)
     each = np.where(chosen, own / weights, np.inf)
     pack = each.argmin(axis=1)
     results = []
     for direction in (CHARGE, DISCHARGE):
-        sum_of_weights, index = float(total[direction]), int(pack[direction])
-        if sum_of_weights > 0.0:
-            limit = float(each[direction, index]) * sum_of_weights / (1.0 + margin)
-            results.append((limit, index, float(weights[direction, index]) / sum_of_weights))
+        whole, index = float(total[direction]), int(pack[direction])
+        if whole > 0.0:
+            limit = float(each[direction, index]) * whole / (1.0 + margin)
+            results.append(Shared(limit, index, float(weights[direction, index]) / whole))
         else:
-            results.append((0.0, -1, NAN))
-    charge, discharge = results
-    return Shared(*zip(charge, discharge, strict=True))
+            results.append(Shared(0.0, -1, NAN))
+    return results[CHARGE], results[DISCHARGE]
 
 
 class Feedback:
@@ -66,7 +68,7 @@ class Feedback:
         self.factor = [1.0, 1.0]
 
     def step(self, tele: Telemetry, own: Floats, weights: Floats, conducting: Bools, dt: float) -> None:
-        """Compare this step's currents with the packs' own limits."""
+        """Compare this step's currents with the packs' own limits; ``conducting`` packs must be online."""
         status = tele[Column.STATUS_TIME]
         new = status != self._seen
         self._seen = status
@@ -107,23 +109,21 @@ class BankLimits:
         """The limits to publish; before the bank is ready they follow their targets without delay."""
         sets, own, weights = instant.sets, instant.own, instant.weights
         margin = self._settings.sensor_error
-        shared = shared_limit(own.value, weights, sets.sure, margin)
+        charge, discharge = shared_limits(own.value, weights, sets.sure, margin)
+        conducting = sets.sure
         if sets.any_maybe:
             conducting = sets.sure | sets.maybe
-            shared = _smaller(shared, shared_limit(own.value, weights, conducting, margin))
-        else:
-            conducting = sets.sure
-        self.feedback.step(instant.tele, own.value, weights, conducting, instant.dt)
-        charge = self._explain(CHARGE, shared, instant)
-        discharge = self._explain(DISCHARGE, shared, instant)
-        return (
-            self._publish(CHARGE, charge, controls.charge_current, controls.charge_off, instant),
-            self._publish(DISCHARGE, discharge, controls.discharge_current, controls.discharge_off, instant),
-        )
+            wide = shared_limits(own.value, weights, conducting, margin)
+            charge, discharge = min(charge, wide[CHARGE], key=_value), min(discharge, wide[DISCHARGE], key=_value)
+        self.feedback.step(instant.tele, own.value, weights, conducting & sets.online, instant.dt)
+        ccl, dcl = self._explain(CHARGE, charge, instant), self._explain(DISCHARGE, discharge, instant)
+        ccl = self._cap(CHARGE, ccl, controls.charge_current, controls.charge_off)
+        dcl = self._cap(DISCHARGE, dcl, controls.discharge_current, controls.discharge_off)
+        return self._publish(CHARGE, ccl, instant), self._publish(DISCHARGE, dcl, instant)
 
     def _explain(self, direction: int, shared: Shared, instant: Instant) -> Limit:
         """The shared limit under its feedback, with the pack behind it."""
-        value, pack, share = shared.value[direction], shared.pack[direction], shared.share[direction]
+        pack = shared.pack
         if pack < 0:
             return Limit(0.0, cause=Cause.BLOCKED)
         cause = instant.own.cause(direction, pack, self._table)
@@ -133,33 +133,34 @@ class BankLimits:
         factor = self.feedback.factor[direction]
         if factor < 1.0:
             cause, detail = Cause.SHARE, f"carried more than its share, limit at {factor:.0%}"
-        return Limit(value * factor, pack, cause, share, detail)
+        return Limit(shared.value * factor, pack, cause, shared.share, detail)
 
-    def _publish(self, direction: int, limit: Limit, cap: float | None, off: bool, instant: Instant) -> Limit:
-        """Cap by what holds for the bank as a whole, then ramp."""
+    def _cap(self, direction: int, limit: Limit, cap: float | None, off: bool) -> Limit:
+        """Cap by what holds for the bank as a whole: its ceiling and the user's wishes."""
         ceiling = self._ceilings[direction]
         if ceiling is not None and ceiling < limit.value:
             limit = Limit(ceiling, cause=Cause.CONFIG)
         if cap is not None and cap < limit.value:
             limit = Limit(max(cap, 0.0), cause=Cause.USER)
-        if off:
-            limit = Limit(0.0, cause=Cause.USER)
+        return Limit(0.0, cause=Cause.USER) if off else limit
+
+    def _publish(self, direction: int, limit: Limit, instant: Instant) -> Limit:
+        """Let the published limit follow at its pace."""
         ramp = self._ramps[direction]
         if not instant.ready:
             ramp.jump(limit.value)
             return limit
         sure = instant.sets.sure[direction]
         threshold = self._thresholds[direction] * float(np.nansum(instant.own.ceiling[direction], where=sure))
-        published = ramp.step(limit.value, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
-        if published < limit.value:
+        packs = int(np.count_nonzero(sure))
+        published = ramp.step(limit.value, threshold, packs, instant.now, instant.dt)
+        if published < limit.value * (1.0 - STEP):
             return replace(limit, value=published, cause=Cause.RAMP)
-        return limit
+        return replace(limit, value=published)
 
 
-def _smaller(a: Shared, b: Shared) -> Shared:
-    """Direction by direction the smaller of two limits."""
-    first, second = (a if a.value[d] <= b.value[d] else b for d in (CHARGE, DISCHARGE))
-    return Shared((first.value[0], second.value[1]), (first.pack[0], second.pack[1]), (first.share[0], second.share[1]))
+def _value(shared: Shared) -> float:
+    return shared.value
 
 
 def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:

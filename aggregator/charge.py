@@ -151,9 +151,8 @@ class ChargeControl:
         state, settings = self._state, self._settings
         spread = instant.tele.highest_cell - instant.tele.lowest_cell
         balanced_to = settings.switch_to_float_cell_voltage_diff
-        allowed = np.where(
-            state.balanced > 0.0, balanced_to + settings.switch_to_float_cell_voltage_deviation, balanced_to
-        )
+        tolerated = balanced_to + settings.switch_to_float_cell_voltage_deviation
+        allowed = np.where(state.balanced > 0.0, tolerated, balanced_to)
         fresh = instant.sets.code == FRESH
         counted = np.where(fresh & there, state.balanced + instant.dt, state.balanced)
         state.balanced = np.where(fresh & (spread > allowed), 0.0, counted)
@@ -163,11 +162,12 @@ class ChargeControl:
             return False
         state.unfinished = tuple(np.flatnonzero(unfinished).tolist())
         state.stage = Stage.FLOAT
+        full = 2 * len(state.unfinished) <= np.count_nonzero(instant.sets.sure[CHARGE])
         threshold = settings.switch_to_bulk_soc_threshold
         state.rebulk_soc = min(threshold, soc - SOC_STEP) if soc < threshold else threshold
         if state.top_balance:
             state.top_balance, state.last_top_balance = False, instant.wall
-        return True
+        return bool(full)
 
     def _move(self, wish: float, dt: float) -> None:
         """Let the stage's voltage follow ``wish`` at its own pace; the first one is taken at once."""
@@ -185,12 +185,8 @@ class ChargeControl:
         pack = int(np.fmin(candidates, np.inf).argmin())
         limit = Limit(self._state.voltage, cause=Cause.STAGE)
         if candidates[pack] < limit.value:
-            limit = Limit(
-                float(candidates[pack]),
-                pack,
-                Cause.CELL_VOLTAGE,
-                detail=describe(Cause.CELL_VOLTAGE, CHARGE, pack, instant.tele),
-            )
+            detail = describe(Cause.CELL_VOLTAGE, CHARGE, pack, instant.tele)
+            limit = Limit(float(candidates[pack]), pack, Cause.CELL_VOLTAGE, detail=detail)
         if cap is not None and 0.0 < cap < limit.value:
             floor = float(np.fmin.reduce(self._guard.floor[bounded]))
             limit = Limit(min(max(cap, floor), limit.value), cause=Cause.USER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from packbank.aggregator.settings import BankSettings, PackSettings
 
@@ -104,7 +105,7 @@ def _voltages(settings: PackSettings) -> list[Problem]:
     """Voltages in order, and charge curves that reach the charge voltage."""
     problems = []
     order = ("min_cell_voltage", "float_cell_voltage", "max_cell_voltage", "soc_reset_cell_voltage")
-    for lower, higher in zip(order, order[1:], strict=False):
+    for lower, higher in pairwise(order):
         if getattr(settings, lower) > getattr(settings, higher):
             problems.append(Problem(lower, f"must not be above {higher.upper()} ({getattr(settings, higher):g} V)"))
     x, y = settings.cell_voltages_while_charging, settings.max_charge_current_cv_fraction
@@ -112,7 +113,7 @@ def _voltages(settings: PackSettings) -> list[Problem]:
         problems.append(
             Problem(
                 "cell_voltages_while_charging",
-                f"ends at {max(x):g} V, below MAX_CELL_VOLTAGE ({settings.max_cell_voltage:g} V), which is thus never reached",
+                f"ends at {max(x):g} V, below MAX_CELL_VOLTAGE ({settings.max_cell_voltage:g} V), never reached",
             )
         )
     return problems

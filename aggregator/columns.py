@@ -28,6 +28,7 @@ class Column(IntEnum):
     meaning: str
 
     def __new__(cls, unit: str, meaning: str) -> Column:
+        """Number the members in order, behind the cells."""
         member = int.__new__(cls, _FIRST_SCALAR + len(cls.__members__))
         member._value_ = _FIRST_SCALAR + len(cls.__members__)
         member.unit = unit
@@ -129,6 +130,7 @@ class Alarm(IntEnum):
     venus: str
 
     def __new__(cls, venus: str) -> Alarm:
+        """Number the members in order."""
         member = int.__new__(cls, len(cls.__members__))
         member._value_ = len(cls.__members__)
         member.venus = venus

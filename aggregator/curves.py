@@ -63,7 +63,7 @@ class CurveSet:
         return bool(self._groups)
 
     def __call__(self, values: Floats) -> Floats:
-        """Fractions for ``values`` of shape ``(..., packs)``; 1 for a pack without a curve, ``NaN`` for a missing value."""
+        """Fractions for ``values`` of shape ``(..., packs)``: 1 without a curve, ``NaN`` for a missing value."""
         if len(self._groups) == 1 and isinstance(self._groups[0][1], slice):
             return self._groups[0][0](values)
         fractions = np.ones(values.shape)

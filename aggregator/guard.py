@@ -50,7 +50,7 @@ class Guard:
         self.floor = tele.cells * (np.fmin(self._float, cell) - FLOOR_GAP)
         if len(over) or (guard < target).any():
             guard = guard + np.where(self._may_rise(instant), self._rise(room, tele.cells), 0.0) * instant.dt
-            clipped = np.fmin(tele.cell_voltages[over], cell[over, None])
+            clipped = np.minimum(tele.cell_voltages[over], cell[over, None])  # NaN stays NaN: no such cell
             guard[over] = np.minimum(guard[over], np.nansum(clipped, axis=1))
             self._held_until[over] = instant.now + self._hold
             guard = np.fmax(guard, self.floor)
@@ -58,7 +58,8 @@ class Guard:
         return self._guard
 
     def _may_rise(self, instant: Instant) -> NDArray[np.bool_]:
-        return (instant.sets.code == FRESH) & (instant.now >= self._held_until)
+        may_rise: NDArray[np.bool_] = (instant.sets.code == FRESH) & (instant.now >= self._held_until)
+        return may_rise
 
     def _rise(self, room: Floats, cells: Floats) -> Floats:
         """V/s, in proportion to the room of the highest cell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from math import isnan
 from typing import Any
 
 from packbank.aggregator.battery import History
@@ -39,9 +40,9 @@ class HistoryKeeper:
     def step(self, moment: Moment, became_full: bool, dt: float, wall: float) -> History:
         """Add one step of ``dt`` seconds that ends at ``wall``."""
         old = self._record
-        hours = dt / 3600.0 if 0.0 < dt <= LONGEST_GAP and moment.current == moment.current else 0.0
-        drawn = min(moment.current, 0.0) * hours if hours else 0.0
-        energy = moment.voltage * moment.current * hours / 1000.0 if hours and moment.voltage == moment.voltage else 0.0
+        charge = moment.current * dt / 3600.0 if dt <= LONGEST_GAP and not isnan(moment.current) else 0.0
+        drawn = min(charge, 0.0)
+        energy = 0.0 if isnan(moment.voltage) else moment.voltage * charge / 1000.0
         if became_full:
             self._full_at, self._discharge = wall, 0.0
         self._discharge = _least(self._discharge, moment.consumed)
@@ -64,7 +65,7 @@ class HistoryKeeper:
 
     def save(self) -> dict[str, Any]:
         """The record, JSON-able; unknown figures are left out."""
-        record = {name: value for name, value in asdict(self._record).items() if value == value}
+        record = {name: value for name, value in asdict(self._record).items() if not isnan(value)}
         return {"record": record, "full_at": self._full_at, "discharge": self._discharge}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
@@ -77,8 +78,8 @@ class HistoryKeeper:
 
 def _least(a: float, b: float) -> float:
     """The smaller of two figures, either of which may be unknown."""
-    return a if b != b or a <= b else b
+    return a if isnan(b) or a <= b else b
 
 
 def _most(a: float, b: float) -> float:
-    return a if b != b or a >= b else b
+    return a if isnan(b) or a >= b else b

@@ -43,8 +43,7 @@ def merge(instant: Instant, external: External) -> Measured:
     """Merge what the online packs measure; a shunt's current replaces the packs' sum."""
     tele, online = instant.tele, instant.sets.online
     volts = tele[Column.VOLTAGE]
-    on_busbar = instant.sets.member if instant.sets.member.any() else online
-    voltage = mean(volts, on_busbar)
+    voltage = mean(volts, _on_busbar(instant))
     current, power = total(tele[Column.CURRENT], online), total(tele[Column.POWER], online)
     if not np.isnan(external.current):
         current, power = external.current, voltage * external.current
@@ -60,9 +59,16 @@ def merge(instant: Instant, external: External) -> Measured:
         cells_per_pack=int(np.nan_to_num(_largest(tele.cells, online))),
         balancing=_largest(tele[Column.BALANCING], online) > 0.0,
         heating=_largest(tele[Column.HEATING], online) > 0.0,
-        allow_to_balance=not _largest(tele[Column.BALANCE_ENABLED], online) == 0.0,
+        allow_to_balance=_largest(tele[Column.BALANCE_ENABLED], online) != 0.0,
         **_extremes(instant),
     )
+
+
+def _on_busbar(instant: Instant) -> Bools:
+    """The packs whose own voltage is the busbar's: both switches closed, or the nearest to that there is."""
+    sets = instant.sets
+    both, either = sets.sure[0] & sets.sure[1], sets.sure[0] | sets.sure[1]
+    return next((chosen for chosen in (both, either, sets.member) if chosen.any()), sets.online)
 
 
 def total(values: Floats, chosen: Bools) -> float:

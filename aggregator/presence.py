@@ -71,7 +71,8 @@ class PresenceTracker:
         noise = np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES)
         reference = self._reference(tele[Column.VOLTAGE], blocked)
         self._leave(tele, reference, noise)
-        self._join(tele, reference, ~blocked.all(axis=0), now)
+        conducts: Bools = ~np.logical_and(blocked[0], blocked[1])
+        self._join(tele, reference, conducts, now)
         self.ready = self.ready or self._is_ready(told, now)
         return self._sets(tele, blocked, noise)
 

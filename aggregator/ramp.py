@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+STEP = 0.005  # a falling limit goes this much lower than it must, so that a drift does not change it every second
 _NEVER = float("inf")
 
 
@@ -23,8 +24,11 @@ class Ramp:
 
     def step(self, target: float, threshold: float, packs: int, now: float, dt: float) -> float:
         """The value to publish; from 0 it only rises once ``target`` has reached ``threshold``."""
-        if target <= self.value or (self.value == 0.0 and target < threshold):
-            return self.jump(min(target, self.value))
+        if target < self.value:
+            return self.jump(target * (1.0 - STEP))
+        if target == self.value or (self.value == 0.0 and target < threshold):
+            self._higher_since = _NEVER
+            return self.value
         self._higher_since = min(self._higher_since, now)
         if now - self._higher_since >= self.hold:
             step = self.rate * max(packs, 1) * dt if self.rate > 0.0 else _NEVER

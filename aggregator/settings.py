@@ -206,7 +206,7 @@ class BankSettings:
     )
     sensor_error: float = setting(
         0.02,
-        "relative error of the packs' current sensors: smaller differences in share are ignored, limits keep this margin",
+        "relative error of the current sensors: smaller differences in share are ignored, limits keep this margin",
         "",
         0,
         0.2,
@@ -264,7 +264,9 @@ class BankSettings:
     )
 
     # State of charge.
-    soc_mode: SocMode = setting(SocMode.CAPACITY, "how the packs' SoC become the bank's: capacity, minimum, usable")
+    soc_mode: SocMode = setting(  # noqa: RUF009  (a field declaration like the others; an enum member is immutable)
+        SocMode.CAPACITY, "how the packs' SoC become the bank's: capacity, minimum, usable"
+    )
     soc_counts_lost_packs: bool = setting(False, "count a lost pack as empty in the bank's SoC; False leaves it out")
     soc_calculation: bool = setting(
         False, "count the bank's ampere-hours here instead of using the packs' SoC; 100 % when full"

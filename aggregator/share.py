@@ -3,7 +3,8 @@
 The weight of pack i in direction d is ``prior_i * f_di``; its share in a set of packs is its weight over the
 set's weights, so packs that come and go need no new measurement. The prior is capacity over resistance factor.
 The correction ``f`` starts at 1 and is low-passed towards (measured share) / (prior share) while the bank carries
-enough current, steadily, and every pack on the busbar is fresh. Without such evidence it drifts back to 1.
+enough current, steadily, and every pack on the busbar is fresh. Without such evidence it drifts back to 1. A
+direction that has not been measured yet takes over what the other has shown, as resistances have no direction.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.presence import Sets
-from packbank.aggregator.table import PackTable
+from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry
 
 Floats = NDArray[np.float64]
@@ -25,12 +26,14 @@ STEADY = 0.2  # largest relative change of the bank's current from step to step
 SETTLE = 15.0  # s, time constant of the correction at FULL_WEIGHT
 FULL_WEIGHT = 0.2  # of the capacity, in A: from here a sample counts fully
 FORGET = 3600.0  # s, time constant of the way back to the prior
+PROVEN = 60.0  # s of evidence that make a direction stand on its own
 LOWEST, HIGHEST = 0.25, 4.0  # bounds of the correction
 
 
 @dataclass(slots=True)
 class _State:
     correction: Floats  # (2, packs)
+    evidence: list[float]  # s of full weight that each direction has been measured
     last_current: float = 0.0
 
 
@@ -40,7 +43,7 @@ class ShareEstimator:
     def __init__(self, table: PackTable, sensor_error: float) -> None:
         self._table = table
         self._error = sensor_error
-        self._state = _State(np.ones((2, len(table.capacity))))
+        self._state = _State(np.ones((2, len(table.capacity))), [0.0, 0.0])
 
     def step(self, tele: Telemetry, sets: Sets, dt: float) -> Floats:
         """Learn from this step's currents and return the weights to share by."""
@@ -52,7 +55,8 @@ class ShareEstimator:
         state.last_current = net
         capacity = float(np.where(sets.member, np.nan_to_num(tele.capacity), 0.0).sum())
         if sets.all_fresh and steady and capacity > 0.0 and abs(net) > ENOUGH * capacity and dt > 0.0:
-            self._learn(0 if net > 0 else 1, tele, sets, prior, abs(net), capacity, dt)
+            weight = min(1.0, abs(net) / (FULL_WEIGHT * capacity))
+            self._learn(CHARGE if net > 0 else DISCHARGE, tele, sets, prior, dt * weight)
         else:
             state.correction += (1.0 - state.correction) * min(1.0, dt / FORGET)
         return prior * self._trusted()
@@ -65,18 +69,18 @@ class ShareEstimator:
         prior: Floats = np.maximum(capacity, 1e-3) / self._table.resistance
         return prior
 
-    def _learn(
-        self, direction: int, tele: Telemetry, sets: Sets, prior: Floats, total: float, capacity: float, dt: float
-    ) -> None:
-        """Move one direction's corrections towards the measured ones."""
+    def _learn(self, direction: int, tele: Telemetry, sets: Sets, prior: Floats, evidence: float) -> None:
+        """Move one direction's corrections towards the measured ones, by ``evidence`` seconds of full weight."""
         sure = sets.sure[direction]
-        measured = tele.flow[direction] / prior
-        measured *= np.where(sure, prior, 0.0).sum() / total
-        weight = min(1.0, total / (FULL_WEIGHT * capacity))
-        rate = 1.0 - np.exp(-dt * weight / SETTLE)
+        flow = np.where(sure, tele.flow[direction], 0.0)
+        measured = flow / flow.sum() / prior * np.where(sure, prior, 0.0).sum()
+        rate = 1.0 - np.exp(-evidence / SETTLE)
         correction = self._state.correction[direction]
         moved = correction + rate * (measured - correction)
         np.copyto(correction, np.clip(moved, LOWEST, HIGHEST), where=sure)
+        self._state.evidence[direction] += evidence
+        if self._state.evidence[1 - direction] < PROVEN:
+            self._state.correction[1 - direction] = correction
 
     def _trusted(self) -> Floats:
         """The corrections with a dead zone of the sensors' error: a smaller difference is not information."""

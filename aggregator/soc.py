@@ -37,22 +37,24 @@ class Charge:
 
 def packs_soc(instant: Instant, settings: BankSettings) -> float:
     """The bank's SoC from the packs' own, by ``SOC_MODE``; within the packs' lowest and highest."""
-    tele, sets = instant.tele, instant.sets
-    chosen = sets.online & ~sets.blocked[DISCHARGE] if settings.soc_mode is SocMode.USABLE else sets.online
-    if settings.soc_mode is SocMode.USABLE and not chosen.any():
-        chosen = sets.online
-    soc, weight = tele[Column.SOC], tele.capacity
-    chosen = chosen & ~np.isnan(soc)
-    if settings.soc_mode is SocMode.MINIMUM:
-        return float(soc[chosen].min()) if chosen.any() else NAN
-    known = weight[chosen]
-    if not len(known):
+    soc, weight = instant.tele[Column.SOC], instant.tele.capacity
+    chosen = _counted(instant, settings.soc_mode) & ~np.isnan(soc)
+    if not chosen.any():
         return NAN
-    known = np.where(np.isnan(known), np.nanmean(known) if not np.isnan(known).all() else 1.0, known)
-    missing = 0.0
-    if settings.soc_counts_lost_packs:
-        missing = float(np.nansum(weight[sets.code == LOST]))
+    if settings.soc_mode is SocMode.MINIMUM:
+        return float(soc[chosen].min())
+    known = weight[chosen]
+    if np.isnan(known).any():
+        known = np.where(np.isnan(known), 1.0 if np.isnan(known).all() else np.nanmean(known), known)
+    missing = float(np.nansum(weight[instant.sets.code == LOST])) if settings.soc_counts_lost_packs else 0.0
     return float((soc[chosen] * known).sum() / (known.sum() + missing))
+
+
+def _counted(instant: Instant, mode: SocMode) -> Bools:
+    """The packs whose charge counts: those that answer; ``USABLE`` only those that can discharge, if any can."""
+    online = instant.sets.online
+    usable: Bools = online & ~instant.sets.blocked[DISCHARGE]
+    return usable if mode is SocMode.USABLE and usable.any() else online
 
 
 class SocKeeper:
@@ -61,66 +63,69 @@ class SocKeeper:
     def __init__(self, table: PackTable, settings: BankSettings) -> None:
         self._table = table
         self._settings = settings
-        self._counted = NAN  # %
+        self._percent = NAN  # the counter
         self._average = NAN  # A
         self._empty_for = 0.0  # s
 
     def reset(self, percent: float) -> None:
         """Set the counter: the bank is known to be at ``percent``."""
-        self._counted = percent
+        self._percent = percent
 
     def step(self, instant: Instant, current: float, external_soc: float) -> Charge:
         """Reckon from the bank's ``current``; an external SoC wins over counter and packs."""
-        tele, sets = instant.tele, instant.sets
-        installed = float(np.nansum(np.where(sets.online | (sets.code == LOST), tele.capacity, np.nan)))
-        told = packs_soc(instant, self._settings)
-        soc = told
+        told = soc = packs_soc(instant, self._settings)
+        counted = _counted(instant, self._settings.soc_mode)
+        reachable = float(np.nansum(instant.tele.capacity, where=counted))
         if self._settings.soc_calculation:
-            soc = self._count(instant, current, installed, told)
+            soc = self._count(instant, current, reachable, told)
         if not np.isnan(external_soc):
             soc = min(max(external_soc, 0.0), 100.0)
-        remaining = self._remaining(instant, soc, told)
-        if installed <= 0.0:
-            return Charge(soc, remaining, NAN, NAN, NAN)
-        consumed = min(0.0, soc / 100.0 * installed - installed)
-        return Charge(soc, remaining, installed, consumed, self._time_to_go(instant, current, soc, installed))
+        if reachable <= 0.0:
+            return Charge(soc, NAN, NAN, NAN, NAN)
+        elsewhere = soc != told or self._settings.soc_mode is SocMode.MINIMUM
+        remaining = soc / 100.0 * reachable if elsewhere else _remaining(instant, counted)
+        known = instant.sets.online | (instant.sets.code == LOST)
+        installed = float(np.nansum(instant.tele.capacity, where=known))
+        consumed = min(0.0, (soc / 100.0 - 1.0) * installed)
+        return Charge(soc, remaining, installed, consumed, self._time_to_go(instant, current, soc, reachable))
 
-    def _count(self, instant: Instant, current: float, installed: float, told: float) -> float:
-        if np.isnan(self._counted):
-            self._counted = told
-        if installed > 0.0 and not np.isnan(current):
-            self._counted += 100.0 * current * instant.dt / 3600.0 / installed
+    def _count(self, instant: Instant, current: float, reachable: float, told: float) -> float:
+        """Advance the counter; it starts from what the packs tell and is empty when a cell stays at its minimum."""
+        if np.isnan(self._percent):
+            self._percent = told
+        if reachable > 0.0 and not np.isnan(current):
+            self._percent += 100.0 * current * instant.dt / 3600.0 / reachable
         empty = (instant.tele.lowest_cell <= self._table.min_cell) & instant.sets.sure[DISCHARGE]
         self._empty_for = self._empty_for + instant.dt if current < 0.0 and empty.any() else 0.0
         if self._empty_for > EMPTY_FOR:
-            self._counted = 0.0
-        self._counted = min(max(self._counted, 0.0), 100.0)
-        return self._counted
+            self._percent = 0.0
+        self._percent = min(max(self._percent, 0.0), 100.0) if not np.isnan(self._percent) else NAN
+        return self._percent
 
-    def _remaining(self, instant: Instant, soc: float, told: float) -> float:
-        """Ah in the packs that answer: as their BMS count them, or by the SoC where that comes from elsewhere."""
-        online = instant.sets.online
-        if soc != told:
-            return soc / 100.0 * float(np.nansum(instant.tele.capacity[online]))
-        left = instant.tele[Column.REMAINING_CAPACITY]
-        left = np.where(np.isnan(left), instant.tele[Column.SOC] * instant.tele.capacity / 100.0, left)[online]
-        return NAN if np.isnan(left).all() else float(np.nansum(left))
-
-    def _time_to_go(self, instant: Instant, current: float, soc: float, installed: float) -> float:
+    def _time_to_go(self, instant: Instant, current: float, soc: float, reachable: float) -> float:
+        """Seconds to ``SOC_LOW_WARNING`` at the average current; ``NaN`` unless discharging."""
         if np.isnan(current):
             return NAN
         if np.isnan(self._average):
             self._average = current
         self._average += (current - self._average) * min(1.0, instant.dt / CURRENT_TIME)
-        if self._average > -IDLE * installed or np.isnan(soc):
+        if self._average > -IDLE * reachable or np.isnan(soc):
             return NAN
-        usable = max(soc - self._settings.soc_low_warning, 0.0) / 100.0 * installed
+        usable = max(soc - self._settings.soc_low_warning, 0.0) / 100.0 * reachable
         return min(usable / -self._average * 3600.0, LONGEST)
 
     def save(self) -> dict[str, Any]:
         """The counter, JSON-able."""
-        return {"counted": None if np.isnan(self._counted) else self._counted}
+        return {"counted": None if np.isnan(self._percent) else self._percent}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take the counter back."""
-        self._counted = NAN if saved["counted"] is None else float(saved["counted"])
+        self._percent = NAN if saved["counted"] is None else float(saved["counted"])
+
+
+def _remaining(instant: Instant, counted: Bools) -> float:
+    """Ah left as the packs' BMS count them, from SoC and capacity where one does not."""
+    left = instant.tele[Column.REMAINING_CAPACITY][counted]
+    if np.isnan(left).any():
+        left = np.where(np.isnan(left), (instant.tele[Column.SOC] * instant.tele.capacity / 100.0)[counted], left)
+    return NAN if np.isnan(left).all() else float(np.nansum(left))

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 _USED = (
     Column.STATUS_TIME,
+    Column.SETTINGS_TIME,
     Column.VOLTAGE,
     Column.CURRENT,
     Column.POWER,
@@ -71,7 +72,8 @@ class Telemetry:
     capacity: Floats
 
     def __getitem__(self, column: Column) -> Floats:
-        return self.block[_ROW[column]]
+        values: Floats = self.block[_ROW[column]]
+        return values
 
 
 def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
@@ -112,9 +114,8 @@ def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
     )
 
 
-def _first_known(*choices: Floats) -> Floats:
-    """Element by element the first of ``choices`` that is not ``NaN``."""
-    known = choices[0]
-    for other in choices[1:]:
+def _first_known(known: Floats, *others: Floats) -> Floats:
+    """Element by element the first of the arguments that is not ``NaN``."""
+    for other in others:
         known = np.where(np.isnan(known), other, known)
     return known

@@ -46,5 +46,5 @@ class PackViews:
             discharge_share=float(self._shares[DISCHARGE, pack]),
             charge_cause=own.cause(CHARGE, pack, self._table),
             discharge_cause=own.cause(DISCHARGE, pack, self._table),
-            alarms={Alarm(i): int(alarms[i]) for i in np.flatnonzero(alarms > 0).tolist()},
+            alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
         )
