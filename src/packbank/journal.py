@@ -51,18 +51,15 @@ class Journal:
 
     @staticmethod
     def _packs(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
+        """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
+        news: dict[Line, list[str]] = {}
         old = before.packs if before else [None] * len(battery.packs)
         for was, pack in zip(old, battery.packs, strict=True):
-            if was is None or was.presence != pack.presence:
-                yield from _presence_line(was, pack)
-            if was is not None and (was.blocks_charge, was.blocks_discharge) != (
-                pack.blocks_charge,
-                pack.blocks_discharge,
-            ):
-                blocked = [
-                    word for word, off in (("charge", pack.blocks_charge), ("discharge", pack.blocks_discharge)) if off
-                ]
-                yield logging.WARNING, f"{pack.name}: " + (f"blocks {' and '.join(blocked)}" if blocked else "conducts")
+            for line in (_presence_news(was, pack), _switch_news(was, pack)):
+                if line is not None:
+                    news.setdefault(line, []).append(pack.name)
+        for (level, text), names in news.items():
+            yield level, f"{', '.join(names)}: {text}"
 
     @staticmethod
     def _alarms(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
@@ -98,16 +95,29 @@ class Journal:
         return True
 
 
-def _presence_line(was: PackView | None, pack: PackView) -> Iterator[Line]:
-    if pack.presence is Presence.FRESH:
-        yield logging.INFO, f"{pack.name}: counts"
-    elif pack.presence is Presence.JOINING:
-        yield logging.INFO, f"{pack.name}: answers, joins the bank"
-    elif pack.presence is Presence.LOST:
-        silent = f"silent for {pack.age:.0f} s" if pack.age == pack.age else "never answered"
-        yield logging.WARNING, f"{pack.name}: lost ({silent}); check its cable, DIP switches and power"
-    elif pack.presence is Presence.HELD and was is not None:
-        yield logging.INFO, f"{pack.name}: silent for {pack.age:.0f} s, last values held"
+def _presence_news(was: PackView | None, pack: PackView) -> Line | None:
+    if was is not None and was.presence == pack.presence:
+        return None
+    match pack.presence:
+        case Presence.FRESH:
+            return logging.INFO, "part of the bank"
+        case Presence.JOINING if was is not None and was.presence is not Presence.ABSENT:
+            return logging.INFO, "answers again, joins the bank when its voltage fits and its MOSFETs are on"
+        case Presence.HELD:
+            return logging.INFO, "silent for a moment, last values held"
+        case Presence.LOST:
+            silence = f"silent for {pack.age:.0f} s" if pack.age == pack.age else "never answered"
+            return logging.WARNING, f"lost ({silence}); check cable, DIP switches and power"
+        case _:
+            return None
+
+
+def _switch_news(was: PackView | None, pack: PackView) -> Line | None:
+    off = (pack.blocks_charge, pack.blocks_discharge)
+    if off == ((was.blocks_charge, was.blocks_discharge) if was is not None else (False, False)):
+        return None
+    words = [word for word, blocked in zip(("charge", "discharge"), off, strict=True) if blocked]
+    return (logging.WARNING, f"blocks {' and '.join(words)}") if words else (logging.INFO, "conducts again")
 
 
 def _raising(packs: Sequence[PackView], alarm: Alarm) -> list[str]:

@@ -58,6 +58,11 @@ class BatteryService:
         self._settings.watch(self._on_setting)
         self.items.let_write("/CustomName", self._write_custom_name)
 
+    @property
+    def device_instance(self) -> int:
+        """The battery's number among its kind, as localsettings gave it."""
+        return self._identity.device_instance
+
     def offer(self, changes: Mapping[str, Item], now: float) -> None:
         """Publish ``changes``, or keep them and try to register. Raises LinkError: bus gone, or name taken."""
         self._bus.check()

@@ -1,0 +1,82 @@
+"""``packbank run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from packbank.aggregator.battery import VirtualBattery
+from packbank.bus.capture import Capture
+from packbank.config.loader import load
+from packbank.config.model import Config
+from packbank.daemon import Daemon, wait_loop
+from packbank.errors import ConfigError
+from packbank.report import battery_dict
+
+log = logging.getLogger(__name__)
+
+
+class JsonLines:
+    """The battery as one JSON object a line on standard output."""
+
+    def publish(self, battery: VirtualBattery, now: float) -> None:  # noqa: ARG002
+        """Print one line."""
+        print(json.dumps(battery_dict(battery)), flush=True)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="config.ini; see docs/config.md")
+    parser.add_argument(
+        "--port",
+        action="append",
+        default=[],
+        metavar="PORT",
+        help="port of a file that names none, such as dbus-serialbattery's; may be repeated",
+    )
+    parser.add_argument("--state", type=Path, metavar="FILE", help="where history and user limits are kept")
+    parser.add_argument("--capture", type=Path, metavar="FILE", help="write every byte of the buses for 'replay'")
+    parser.add_argument("--json", action="store_true", help="print the battery once a second as a JSON line")
+    parser.add_argument("--no-dbus", action="store_true", help="read and merge only, for a machine without Venus OS")
+    parser.epilog = "Ends with SIGTERM or Ctrl-C. Logs to standard error."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until a signal, or until the D-Bus or the program itself fails (exit 1: let a supervisor restart it)."""
+    config = load(args.config, args.port)
+    logging.basicConfig(level=config.log_level, format="%(levelname)s %(message)s", stream=sys.stderr)
+    for note in config.notes:
+        log.info("%s: %s", args.config, note)
+    if not args.no_dbus and find_spec("dbus") is None:
+        raise ConfigError("D-Bus support is not installed: pip install 'packbank[venus]', or run with --no-dbus")
+    capture = Capture(args.capture) if args.capture else None
+    daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
+    if args.json:
+        daemon.publishers.append(JsonLines())
+    ended_well = True
+
+    def tick() -> bool:
+        nonlocal ended_well
+        ended_well = daemon.tick()
+        return ended_well
+
+    with daemon:
+        if args.no_dbus:
+            wait_loop(tick)
+        else:
+            import_module("packbank.cli.on_dbus").serve(daemon, tick)
+    return 0 if ended_well else 1
+
+
+def _state_file(args: argparse.Namespace, config: Config) -> Path:
+    if args.state:
+        return Path(args.state)
+    return Path(config.state_file) if config.state_file else args.config.with_suffix(".state.json")
