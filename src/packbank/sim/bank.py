@@ -33,6 +33,8 @@ from packbank.sim.sensors import CurrentSensor, Telemetry
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+REPORT_EVERY = 5.0  # s, of values that change slowly
+
 
 @dataclass(frozen=True, kw_only=True)
 class BankSpec:
@@ -107,6 +109,8 @@ class PhysicalBank:
         self.cell_voltages, _ = self.cells.open_circuit()
         self.voltage = float(self.cell_voltages.sum(axis=0).mean())
         self._answers = self.settings.copy()
+        self._report_at = 0.0
+        self._on = np.zeros((2, spec.packs), dtype=bool)
         self._measure()
 
     def _around(self, middle: float, spread: float, shape: tuple[int, ...] | None = None) -> Array:
@@ -169,10 +173,14 @@ class PhysicalBank:
         row[:, Column.POWER] = voltage * current
         row[:, Column.CELL_AVERAGE] = mean
         row[:, Column.CELL_DELTA] = high - low
-        self._report(row)
+        row[:, Column.TICKS] = self.time
+        on = np.array([self.charge_on, self.discharge_on])
+        if self.time >= self._report_at or not np.array_equal(on, self._on):
+            self._report(row, on)
 
-    def _report(self, row: Array) -> None:
-        """The slower half of an answer."""
+    def _report(self, row: Array, on: Mask) -> None:
+        """The slower half of an answer: every few seconds, and at once when a MOSFET switches."""
+        self._report_at, self._on = self.time + REPORT_EVERY, on
         temperature = np.round(self.heat.cells, 1)
         for column in (Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_4, Column.TEMPERATURE_5):
             row[:, column] = temperature
@@ -183,17 +191,18 @@ class PhysicalBank:
         row[:, Column.SOH] = 100.0
         row[:, Column.CYCLE_CAPACITY] = self._throughput
         row[:, Column.CYCLES] = np.floor(self._throughput / (2 * self.counter.capacity))
-        row[:, Column.CHARGE_MOSFET] = self.charge_on
-        row[:, Column.DISCHARGE_MOSFET] = self.discharge_on
+        row[:, Column.CHARGE_MOSFET], row[:, Column.DISCHARGE_MOSFET] = on
         balance = self.balancer.current.max(axis=0)
         row[:, Column.BALANCING] = np.where(balance > 0, 2.0, 0.0)
         row[:, Column.BALANCE_CURRENT] = balance
         row[:, Column.HEATING] = row[:, Column.HEATER_CURRENT] = 0.0
         row[:, Column.RUNTIME] = np.floor(self.time)
-        row[:, Column.TICKS] = self.time
         row[:, CELL_RESISTANCES][:, : self.spec.cells] = 0.05
         row[:, Column.CHARGE_ENABLED] = self.charge_enabled
         row[:, Column.DISCHARGE_ENABLED] = self.discharge_enabled
+        self._report_alarms(row)
+
+    def _report_alarms(self, row: Array) -> None:
         bits = np.zeros(self.spec.packs)
         for protection, active in zip(PROTECTIONS, self.protections.active, strict=True):
             row[:, protection.alarm.column] = 2.0 * active

@@ -20,9 +20,9 @@ from packbank.sim.busbar import Network
 Array = NDArray[np.float64]
 Curve = tuple[Sequence[float], Sequence[float]]
 
-# A limit below this fraction of what the BMS allows counts as this much: there the curves of the voltage are so steep
-# that a millivolt of cell voltage is worth several amperes, and such currents do no harm.
-FLOOR = 0.05
+# An excess is told as a fraction of the pack's own limit, or of this part of what its BMS allows when the limit is
+# lower: near full it falls by an ampere a millivolt, and the zero of a BMS's sensor is an ampere off.
+FLOOR = 0.2
 _HALVINGS = 14  # of the search for a current, a part in 16 000
 
 
@@ -69,22 +69,21 @@ class Judge:
         )
 
     def overshoot(self, network: Network) -> Array:
-        """By which fraction each pack's true current is over what it may carry; negative below.
+        """By which fraction of its own limit each pack's true current is over what it may carry; negative below.
 
         What a pack may carry is its own limit, or what the other packs press into it with the source at rest, if
-        that is more: no limit of the bank can prevent that. Tiny limits count as `FLOOR`.
+        that is more: no limit of the bank can prevent that. Below `FLOOR` the fraction is one of that.
         """
         bank = self._bank
         rest = network.voltage(0.0)
         exchanged = network.currents(rest) if np.isfinite(rest) else np.zeros_like(bank.currents)
-        side, cell = (
-            (self.charge, bank.cell_voltages.max(axis=0))
-            if bank.current >= 0
-            else (self.discharge, bank.cell_voltages.min(axis=0))
-        )
-        own = np.maximum(side.limit(cell, bank.heat.cells, bank.heat.mos), FLOOR * side.ceiling)
-        allowed = np.maximum(own, side.sign * exchanged)
-        return side.sign * bank.currents / allowed - 1
+        if bank.current >= 0:
+            side, cell = self.charge, bank.cell_voltages.max(axis=0)
+        else:
+            side, cell = self.discharge, bank.cell_voltages.min(axis=0)
+        own = side.limit(cell, bank.heat.cells, bank.heat.mos)
+        excess = side.sign * bank.currents - np.maximum(own, side.sign * exchanged)
+        return excess / np.maximum(own, FLOOR * side.ceiling)
 
     def best(self, side: Side, dt: float, ceiling: float) -> float:
         """The largest bank current in that direction, A >= 0, over ``dt`` s at which no pack exceeds its own limit.

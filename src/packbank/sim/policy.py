@@ -100,12 +100,14 @@ class Oracle:
         self._bank = bank
         self._judge = judge
         self._cvl = bank.spec.cells * settings.max_cell_voltage
+        self._best = {1.0: 0.0, -1.0: 0.0}  # by the sign of the current; only the one in use is kept up to date
 
     def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
         """The limits of this instant."""
-        best = self._judge.best
-        return Limits(
-            self._cvl,
-            best(self._judge.charge, DVCC_PERIOD, self._cvl),
-            best(self._judge.discharge, DVCC_PERIOD, self._cvl),
-        )
+        side, other = self._judge.charge, self._judge.discharge
+        if self._bank.current < 0:
+            side, other = other, side
+        self._best[side.sign] = self._judge.best(side, DVCC_PERIOD, self._cvl)
+        if not self._bank.current:
+            self._best[other.sign] = self._judge.best(other, DVCC_PERIOD, self._cvl)
+        return Limits(self._cvl, self._best[1.0], self._best[-1.0])

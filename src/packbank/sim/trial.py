@@ -166,7 +166,7 @@ class Run:
         """The next step, s: a scenario's long one only far from every limit and from both ends of charge."""
         bank, limits = self.bank, self.limits
         if self.scenario.step <= 1.0:
-            return 1.0
+            return DVCC_PERIOD if self.name == ORACLE else 1.0
         quiet = (
             -QUIET * limits.dcl < bank.current < QUIET * limits.ccl
             and abs(bank.voltage / bank.spec.cells - 3.27) < 0.08

@@ -5,6 +5,7 @@ import pytest
 
 from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.sim.bank import BankSpec, PhysicalBank
+from packbank.sim.pack import SETTINGS
 
 EXACT = BankSpec(
     packs=4,
@@ -22,7 +23,7 @@ EXACT = BankSpec(
 
 def exact(**changes: object) -> PhysicalBank:
     values = {name: getattr(EXACT, name) for name in EXACT.__dataclass_fields__} | changes
-    return PhysicalBank(BankSpec(**values))  # type: ignore[arg-type]
+    return PhysicalBank(BankSpec(**values))
 
 
 def test_equal_packs_share_equally() -> None:
@@ -67,18 +68,20 @@ def test_the_same_seed_gives_the_same_bank_and_noise() -> None:
 def test_over_current_opens_the_charge_mosfet_after_its_delay_and_it_comes_back() -> None:
     bank = exact(packs=1)
     on = []
-    for _ in range(70):
+    for _ in range(90):
         bank.step(1.0, 130.0)
         on.append(bool(bank.answers()[0, Column.CHARGE_MOSFET]))
-    assert on[:3] == [True, True, False]
-    assert on.index(True, 3) == 62  # released 60 s after the trip
+    delay, release = (int(SETTINGS[column]) for column in (Column.CHARGE_OCP_DELAY, Column.CHARGE_OCP_RELEASE))
+    assert on.index(False) == delay - 1
+    assert on.index(True, delay) == delay - 1 + release
     assert bank.trips == 2  # and trips again
 
 
 def test_a_tripped_pack_reports_its_alarm_and_the_vendors_bit() -> None:
     bank = exact(packs=1)
-    for _ in range(4):
+    while not bank.trips:
         bank.step(1.0, 130.0)
+    bank.step(1.0, 130.0)
     row = bank.answers()[0]
     assert row[Alarm.HIGH_CHARGE_CURRENT.column] == 2
     assert row[Alarm.HIGH_CELL_VOLTAGE.column] == 0
