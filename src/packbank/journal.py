@@ -44,7 +44,7 @@ class Journal:
             ("CCL", battery.charge_current_limit, "A"),
             ("DCL", battery.discharge_current_limit, "A"),
         ):
-            if self._settled(self._limits[name], limit, now):
+            if battery.ready and self._settled(self._limits[name], limit, now):
                 lines.append((logging.INFO, f"{name} {limit.value:.1f} {unit}{explain(limit, battery.packs)}"))
         self._before = battery
         return lines

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from packbank.aggregator.battery import Extreme, Limit, PackView, VirtualBattery
+from packbank.aggregator.battery import VirtualBattery
 
 
 def battery_dict(battery: VirtualBattery) -> dict[str, Any]:
     """Everything of ``battery``; packs are told by name, alarms by their Venus names."""
     names = [pack.name for pack in battery.packs]
-    told = {item.name: getattr(battery, item.name) for item in dataclasses.fields(battery)}
-    told["packs"] = [_plain(pack, names) for pack in battery.packs]
+    told = _fields(battery, names)
     told["waiting_for"] = [names[index] for index in battery.waiting_for]
-    return {key: _plain(value, names) for key, value in told.items()}
+    return told
 
 
-def _plain(value: Any, names: list[str]) -> Any:
+def _fields(value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """A dataclass as a dict; a field ``pack``, the index of a pack, becomes its name."""
+    told = {item.name: _plain(getattr(value, item.name), names) for item in dataclasses.fields(value)}
+    if "pack" in told:
+        told["pack"] = names[value.pack] if value.pack >= 0 else None
+    return told
+
+
+def _plain(value: Any, names: Sequence[str]) -> Any:
+    if dataclasses.is_dataclass(value):
+        return _fields(value, names)
     match value:
         case float():
             return value if math.isfinite(value) else None
-        case Limit() | Extreme() | PackView():
-            told = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-            if isinstance(value, Limit | Extreme):
-                told["pack"] = names[value.pack] if value.pack >= 0 else None
-            return _plain(told, names)
+        case str():
+            return value
         case Mapping():
-            return {getattr(key, "venus", key): _plain(item, names) for key, item in value.items()}
-        case list() | tuple():
+            return {alarm.venus: level for alarm, level in value.items()}
+        case Sequence():
             return [_plain(item, names) for item in value]
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {item.name: _plain(getattr(value, item.name), names) for item in dataclasses.fields(value)}
         case _:
             return value

@@ -1,0 +1,106 @@
+import dataclasses
+import logging
+
+import pytest
+
+from packbank.aggregator.bank import Bank
+from packbank.aggregator.battery import Cause, Limit, PackView, Presence, VirtualBattery
+from packbank.aggregator.columns import Alarm, empty_matrix
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.journal import SETTLED, Journal, explain
+
+
+def view(name: str, presence: Presence = Presence.FRESH, **changes: object) -> PackView:
+    pack = PackView(name, presence, 0.5, False, False, 100.0, 100.0, 0.5, 0.5)
+    return dataclasses.replace(pack, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def battery() -> VirtualBattery:
+    """A bank of two packs with nothing to tell."""
+    empty = Bank(["P1", "P2"], [PackSettings()] * 2, BankSettings()).step(empty_matrix(2), 0.0, 0.0)
+    return dataclasses.replace(
+        empty,
+        packs=(view("P1"), view("P2")),
+        ready=True,
+        online=2,
+        stage="bulk",
+        alarms=dict.fromkeys(Alarm, 0),
+        charge_voltage_limit=Limit(55.2, cause=Cause.STAGE),
+        charge_current_limit=Limit(100.0, 0, Cause.BMS),
+        discharge_current_limit=Limit(100.0, 0, Cause.BMS),
+    )
+
+
+def texts(journal: Journal, battery: VirtualBattery, now: float) -> list[str]:
+    return [text for _, text in journal.lines(battery, now)]
+
+
+def test_nothing_new_is_no_line(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    assert journal.lines(battery, 1.0) == []
+
+
+def test_packs_with_the_same_news_share_a_line(battery: VirtualBattery) -> None:
+    assert "P1, P2: part of the bank" in texts(Journal(), battery, 0.0)
+
+
+def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    lost = dataclasses.replace(battery, packs=(view("P1"), view("P2", Presence.LOST, age=31.0)))
+    [(level, text)] = journal.lines(lost, 1.0)
+    assert level == logging.WARNING
+    assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
+
+
+def test_a_switch_is_told_when_it_changes(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    off = dataclasses.replace(battery, packs=(view("P1", blocks_charge=True), view("P2")))
+    assert texts(journal, off, 1.0) == ["P1: blocks charge"]
+    assert texts(journal, battery, 2.0) == ["P1: conducts again"]
+
+
+def test_an_alarm_names_its_packs_and_its_end(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    raised = {Alarm.HIGH_CELL_VOLTAGE: 2}
+    alarm = dataclasses.replace(battery, alarms=battery.alarms | raised, packs=(view("P1"), view("P2", alarms=raised)))
+    assert texts(journal, alarm, 1.0) == ["HighCellVoltage: alarm (P2)"]
+    assert texts(journal, battery, 2.0) == ["HighCellVoltage: over"]
+
+
+def test_a_reason_that_flickers_is_no_news_one_that_lasts_is(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    other = dataclasses.replace(battery, charge_current_limit=Limit(90.0, 1, Cause.CELL_VOLTAGE, 0.5, "cell 3 3.460 V"))
+    for second in range(1, 20, 2):
+        assert journal.lines(other, second) == []
+        assert journal.lines(battery, second + 1) == []
+    journal.lines(other, 20.0)
+    assert texts(journal, other, 20.0 + SETTLED) == ["CCL 90.0 A: P2, cell voltage, cell 3 3.460 V, share 50%"]
+
+
+def test_a_limit_of_zero_is_told_at_once(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    stopped = dataclasses.replace(battery, discharge_current_limit=Limit(0.0, cause=Cause.BLOCKED))
+    assert texts(journal, stopped, 1.0) == ["DCL 0.0 A: blocked"]
+    assert texts(journal, battery, 2.0) == ["DCL 100.0 A: P1, BMS setting"]
+
+
+def test_the_stage_names_who_is_waited_for(battery: VirtualBattery) -> None:
+    journal = Journal()
+    journal.lines(battery, 0.0)
+    absorption = dataclasses.replace(battery, stage="absorption", waiting_for=(1,))
+    assert texts(journal, absorption, 1.0) == ["charge stage absorption, waiting for P2"]
+
+
+def test_no_limit_is_told_before_there_is_a_battery(battery: VirtualBattery) -> None:
+    assert not any("CVL" in text for text in texts(Journal(), dataclasses.replace(battery, ready=False), 0.0))
+
+
+def test_a_limit_without_a_reason_is_explained_by_nothing() -> None:
+    assert explain(Limit(1.0), ()) == ""
