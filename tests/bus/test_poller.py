@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 from math import isnan
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_the_guard_is_kept_between_packs_and_not_within_one(tmp_path: Path) -> N
     with Rig(tmp_path, all_answer) as rig:
         rig.wait(lambda: rig.bus.stats().rounds >= 2)
     times = rig.wire.requests
-    for (before, first, _), (after, second, _) in zip(times, times[1:], strict=False):
+    for (before, first, _), (after, second, _) in pairwise(times):
         if first != second:
             assert after - before >= 0.003 + LINE.guard_min
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import termios
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import serial
 from serial import rfc2217
@@ -23,6 +25,7 @@ from packbank.errors import LinkError
 
 NETWORK_LATENCY = 0.15  # s, what a gateway on a home network may add to an answer
 WRITE_TIMEOUT = 1.0  # s, a port that takes no bytes for so long is gone
+CONNECT_TIMEOUT = 5.0  # s
 DEAF_LIMIT = 30.0  # s without a byte, after which a port is opened anew
 _CHUNK = 4096  # the tty layer's buffer: nothing more can be waiting on a serial port
 _QUEUE_STEP = 0.02  # s
@@ -88,7 +91,7 @@ class Link(ABC):
 class DescriptorLink(Link):
     """A port with a file descriptor (tty, TCP socket), read and written directly: one system call a transfer."""
 
-    def __init__(self, port: str, latency: float, traffic: Traffic, device: serial.SerialBase) -> None:
+    def __init__(self, port: str, latency: float, traffic: Traffic, device: serial.SerialBase | socket.socket) -> None:
         super().__init__(port, latency, traffic)
         self._device = device
         self._descriptor = device.fileno()
@@ -156,19 +159,30 @@ def open_link(port: str, line: Line, traffic: Traffic) -> Link:
 
     What passes is counted in ``traffic``. Raises LinkError that names the port and the remedy.
     """
-    remote = "://" in port
-    latency = NETWORK_LATENCY if remote else 0.0
+    scheme, marker, _ = port.partition("://")
+    if marker and scheme not in ("socket", "rfc2217"):
+        raise LinkError(f"{port}: not a port; write a device path, socket://HOST:PORT or rfc2217://HOST:PORT")
     try:
-        device = serial.serial_for_url(
-            port, baudrate=line.baudrate, timeout=_QUEUE_STEP, exclusive=None if remote else True
-        )
+        if scheme == "socket" and marker:
+            return DescriptorLink(port, NETWORK_LATENCY, traffic, _connect(port))
+        device = serial.serial_for_url(port, baudrate=line.baudrate, timeout=_QUEUE_STEP, exclusive=True)
     except (OSError, ValueError, termios.error) as error:
         raise LinkError(explain(port, error)) from error
     if isinstance(device, rfc2217.Serial):
-        return QueueLink(port, latency, traffic, device)
-    if not remote:
-        _lower_latency(device)
-    return DescriptorLink(port, latency, traffic, device)
+        return QueueLink(port, NETWORK_LATENCY, traffic, device)
+    _lower_latency(device)
+    return DescriptorLink(port, 0.0, traffic, device)
+
+
+def _connect(url: str) -> socket.socket:
+    """A connection to a gateway. Our own, since pyserial's leaves the descriptor open when the other end has gone."""
+    parts = urlsplit(url)
+    if not parts.hostname or not parts.port:
+        raise ValueError("write socket://HOST:PORT")
+    connection = socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_TIMEOUT)
+    connection.setblocking(False)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def _lower_latency(device: serial.SerialBase) -> None:

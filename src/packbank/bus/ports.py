@@ -11,6 +11,7 @@ from pathlib import Path
 BY_ID = Path("/dev/serial/by-id")
 BY_PATH = Path("/dev/serial/by-path")
 DEV = Path("/dev")
+SYS_TTY = Path("/sys/class/tty")
 ADAPTERS = ("ttyUSB*", "ttyACM*")
 STOP_TTY = "/opt/victronenergy/serial-starter/stop-tty.sh"
 
@@ -42,7 +43,7 @@ def _has_serial_number_twin(device: Path, other: Path) -> bool:
 
 
 def _usb_identity(device: Path) -> tuple[str, ...]:
-    interface = Path("/sys/class/tty") / device.name / "device"
+    interface = SYS_TTY / device.name / "device"
     usb = next((folder for folder in interface.resolve().parents if (folder / "idVendor").exists()), None)
     names = ("idVendor", "idProduct", "serial")
     files = [usb / name for name in names] if usb else []

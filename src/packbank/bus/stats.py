@@ -13,7 +13,7 @@ from threading import Lock
 from packbank.errors import FrameError
 
 REFUSED_KEPT = 16  # refused answers, with their bytes, kept for ``doctor``
-_SMOOTHING = 0.1  # of the mean round time, a round
+_SMOOTHING = 0.2  # of the mean round time, a round
 
 
 class State(StrEnum):

@@ -1,0 +1,238 @@
+"""The link on real descriptors: pseudo-terminals, TCP, RFC 2217, and every way a port can be refused."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import time
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from plain_protocol import LINE
+from serial import serial_for_url
+from serial.rfc2217 import PortManager
+
+from packbank.bus import ports
+from packbank.bus.link import Link, open_link
+from packbank.bus.stats import Traffic
+from packbank.errors import LinkError
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, str]]:
+    """The master's descriptor and the path of a pseudo-terminal."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    path = os.ttyname(slave)
+    os.close(slave)
+    yield master, path
+    with contextlib.suppress(OSError):
+        os.close(master)
+
+
+@pytest.fixture
+def link(terminal: tuple[int, str]) -> Iterator[Link]:
+    link = open_link(terminal[1], LINE, Traffic())
+    yield link
+    link.close()
+
+
+def test_bytes_pass_unchanged_and_are_counted_and_tapped(terminal: tuple[int, str], link: Link) -> None:
+    every = bytes(range(256))
+    seen: list[tuple[str, bytes]] = []
+    link.tap = lambda direction, data: seen.append((direction, data))
+    link.write(every)
+    assert os.read(terminal[0], 1000) == every
+    os.write(terminal[0], every)
+    assert link.read(1.0) == every
+    assert (link.traffic.sent, link.traffic.received) == (256, 256)
+    assert seen == [("tx", every), ("rx", every)]
+
+
+def test_read_takes_what_is_there_and_waits_only_when_there_is_nothing(terminal: tuple[int, str], link: Link) -> None:
+    assert link.read() == b""
+    os.write(terminal[0], b"abc")
+    time.sleep(0.01)
+    assert link.read(5.0) == b"abc"
+    assert link.traffic.wakeups == 0
+    began = time.monotonic()
+    assert link.read(0.05) == b""
+    assert time.monotonic() - began >= 0.05
+    assert link.traffic.wakeups == 1
+
+
+def test_a_port_that_goes_away_is_an_error_of_reading_and_of_writing(terminal: tuple[int, str], link: Link) -> None:
+    os.close(terminal[0])
+    with pytest.raises(LinkError, match=terminal[1]):
+        link.read(1.0)
+    with pytest.raises(LinkError, match=terminal[1]):
+        link.write(b"?")
+
+
+def test_a_port_is_locked_while_it_is_open_and_free_afterwards(terminal: tuple[int, str], link: Link) -> None:
+    with pytest.raises(LinkError, match="in use by"):
+        open_link(terminal[1], LINE, Traffic())
+    link.close()
+    link.close()
+    open_link(terminal[1], LINE, Traffic()).close()
+
+
+def test_no_descriptor_is_left_behind(terminal: tuple[int, str]) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = count()
+    for _ in range(3):
+        open_link(terminal[1], LINE, Traffic()).close()
+        with pytest.raises(LinkError):
+            open_link("/dev/null", LINE, Traffic())
+    assert count() == before
+
+
+def test_silence_for_long_is_an_error(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    link.check_alive()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 31.0)
+    with pytest.raises(LinkError, match="nothing received for 30 s"):
+        link.check_alive()
+
+
+@pytest.mark.parametrize(
+    ("port", "says"),
+    [
+        ("/dev/no-such-port", "no such port; is the adapter plugged in"),
+        ("/dev/null", "not a serial port"),
+        ("/dev", "not a serial port"),
+        ("udp://host:1", "write a device path, socket://HOST:PORT or rfc2217://HOST:PORT"),
+        ("socket://nowhere", "write socket://HOST:PORT"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_says_why(port: str, says: str) -> None:
+    with pytest.raises(LinkError, match=says) as caught:
+        open_link(port, LINE, Traffic())
+    assert port in str(caught.value)
+
+
+def test_a_forbidden_port_names_the_group_to_join(terminal: tuple[int, str]) -> None:
+    text = ports.explain(terminal[1], OSError(errno.EACCES, "Permission denied"))
+    assert "forbidden" in text
+    assert "usermod -aG" in text
+
+
+def test_a_gateway_that_ends_the_connection_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        link = open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", LINE, Traffic())
+        client, _ = server.accept()
+        with client:
+            link.write(b"?")
+            assert client.recv(10) == b"?"
+            client.sendall(b"!")
+            assert link.read(1.0) == b"!"
+            assert link.read() == b""
+        with pytest.raises(LinkError, match="the port has gone"):
+            link.read(1.0)
+        link.close()
+
+
+def serve_rfc2217(server: socket.socket) -> None:
+    """A gateway whose wires are joined: what is sent comes back; it ends at an EOT."""
+    connection, _ = server.accept()
+    loop = serial_for_url("loop://", timeout=0.01)
+
+    class Sender:
+        def write(self, data: bytes) -> None:
+            connection.sendall(data)
+
+    manager = PortManager(loop, Sender())  # type: ignore[arg-type]  # any object that reads and writes will do
+    connection.settimeout(0.01)
+    with connection:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                data = connection.recv(1024)
+                plain = b"".join(manager.filter(data))
+                if not data or b"\x04" in plain:
+                    break
+                loop.write(plain)
+            if back := loop.read(loop.in_waiting):
+                connection.sendall(b"".join(manager.escape(back)))
+    loop.close()
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+def test_rfc2217_is_read_like_any_port_and_tells_when_it_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=serve_rfc2217, args=(server,))
+        thread.start()
+        link = open_link(f"rfc2217://127.0.0.1:{server.getsockname()[1]}", LINE, Traffic())
+        assert link.read(0.02) == b""
+        link.write(b"\x01\xff\x02")
+        heard = b""
+        while len(heard) < 3:
+            heard += link.read(2.0)
+        assert heard == b"\x01\xff\x02"
+        link.write(b"\x04")
+        with pytest.raises(LinkError):
+            [link.read(1.0) for _ in range(10)]
+        link.close()
+        thread.join(5.0)
+        assert not thread.is_alive()
+
+
+def device_tree(root: Path, serials: dict[str, str]) -> None:
+    """A /dev and a /sys with one CH340 for each name; by-id knows the last of those without a serial number."""
+    for name, number in serials.items():
+        usb = root / "sys/usb" / name
+        usb.mkdir(parents=True)
+        (usb / "idVendor").write_text("1a86\n")
+        (usb / "idProduct").write_text("7523\n")
+        if number:
+            (usb / "serial").write_text(number + "\n")
+        tty_folder = root / "sys/tty" / name
+        (usb / "interface").mkdir()
+        tty_folder.mkdir(parents=True)
+        (tty_folder / "device").symlink_to(usb / "interface")
+        for folder in ("by-id", "by-path"):
+            (root / "dev/serial" / folder).mkdir(parents=True, exist_ok=True)
+        device = root / "dev" / name
+        device.touch()
+        by_id = root / "dev/serial/by-id" / f"usb-CH340{number and '_' + number}-port0"
+        by_id.unlink(missing_ok=True)
+        by_id.symlink_to(device)
+        (root / "dev/serial/by-path" / f"pci-{name}").symlink_to(device)
+
+
+@pytest.fixture
+def devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(ports, "DEV", tmp_path / "dev")
+    monkeypatch.setattr(ports, "BY_ID", tmp_path / "dev/serial/by-id")
+    monkeypatch.setattr(ports, "BY_PATH", tmp_path / "dev/serial/by-path")
+    monkeypatch.setattr(ports, "SYS_TTY", tmp_path / "sys/tty")
+    return tmp_path
+
+
+def test_adapters_are_listed_by_the_path_that_stays(devices: Path) -> None:
+    device_tree(devices, {"ttyUSB0": "A1", "ttyUSB1": "B2"})
+    assert ports.serial_ports() == [
+        str(devices / "dev/serial/by-id/usb-CH340_A1-port0"),
+        str(devices / "dev/serial/by-id/usb-CH340_B2-port0"),
+    ]
+
+
+def test_twins_without_a_serial_number_are_told_apart_by_their_sockets(devices: Path) -> None:
+    device_tree(devices, {"ttyUSB0": "", "ttyUSB1": ""})
+    assert ports.serial_ports() == [
+        str(devices / "dev/serial/by-path/pci-ttyUSB0"),
+        str(devices / "dev/serial/by-path/pci-ttyUSB1"),
+    ]
+
+
+def test_a_port_without_udev_keeps_its_name(devices: Path) -> None:
+    (devices / "dev").mkdir()
+    (devices / "dev/ttyUSB3").touch()
+    assert ports.serial_ports() == [str(devices / "dev/ttyUSB3")]
+    assert ports.stable_path(str(devices / "dev/none")) == ""
