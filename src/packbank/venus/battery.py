@@ -1,9 +1,9 @@
 """The bank on the D-Bus: what the daemon calls.
 
-    publisher = Publisher(config.service, connection="RS485, 2 buses", controls=stored, on_controls=bank_takes_them)
+    publisher = Publisher(config.service, connection="RS485, 2 buses", controls=stored, on_controls=take)
     run_loop(tick)                         # packbank.venus.loop; tick calls, once a second:
     publisher.publish(battery, now)        # LinkError: end the process, the supervisor starts it again
-    publisher.close()                      # SIGTERM: the name leaves, then the connection
+    publisher.close()                      # the name leaves, then the connection
 
 Nothing is on the bus before the first battery that is ``ready``. When every pack is lost, the limits are
 published as 0; ``LEAVE_AFTER`` seconds later, when systemcalc has passed them on, the name leaves the bus. It comes
@@ -21,14 +21,15 @@ from importlib.metadata import version
 from packbank.aggregator.battery import VirtualBattery
 from packbank.aggregator.controls import Controls
 from packbank.config.model import ServiceConfig
-from packbank.venus import controls as rules
 from packbank.venus.bus import Bus
 from packbank.venus.changes import Changes, ModulePages
+from packbank.venus.controls import ACTIONS, BUTTONS, WISHES, Actions, Wish
 from packbank.venus.path import Item, Value
-from packbank.venus.paths import BANK, CONTROLS, ServiceIdentity
+from packbank.venus.paths import BANK, ServiceIdentity
 from packbank.venus.service import PATIENCE, BatteryService
 
 NAME = "packbank"
+STATUS = "/Debug/Status"  # what ``packbank doctor`` asks a running daemon
 LEAVE_AFTER = 5.0  # s; systemcalc hands limits on every third second
 _LOG = logging.getLogger(__name__)
 
@@ -44,15 +45,19 @@ class Publisher:
         hardware: str = "",
         controls: Controls | None = None,
         on_controls: Callable[[Controls], None] | None = None,
+        actions: Actions | None = None,
+        status: Callable[[], str] | None = None,
         bus: Bus | None = None,
         patience: float = PATIENCE,
         leave_after: float = LEAVE_AFTER,
     ) -> None:
         """``connection`` says how the packs are connected and ``hardware`` what they are.
 
-        ``controls`` are the user's wishes as the daemon stored them; ``on_controls`` hears each change, also
-        the values that localsettings has. It is called from within :meth:`publish` or the main loop.
+        ``controls`` are the user's wishes as the daemon stored them; ``on_controls`` hears each change, also the
+        values that localsettings has. ``actions`` are done when the user asks for them. ``status`` gives the
+        daemon's own report, as JSON, when somebody reads ``/Debug/Status``. All are called in the main loop.
         """
+        self.bus = bus or Bus()
         self.identity = ServiceIdentity(
             version=version("packbank"),
             connection=connection,
@@ -63,19 +68,17 @@ class Publisher:
         )
         self._controls = controls or Controls()
         self._on_controls = on_controls
-        self._names = {rules.key_of(path): path.name for path in CONTROLS}
-        first = rules.items(self._controls)
-        extra = {key: first[name].value for key, name in self._names.items()}
-        self.bus = bus or Bus()
+        self._wishes = {wish.key: wish for wish in WISHES}
+        extra = {key: wish.path.value(self._controls) for key, wish in self._wishes.items()}
         self.service = BatteryService(
             NAME, self.identity, self.bus, extra=extra, stored=self._on_stored, patience=patience
         )
-        self.service.items.store(first)
-        for name in self._names.values():
-            self.service.items.let_write(name, partial(self._on_write, name))
-        self._forget()
-        self._lost_since: float | None = None
+        self._offer_writes(actions or Actions())
+        if status is not None:
+            self.service.items.tell_on_request(STATUS, status)
         self._leave_after = leave_after
+        self._lost_since: float | None = None
+        self._forget()
 
     def publish(self, battery: VirtualBattery, now: float) -> None:
         """Bring the bus up to date: one signal at most. Raises LinkError when the bus is gone or the name taken."""
@@ -110,24 +113,34 @@ class Publisher:
         self._changes = Changes(BANK)
         self._pages = ModulePages()
 
-    def _on_write(self, name: str, value: Value) -> Item | None:
-        controls = rules.changed(self._controls, name, value)
+    def _offer_writes(self, actions: Actions) -> None:
+        items = self.service.items
+        items.store({path.name: path.item(actions) for path in ACTIONS})
+        for button in BUTTONS:
+            if button.path.get(actions) is not None:
+                items.let_write(button.path.name, partial(button.press, actions))
+        items.store({wish.path.name: wish.path.item(self._controls) for wish in WISHES})
+        for wish in WISHES:
+            items.let_write(wish.path.name, partial(self._on_write, wish))
+
+    def _on_write(self, wish: Wish, value: Value) -> Item | None:
+        controls = wish.changed(self._controls, value)
         if controls is None:
             return None
         self._take(controls)
-        item = rules.items(controls)[name]
-        self.service.keep(name.rpartition("/")[2], item.value)
-        _LOG.info("the user sets %s to %s", name, item.text)
+        item = wish.path.item(controls)
+        self.service.keep(wish.key, item.value)
+        _LOG.info("the user sets %s to %s", wish.path.name, item.text)
         return item
 
     def _on_stored(self, key: str, value: Value) -> None:
-        name = self._names[key]
-        controls = rules.changed(self._controls, name, value)
+        wish = self._wishes[key]
+        controls = wish.changed(self._controls, value)
         if controls is None:
             _LOG.warning("localsettings has %s for %s, which is out of range: not used", value, key)
         elif controls != self._controls:
             self._take(controls)
-            self.service.show({name: rules.items(controls)[name]})
+            self.service.show({wish.path.name: wish.path.item(controls)})
 
     def _take(self, controls: Controls) -> None:
         self._controls = controls

@@ -34,6 +34,7 @@ class Items:
         self._bus = bus
         self._items: dict[str, Item] = {}
         self._writers: dict[str, Writer] = {}
+        self._on_request: dict[str, Callable[[], str]] = {}
         self._members = {
             "GetItems": self._get_items,
             "GetValue": self._get_value,
@@ -60,6 +61,10 @@ class Items:
         """Let others write ``path``: ``writer`` judges each value."""
         self._writers[path] = writer
 
+    def tell_on_request(self, path: str, text: Callable[[], str]) -> None:
+        """Answer GetValue and GetText of ``path`` with ``text()``; it is in no list and never signalled."""
+        self._on_request[path] = text
+
     def _on_call(self, path: str, member: str, args: list[Any]) -> Answer:
         method = self._members.get(member)
         if method is None:
@@ -72,13 +77,13 @@ class Items:
         return "a{sa{sv}}", _on_wire(self._items)
 
     def _get_value(self, path: str, _args: list[Any]) -> Answer:
-        item = self._items.get(path)
+        item = self._find(path)
         if item is not None:
             return "v", to_wire(item.value)
         return "v", {name: to_wire(item.value) for name, item in self._below(path).items()}
 
     def _get_text(self, path: str, _args: list[Any]) -> Answer:
-        item = self._items.get(path)
+        item = self._find(path)
         if item is not None:
             return "s", item.text
         return "v", {name: item.text for name, item in self._below(path).items()}
@@ -95,6 +100,12 @@ class Items:
         if item != self._items[path]:
             self.announce({path: item})
         return "i", ACCEPTED
+
+    def _find(self, path: str) -> Item | None:
+        if path in self._on_request:
+            text = self._on_request[path]()
+            return Item(text, text)
+        return self._items.get(path)
 
     def _below(self, node: str) -> dict[str, Item]:
         """The items under an inner node, by their path from there."""

@@ -1,4 +1,6 @@
-"""Every path of our battery service in tables; ``python -m packbank.venus.paths`` prints them as ``docs/dbus.md``.
+"""The paths of our battery service in tables: who it is, how the bank is, and which packs are in alarm.
+
+``python -m packbank.venus.document`` prints them as ``docs/dbus.md``; writeable ones are in ``controls.py``.
 
 Pure: neither dbus nor gi is needed, so the tables can be tested and printed anywhere.
 """
@@ -8,9 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from packbank.aggregator.battery import PackView, VirtualBattery
+from packbank.aggregator.battery import PackView, Presence, VirtualBattery
 from packbank.aggregator.columns import Alarm
-from packbank.aggregator.controls import Controls
 from packbank.venus import reasons
 from packbank.venus.path import Path, Quantity, Rate
 
@@ -200,16 +201,19 @@ class Module:
 
 def modules(battery: VirtualBattery) -> tuple[Module, ...]:
     """The packs in alarm now, the worst first, ten at most; the rest of the ten pages is empty."""
-    alarmed: list[PackView] = []
-    if any(battery.alarms.values()):  # a look at each pack costs more than all other paths together
-        alarmed = sorted((pack for pack in battery.packs if pack.alarms), key=_severity)[:MODULES]
     known = frozenset(battery.alarms)
-    shown = tuple(Module(pack.name, pack.alarms, known) for pack in alarmed)
-    return shown + (Module(),) * (MODULES - len(shown))
+    alarmed: list[Module] = []
+    if any(battery.alarms.values()):  # a look at each pack costs more than all other paths together
+        alarmed = [module for pack in battery.packs if (module := _module(pack, known)).alarms]
+    shown = sorted(alarmed, key=lambda module: -max(module.alarms.values()))[:MODULES]
+    return (*shown, *(Module(),) * (MODULES - len(shown)))
 
 
-def _severity(pack: PackView) -> int:
-    return -max(pack.alarms.values())
+def _module(pack: PackView, known: frozenset[Alarm]) -> Module:
+    """A lost pack tells no alarms any more; that it is lost is one."""
+    if pack.presence is not Presence.LOST:
+        return Module(pack.name, pack.alarms, known)
+    return Module(pack.name, {Alarm.BMS_CABLE: 1} if Alarm.BMS_CABLE in known else {}, known)
 
 
 def _module_level(module: Module, alarm: Alarm) -> int | None:
@@ -224,33 +228,4 @@ def _module_alarm(alarm: Alarm) -> Path[Module]:
 MODULE: tuple[Path[Module], ...] = (
     Path("/Id", _CHANGE, _TEXT, lambda m: m.name, "name of a pack that is in alarm; empty hides the page"),
     *(_module_alarm(alarm) for alarm in Alarm),
-)
-
-
-def _cap(value: float | None, none: float) -> float:
-    return none if value is None else value
-
-
-CONTROLS: tuple[Path[Controls], ...] = (
-    Path(
-        "/Settings/MaxChargeCurrent",
-        _CHANGE,
-        _AMPERES,
-        lambda c: _cap(c.charge_current, -1),
-        "cap of CCL, -1: none",
-        True,
-    ),
-    Path(
-        "/Settings/MaxDischargeCurrent",
-        _CHANGE,
-        _AMPERES,
-        lambda c: _cap(c.discharge_current, -1),
-        "cap of DCL, -1: none",
-        True,
-    ),
-    Path(
-        "/Settings/MaxChargeVoltage", _CHANGE, _VOLTS, lambda c: _cap(c.charge_voltage, 0), "cap of CVL, 0: none", True
-    ),
-    Path("/Io/ForceChargingOff", _CHANGE, _NUMBER, lambda c: c.charge_off, "1: CCL is 0", True),
-    Path("/Io/ForceDischargingOff", _CHANGE, _NUMBER, lambda c: c.discharge_off, "1: DCL is 0", True),
 )
