@@ -20,7 +20,6 @@ from packbank.bus.stats import BusStats
 from packbank.cli.table import Display, Scene, limit_text, number, raised_alarms
 
 FULL_ROWS = 15  # more packs than that are shown side by side, with fewer columns
-REDRAWS = 4  # a second at most
 STYLES = {
     Presence.FRESH: "green",
     Presence.JOINING: "cyan",
@@ -34,7 +33,7 @@ class Screen(Display):
     """A table that is drawn anew in its place."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._live = Live(console=Console(file=stream), refresh_per_second=REDRAWS, transient=False)
+        self._live = Live(console=Console(file=stream), auto_refresh=False)
 
     def __enter__(self) -> Screen:
         self._live.start()
@@ -47,7 +46,7 @@ class Screen(Display):
 
     def show(self, scene: Scene, now: float) -> None:  # noqa: ARG002
         """Draw the table."""
-        self._live.update(picture(scene))
+        self._live.update(picture(scene), refresh=True)
 
 
 def picture(scene: Scene) -> Group:

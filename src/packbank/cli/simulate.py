@@ -8,8 +8,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
@@ -17,7 +17,7 @@ from types import FrameType
 
 from packbank.errors import ConfigError
 from packbank.sim.faults import MEANINGS, parse_fault
-from packbank.sim.wire_bank import LiveBank, demo_spec, wire_up
+from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
 
 PACKS = range(1, 16)
@@ -64,18 +64,20 @@ def run(args: argparse.Namespace) -> int:
     check_bank_arguments(args)
     faults = [parse_fault(text) for text in args.fault]
     start = time.monotonic()
-    bank = LiveBank(demo_spec(args.buses * args.packs, args.cells, args.seed), start)
-    wires = wire_up(bank, (args.buses, args.packs), faults, args.seed, start)
+    plans = plans_of(args)
+    bank = LiveBank(demo_spec(sum(plan.packs for plan in plans), args.cells, args.seed), start)
+    wires = wire_up(bank, plans, faults, args.seed, start)
     until = start + (args.seconds or inf)
-    with terminated(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
+    with ended_by_sigterm(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
         if args.json:
             print(json.dumps({"ports": buses.paths}), flush=True)
         else:
-            print(stanza(buses.paths, args.packs), flush=True)
-        while (now := time.monotonic()) < until:
-            time.sleep(min(REPORT_EVERY, until - now))
-            if args.json:
-                print(json.dumps(asdict(bank.truth(time.monotonic()))), flush=True)
+            print(stanza(buses.paths, plans), flush=True)
+        with suppress(KeyboardInterrupt):
+            while (now := time.monotonic()) < until:
+                time.sleep(min(REPORT_EVERY, until - now))
+                if args.json:
+                    print(json.dumps(asdict(bank.truth(time.monotonic()))), flush=True)
     if not args.json:
         for path, wire in zip(buses.paths, wires, strict=True):
             print(f"{path}: {wire.tally.requests} requests, {wire.tally.answers} answers", file=sys.stderr)
@@ -83,17 +85,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def terminated() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, quietly, with everything cleaned up."""
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as an exit does: with everything cleaned up, and exit code 0."""
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
-    except KeyboardInterrupt:
-        pass
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -109,10 +109,16 @@ def port_folder(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def stanza(paths: list[str], packs: int) -> str:
+def plans_of(args: argparse.Namespace) -> list[BusPlan]:
+    """The buses that the arguments ask for."""
+    return [BusPlan(packs=args.packs)] * args.buses
+
+
+def stanza(ports: Sequence[str], plans: Sequence[BusPlan]) -> str:
     """The configuration that reads these buses."""
     sections = (
-        f"[bus:bus{number}]\nPORT = {path}\nBATTERY_ADDRESSES = 0x01-{packs:#04x}\n"
-        for number, path in enumerate(paths, start=1)
+        f"[bus:bus{number}]\nPORT = {port}\nPROTOCOL = {plan.protocol}\n"
+        f"BATTERY_ADDRESSES = {plan.addresses[0]:#04x}-{plan.addresses[-1]:#04x}\n"
+        for number, (port, plan) in enumerate(zip(ports, plans, strict=True), start=1)
     )
     return "\n".join(sections)

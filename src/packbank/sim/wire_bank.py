@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from threading import Lock
 
+from packbank.bms import registry
 from packbank.bms.protocol import Identity, Row
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import Fault, afflict
+from packbank.sim.responder import Responder
 from packbank.sim.responder_jkpb import JkPbResponder
 from packbank.sim.wire import Pack, Wire
 
@@ -17,6 +20,7 @@ STEP = 0.1  # s of the physics; the resolution of JK's ticks
 PLATEAU = 10.0  # s
 LOADS = (0.0, 20.0, 35.0, -15.0, -40.0, 10.0)  # A a pack, one after the other: a plateau lets every row catch up
 MANUFACTURED = "2024-05-17"
+RESPONDERS: Mapping[str, Callable[[int, Identity], Responder]] = {"jkpb": JkPbResponder}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class LiveBank:
         self._start = start
         self._lock = Lock()
 
-    def row(self, now: float, index: int) -> Row:
+    def row(self, index: int, now: float) -> Row:
         """What the BMS of pack ``index`` knows now."""
         with self._lock:
             self._follow(now)
@@ -73,6 +77,20 @@ def demo_spec(packs: int, cells: int, seed: int) -> BankSpec:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class BusPlan:
+    """One bus to simulate: ``packs`` of a protocol at the addresses from its first one on."""
+
+    protocol: str = "jkpb"
+    packs: int = 1
+
+    @property
+    def addresses(self) -> range:
+        """Where the packs are."""
+        first = registry.protocol(self.protocol).addresses[0]
+        return range(first, first + self.packs)
+
+
 def identity_of(bus: int, address: int) -> Identity:
     """What a simulated pack says of itself."""
     return Identity(
@@ -87,18 +105,17 @@ def identity_of(bus: int, address: int) -> Identity:
     )
 
 
-def wire_up(bank: LiveBank, shape: tuple[int, int], faults: Sequence[Fault], seed: int, start: float) -> list[Wire]:
-    """``shape`` is (buses, packs on each); addresses count from 1, the bank's packs are in order bus by bus."""
-    buses, packs = shape
-    wires = []
-    for bus in range(1, buses + 1):
+def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], seed: int, start: float) -> list[Wire]:
+    """A wire for each plan; the bank's packs are in their order, bus by bus."""
+    wires, index = [], 0
+    for bus, plan in enumerate(plans, start=1):
         random = Random(f"{seed}/{bus}")
-        first = (bus - 1) * packs - 1
-        wire = Wire([_pack(bank, bus, address, first + address) for address in range(1, packs + 1)], random)
+        packs = []
+        for address in plan.addresses:
+            responder = RESPONDERS[plan.protocol](address, identity_of(bus, address))
+            packs.append(Pack(responder, partial(bank.row, index)))
+            index += 1
+        wire = Wire(packs, random, registry.protocol(plan.protocol).line.baudrate)
         afflict(wire, bus, faults, start, random)
         wires.append(wire)
     return wires
-
-
-def _pack(bank: LiveBank, bus: int, address: int, index: int) -> Pack:
-    return Pack(JkPbResponder(address, identity_of(bus, address)), lambda now: bank.row(now, index))

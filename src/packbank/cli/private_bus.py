@@ -1,0 +1,98 @@
+"""A D-Bus of our own for the demo: a dbus-daemon in a temporary folder, and a monitor that counts what is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+
+from packbank.errors import LinkError
+
+START_TIMEOUT = 5.0  # s
+PROGRAMS = ("dbus-daemon", "dbus-monitor")  # Debian: packages dbus-daemon or dbus, and dbus-bin or dbus
+MODULES = {"dbus": "dbus-python", "gi": "PyGObject"}
+BUS_ADDRESS = "DBUS_SESSION_BUS_ADDRESS"
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+
+
+def missing() -> str:
+    """What this machine lacks for a private D-Bus, in words; ``""`` when nothing."""
+    packages = [package for module, package in MODULES.items() if find_spec(module) is None]
+    programs = [program for program in PROGRAMS if shutil.which(program) is None]
+    return ", ".join(packages + programs)
+
+
+class PrivateBus:
+    """The D-Bus while the context is open; the environment names it, as Venus OS's own services expect."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "dbus"
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._before = os.environ.get(BUS_ADDRESS)
+        self.address = f"unix:path={self._socket}"
+
+    def __enter__(self) -> PrivateBus:
+        config = self._folder / "dbus.conf"
+        config.write_text(BUS_CONFIG.format(socket=self._socket), encoding="utf-8")
+        try:
+            self._start("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog")
+            self._await_socket()
+            self._start("dbus-monitor", "--address", self.address, "--profile")
+        except BaseException:
+            self._end()
+            raise
+        os.environ[BUS_ADDRESS] = self.address
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is None:
+            del os.environ[BUS_ADDRESS]
+        else:
+            os.environ[BUS_ADDRESS] = self._before
+        self._end()
+
+    def signals(self, member: str) -> int:
+        """How many signals ``member`` were sent so far."""
+        lines = self._output("dbus-monitor").read_text(encoding="utf-8", errors="replace").splitlines()
+        return sum(line.startswith("sig\t") and line.endswith(f"\t{member}") for line in lines)
+
+    def _start(self, program: str, *arguments: str) -> None:
+        command = [program, *arguments]
+        with self._output(program).open("wb") as output:  # a session of its own: a Ctrl-C is for us alone
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._processes.append(process)
+
+    def _output(self, program: str) -> Path:
+        return self._folder / f"{program}.out"
+
+    def _await_socket(self) -> None:
+        until = time.monotonic() + START_TIMEOUT
+        while not self._socket.exists():
+            if self._processes[0].poll() is not None or time.monotonic() > until:
+                raise LinkError("the demo's own dbus-daemon did not start; run 'dbus-daemon --session' to see why")
+            time.sleep(0.01)
+
+    def _end(self) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+            process.wait()
+        self._processes.clear()
