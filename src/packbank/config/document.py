@@ -1,14 +1,8 @@
-"""``docs/config.md``, printed from the keys themselves: ``python -m packbank.config.document > docs/config.md``.
-
-With ``--check FILE`` nothing is printed unless FILE differs from what would be printed; then the exit code is 1.
-"""
+"""``docs/config.md``, printed from the keys themselves: ``python -m packbank.config.document > docs/config.md``."""
 
 from __future__ import annotations
 
-import sys
-from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from packbank.config import keys
 from packbank.config.keys import Key, Keys
@@ -16,12 +10,10 @@ from packbank.config.sections import default_keys
 from packbank.config.serialbattery import IGNORED, RENAMES
 from packbank.config.values import format_value
 
-COMMAND = "python -m packbank.config.document"
-
-INTRODUCTION = f"""\
+INTRODUCTION = """\
 # config.ini
 
-<!-- Printed by `{COMMAND}`; change the settings' declarations, not this page. -->
+<!-- Printed by `python -m packbank.config.document > docs/config.md`: change the declarations, not this page. -->
 
 `packbank check FILE` says what a file would run, or everything that is wrong with it, and starts nothing.
 `packbank scan` finds the packs and prints a file to begin with; `packbank migrate FILE` makes one from
@@ -123,19 +115,5 @@ def _ignored() -> Iterator[str]:
             yield f"| {shown} | {why} |"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the page, or compare it with a file."""
-    parser = ArgumentParser(prog=COMMAND, description="Print docs/config.md.")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="only compare; exit code 1 when FILE is not current")
-    args = parser.parse_args(argv)
-    if args.check is None:
-        print(document())
-        return 0
-    if args.check.read_text(encoding="utf-8") == document() + "\n":
-        return 0
-    print(f"{args.check} is not current; run: {COMMAND} > {args.check}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    print(document())
