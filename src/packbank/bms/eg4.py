@@ -139,7 +139,7 @@ class Eg4(Protocol):
 
     name = "eg4"
     title = "EG4 LifePower (binary protocol), RS485"
-    # A pack begins to answer after 41 to 250 ms. basen keeps 100 ms between two requests and asks no pack more than once
+    # A pack begins to answer after 41 to 250 ms. basen keeps 100 ms between two requests, asks no pack more than once
     # a second; faster asking was seen to cost answers (dbus-serialbattery).
     line = Line(
         baudrate=9_600,
