@@ -195,7 +195,7 @@ cdef Py_ssize_t answer_in(const uint8_t* p, Py_ssize_t n, int address, int regis
     cdef Found found
     while i < n:
         found = unit_at(p + i, n - i, &size)
-        if frame >= 0 and i > frame + FRAME + REACH or found == BAD_FRAME:
+        if found == BAD_FRAME or found == INCOMPLETE and size == FRAME or i > frame + FRAME + REACH:
             frame = -1
         if found == GOOD_FRAME:
             frame = i if p[i + 4] == kind else -1

@@ -144,8 +144,8 @@ cdef void encode_number(const Number* number, uint8_t* message, const double* ro
     cdef uint32_t raw
     for i in range(number.count):
         known = not isnan(row[number.column + i])
-        if number.present != ALWAYS and (known or number.when):
-            set_bit(message, number.present + i, known and number.when != 0)
+        if known and number.present != ALWAYS:
+            set_bit(message, number.present + i, number.when != 0)
         if known or number.has_absent:
             raw = raw_of(number, row[number.column + i]) if known else <uint32_t> number.absent
             if number.mask:
@@ -153,6 +153,13 @@ cdef void encode_number(const Number* number, uint8_t* message, const double* ro
                 raw |= <uint32_t> load_raw(number.load, p) & ~number.mask
             store_raw(number.load, p, raw)
         p += number.stride
+
+
+cdef void clear_presence(const Number* number, uint8_t* message) noexcept nogil:
+    cdef Py_ssize_t i
+    if number.present != ALWAYS and number.when:
+        for i in range(number.count):
+            set_bit(message, number.present + i, False)
 
 
 cdef inline bint is_set(const Bits* flag, const uint8_t* message) noexcept nogil:
@@ -208,8 +215,9 @@ cdef class Layout:
     cdef readonly Py_ssize_t columns
 
     def __cinit__(self, fields, flags=(), *, Py_ssize_t size, order="little"):
-        if size <= 0 or order not in ("little", "big"):
-            raise ValueError("a layout has a positive size and the order little or big")
+        if not 0 < size <= 0xFFFF or order not in ("little", "big"):
+            raise ValueError("a layout has a positive size below 64 KiB and the order little or big")
+        fields, flags = tuple(fields), tuple(flags)
         self.size = size
         self.numbers = <Number*> PyMem_Calloc(<size_t> len(fields) + 1, sizeof(Number))
         self.flags = <Bits*> PyMem_Calloc(<size_t> len(flags) + 1, sizeof(Bits))
@@ -231,25 +239,27 @@ cdef class Layout:
         width = width_of(number.load)
         number.column, number.offset, number.count = field.column, field.offset, field.count
         number.stride = field.stride or width
+        if not (1 <= number.count <= self.size and width <= number.stride <= self.size):
+            raise ValueError(f"{field}: elements overlap, are none or too many")
         number.shift = field.shift
         set_scale(number, field.scale)
         number.present = ALWAYS
         if field.present is not None:
+            if field.present.bit < 0:
+                raise ValueError(f"{field}: no such bit")
             number.present, number.when = 8 * field.present.offset + field.present.bit, field.present.when
             self.check_extent(field, field.present.offset, (field.present.bit + number.count - 1) // 8 + 1)
-        number.sign = UNSIGNED if field.sign is None else field.sign
-        if number.sign >= number.column and number.sign < number.column + number.count:
-            raise ValueError(f"{field}: cannot have its own sign")
+        number.sign = UNSIGNED
+        if field.sign is not None:
+            number.sign = field.sign
+            self.check_columns(field, number.sign, 1)
         number.has_absent = field.absent is not None
         number.absent = field.absent or 0
         if field.mask is not None:
             number.mask = checked_mask(field, width)
             number.shift_down = (field.mask & -field.mask).bit_length() - 1
-        if number.count < 1 or number.stride < width:
-            raise ValueError(f"{field}: elements overlap or are none")
         self.check_extent(field, number.offset, (number.count - 1) * number.stride + width)
         self.check_columns(field, number.column, number.count)
-        self.check_columns(field, max(number.sign, 0), 1)
         self.number_count += 1
         return 0
 
@@ -269,7 +279,7 @@ cdef class Layout:
         return 0
 
     cdef int check_columns(self, object row, Py_ssize_t first, Py_ssize_t count) except -1:
-        if first < 0 or first > 0xFFFF or count > 0xFFFF:
+        if first < 0 or first > 0xFFFF:
             raise ValueError(f"{row}: no such column")
         self.columns = max(self.columns, first + count)
         return 0
@@ -304,6 +314,8 @@ cdef class Layout:
             self.check_message(message_view.len, at)
             p = <uint8_t*> message_view.buf + at
             values = open_row(row, &row_view, self.columns, False)
+            for i in range(self.number_count):  # before any is set: fields may share a mask
+                clear_presence(&self.numbers[i], p)
             for i in range(self.number_count):
                 encode_number(&self.numbers[i], p, values)
             encode_flags(self.flags, self.flag_count, p, values)

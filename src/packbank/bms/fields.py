@@ -29,8 +29,9 @@ class Field(NamedTuple):
     is exactly 52.695. The value is ``NaN`` when raw (after the mask) equals ``absent`` or when the bit ``present``
     (the next one for each further element) is not as it should be.
 
-    Encoding is the inverse: the nearest raw value, clamped to what ``kind`` holds. ``NaN`` becomes ``absent`` and
-    clears the bit ``present``; without ``absent`` it leaves the bytes as they are, 0 in a new message.
+    Encoding is the inverse: the nearest raw value, clamped to what ``kind`` holds. ``NaN`` becomes ``absent``; without
+    ``absent`` it leaves the bytes as they are, 0 in a new message. A bit ``present`` is set when a value is there, also
+    that of another field with the same bit, else cleared.
     """
 
     column: int
