@@ -13,9 +13,8 @@ from collections.abc import Callable
 from packbank.bms.protocol import Exchange, Protocol
 from packbank.bus.link import Link
 from packbank.bus.pacing import Guard, ReadMoment
-from packbank.bus.stats import Counters
+from packbank.bus.stats import BITS_A_BYTE, Counters
 
-BITS_A_BYTE = 10  # start, eight data bits, stop
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
 SETTLE = 0.002  # s, lets the rest of an answer gather
 QUIET = 0.005  # s of silence that end a drain

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from packbank.bms.protocol import Protocol
-from packbank.bus.asker import BITS_A_BYTE
+from packbank.bus.hearing import Hearing
 from packbank.bus.intake import Intake, Member
 from packbank.bus.link import Link, Tap, open_link
 from packbank.bus.listener import Listener
@@ -19,7 +19,7 @@ from packbank.bus.poller import Poller
 from packbank.bus.stats import BusStats, Counters, State
 from packbank.bus.store import Store
 from packbank.config.model import BusConfig, Mode
-from packbank.errors import LinkError
+from packbank.errors import ConfigError, LinkError
 
 FIRST_PAUSE = 0.25  # s before a failed port is opened again; doubled up to
 LONGEST_PAUSE = 5.0  # s
@@ -53,11 +53,18 @@ class Bus:
         self._counters = Counters(config.name, config.port)
         intake = Intake(config.name, protocol, members, store, self._counters)
         self._poller = Poller(protocol, members, intake, self._counters, self._stop, clock=clock)
-        self._listener = None
-        if protocol.overhear() is not None or config.mode is Mode.LISTEN:
-            self._listener = Listener(protocol, intake, self._counters, self._stop, clock=clock)
+        self._listener = self._make_listener(intake)
         self._said_master = float("-inf")
         self._thread = Thread(target=self._run, name=f"bus {config.name}")
+
+    def _make_listener(self, intake: Intake) -> Listener | None:
+        ear = self._protocol.overhear()
+        if ear is not None:
+            return Listener(Hearing(ear, intake, self._counters), self._stop, clock=self._clock)
+        if self._config.mode is Mode.LISTEN:
+            title = self._protocol.title
+            raise ConfigError(f"{self.name}: {title} cannot be listened to, its answers do not tell who gives them")
+        return None
 
     @property
     def name(self) -> str:
@@ -84,7 +91,7 @@ class Bus:
 
     def stats(self) -> BusStats:
         """What the bus has done so far."""
-        return self._counters.snapshot(self._clock() - self._began, BITS_A_BYTE / self._protocol.line.baudrate)
+        return self._counters.snapshot(self._clock() - self._began, self._protocol.line.baudrate)
 
     def _run(self) -> None:
         pause = 0.0

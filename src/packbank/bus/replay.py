@@ -1,111 +1,140 @@
-"""Drive the chain from recorded traffic: our own captures, and traces of a bus made with other tools."""
+"""Drive the chain from recorded traffic instead of a port."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 from packbank.bms.protocol import Exchange, Heard, Identity, Overhearing, Protocol, Row, Topic
-from packbank.errors import ConfigError
+from packbank.bus.hearing import Hearing
+from packbank.bus.intake import Intake, Member
+from packbank.bus.recording import Event
+from packbank.bus.stats import BusStats, Counters
+from packbank.bus.store import Store
+
+MASTER = 0  # the address of a master whose own broadcast is heard
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Bytes of one bus at ``time`` (s, of the recording's clock)."""
+class Place:
+    """Where a row of the replayed matrix comes from."""
 
-    time: float
     bus: str
-    sent: bool  # by the recorder itself
-    data: bytes
+    address: int
 
-
-def read_events(path: Path) -> Iterator[Event]:
-    """The events of a recording in its own order. Raises ConfigError that names the line that cannot be read.
-
-    Lines are those of :mod:`packbank.bus.capture`, or of a trace with ``capture``, ``t_end_ms`` and ``hex``.
-    """
-    with _open(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                record = json.loads(line)
-                if isinstance(record, dict) and "hex" in record:
-                    yield _event(record)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(f"{path}, line {number}: not a line of a capture ({error!r})") from error
-
-
-def read_protocols(path: Path) -> dict[str, str]:
-    """The protocol of each bus, where the recording says it."""
-    with _open(path) as lines:
-        headers = (json.loads(line) for line in lines if '"protocol"' in line)
-        return {header["bus"]: header["protocol"] for header in headers}
-
-
-def _open(path: Path) -> Any:
-    try:
-        return path.open(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _event(record: Mapping[str, Any]) -> Event:
-    data = bytes.fromhex(record["hex"])
-    if "capture" in record:
-        return Event(record["t_end_ms"] / 1000.0, record["capture"], sent=False, data=data)
-    return Event(record["t"], record["bus"], sent=record["dir"] == "tx", data=data)
+    @property
+    def name(self) -> str:
+        """As a configuration would call it."""
+        return f"{self.bus}/{self.address:#04x}"
 
 
 class RecordedEar(Overhearing):
-    """Understands a recording of our own polling, of any protocol: what was sent says whose answer comes next."""
+    """Understands a recording of our own polling, of any protocol: what was sent says whose answer comes next.
+
+    The answer to a topic is told when the next topic is asked, or at a silence, because only then is it sure
+    which of its questions were answered.
+    """
 
     def __init__(self, protocol: Protocol) -> None:
         self.rejected = []
         self._protocol = protocol
-        self._asked = {
+        self._requests = {
             protocol.exchange(question, address).request: (topic, question, address)
             for topic, questions in protocol.questions.items()
             for question in questions
             for address in protocol.addresses
         }
-        self._now: tuple[Topic, int] | None = None
-        self._exchange: Exchange | None = None
-        self._answers: dict[str, Exchange] = {}
+        self._visit: tuple[Topic, int] | None = None
+        self._asked: dict[str, Exchange] = {}
+        self._answered: dict[str, Exchange] = {}
 
-    def send(self, request: bytes) -> None:
-        """The recorder sent this."""
-        self._settle()
-        if request not in self._asked:
-            self._exchange = None
-            return
-        topic, question, address = self._asked[request]
-        if (topic, address) != self._now or question == self._protocol.questions[topic][0]:
-            self._answers = {}
-        self._now = topic, address
-        self._exchange = self._answers[question] = self._protocol.exchange(question, address)
+    def send(self, request: bytes) -> list[Heard]:
+        """The recorder sent this; what is complete now."""
+        topic, question, address = self._requests.get(request, (None, "", -1))
+        heard = self.feed(b"") if self._visit != (topic, address) or question in self._answered else []
+        self._visit = (topic, address) if topic else None
+        if topic:
+            self._asked[question] = self._protocol.exchange(question, address)
+        return heard
 
-    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:  # noqa: ARG002
+    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
         """As :meth:`Overhearing.feed`."""
-        if self._exchange is None or self._now is None or not self._exchange.feed(data):
+        del now
+        for question, exchange in self._asked.items():
+            if question not in self._answered and exchange.feed(data):
+                self._answered[question] = exchange
+        return [] if data else self._finish()
+
+    def _finish(self) -> list[Heard]:
+        visit, asked, answered = self._visit, self._asked, self._answered
+        self._visit, self._asked, self._answered = None, {}, {}
+        for exchange in asked.values():
+            self.rejected += exchange.rejected
+        if visit is None or not answered:
             return []
-        self._exchange = None
-        topic, address = self._now
-        if tuple(self._answers) != tuple(self._protocol.questions[topic]):
+        topic, address = visit
+        missing = set(self._protocol.questions_to(address, topic)) - set(answered)
+        if not all(self._protocol.may_lack(address, question) for question in missing):
             return []
-        return [Heard(address, topic, _all(tuple(self._answers.values())))]
-
-    def _settle(self) -> None:
-        if self._exchange is not None:
-            self._exchange.feed(b"")
-            self.rejected += self._exchange.rejected
+        return [Heard(address, topic, partial(_apply, tuple(answered.values())))]
 
 
-def _all(exchanges: Iterable[Exchange]) -> Any:
-    def apply(row: Row, identity: Identity) -> Identity:
-        for exchange in exchanges:
-            identity = exchange.apply(row, identity)
-        return identity
+def _apply(exchanges: Sequence[Exchange], row: Row, identity: Identity) -> Identity:
+    for exchange in exchanges:
+        identity = exchange.apply(row, identity)
+    return identity
 
-    return apply
+
+class Player:
+    """Takes events as a bus takes bytes. Every address that a pack can have is a row, in the order of ``places``."""
+
+    def __init__(self, protocols: Mapping[str, Protocol]) -> None:
+        """``protocols`` by the names of the buses."""
+        self.places = tuple(
+            Place(bus, address) for bus, protocol in protocols.items() for address in (MASTER, *protocol.addresses)
+        )
+        self.store = Store(len(self.places))
+        self._buses = {bus: _Bus(bus, protocol, self.places, self.store) for bus, protocol in protocols.items()}
+
+    def take(self, event: Event) -> None:
+        """Take the bytes of one event into the store, through every check that a live bus has."""
+        self._buses[event.bus].take(event)
+
+    def finish(self, time: float) -> None:
+        """The recording ends at ``time``: nothing more will come."""
+        for bus in self._buses.values():
+            bus.hearing.hear(b"", time)
+
+    def stats(self, seconds: float) -> tuple[BusStats, ...]:
+        """How the buses did in ``seconds`` of the recording."""
+        return tuple(bus.counters.snapshot(seconds, bus.baudrate) for bus in self._buses.values())
+
+
+class _Bus:
+    def __init__(self, name: str, protocol: Protocol, places: Sequence[Place], store: Store) -> None:
+        members = [
+            Member(index, place.address, place.name, expected=False)
+            for index, place in enumerate(places)
+            if place.bus == name
+        ]
+        recorder = RecordedEar(protocol)
+        ear = protocol.overhear()
+        self._recorder = None if ear else recorder
+        self.counters = Counters(name, "recording")
+        self.baudrate = protocol.line.baudrate
+        intake = Intake(name, protocol, members, store, self.counters)
+        self.hearing = Hearing(ear or recorder, intake, self.counters)
+
+    def take(self, event: Event) -> None:
+        traffic = self.counters.traffic
+        if not event.sent:
+            traffic.received += len(event.data)
+            self.hearing.hear(event.data, event.time)
+            return
+        traffic.sent += len(event.data)
+        self.counters.requests += 1
+        if self._recorder:
+            self.hearing.take(self._recorder.send(event.data), event.time)
+        else:
+            self.hearing.hear(event.data, event.time)

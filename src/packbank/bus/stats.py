@@ -12,6 +12,7 @@ from threading import Lock
 
 from packbank.errors import FrameError
 
+BITS_A_BYTE = 10  # start, eight data bits, stop
 REFUSED_KEPT = 16  # refused answers, with their bytes, kept for ``doctor``
 _SMOOTHING = 0.2  # of the mean round time, a round
 
@@ -109,10 +110,11 @@ class Counters:
         mean = seconds if isnan(self.round_time_mean) else self.round_time_mean
         self.round_time_mean = mean + _SMOOTHING * (seconds - mean)
 
-    def snapshot(self, seconds: float, byte_time: float) -> BusStats:
-        """A copy for other threads; ``seconds`` since the start, ``byte_time`` of one byte on the wire."""
+    def snapshot(self, seconds: float, baudrate: int) -> BusStats:
+        """A copy for other threads, ``seconds`` after the start of a line of ``baudrate``."""
         with self._lock:
             refused, recent = dict(self.refused), tuple(self.recent)
+        wire_time = (self.traffic.sent + self.traffic.received) * BITS_A_BYTE / baudrate
         return BusStats(
             name=self.name,
             port=self.port,
@@ -131,7 +133,7 @@ class Counters:
             recent=recent,
             foreign=self.foreign,
             reopened=self.reopened,
-            line_use=(self.traffic.sent + self.traffic.received) * byte_time / seconds if seconds > 0.0 else nan,
+            line_use=wire_time / seconds if seconds > 0.0 else nan,
             wakeups=self.traffic.wakeups,
             seconds=seconds,
         )

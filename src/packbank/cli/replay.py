@@ -1,0 +1,120 @@
+"""``packbank replay``: the whole chain, driven from a recording instead of ports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from packbank.aggregator.bank import Bank
+from packbank.aggregator.battery import VirtualBattery
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.bms import registry
+from packbank.bus.recording import Event, read_events, read_protocols
+from packbank.bus.replay import Place, Player
+from packbank.cli.table import Scene, line
+from packbank.config.loader import load
+from packbank.errors import ConfigError
+from packbank.report import battery_dict
+
+TICK = 1.0  # s of the recording
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="made by 'packbank run --capture FILE', or a bus trace")
+    parser.add_argument(
+        "--bus", action="append", metavar="NAME", help="only this bus of the recording; may be repeated"
+    )
+    parser.add_argument("--protocol", default="jkpb", choices=registry.NAMES, help="where the recording does not tell")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="names and limits of the packs from this config.ini"
+    )
+    parser.add_argument("--speed", type=float, metavar="X", help="times real time; default: as fast as possible")
+    parser.add_argument("--every", type=float, metavar="S", help="print the battery every S seconds of the recording")
+    parser.add_argument("--json", action="store_true", help="the battery as one JSON object a line")
+    parser.epilog = "Prints the battery at the end of the recording, and what the buses heard to standard error."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay; 1 when the recording holds no answer that passes every check."""
+    events = sorted(
+        (event for event in read_events(args.file) if not args.bus or event.bus in args.bus),
+        key=lambda event: event.time,
+    )
+    if not events:
+        raise ConfigError(f"{args.file}: no traffic{' of that bus' if args.bus else ''} in it")
+    told = read_protocols(args.file)
+    buses = dict.fromkeys(event.bus for event in events)
+    player = Player({bus: registry.protocol(told.get(bus, args.protocol)) for bus in buses})
+    replay = _Replay(player, _bank(player.places, args.config), args)
+    replay.play(events)
+    return 0 if replay.finish() else 1
+
+
+def _bank(places: Sequence[Place], config_file: Path | None) -> Bank:
+    """The bank of all places; those that a configuration knows get its names and settings."""
+    if config_file is None:
+        return Bank(
+            [place.name for place in places], [PackSettings()] * len(places), BankSettings(), [False] * len(places)
+        )
+    config = load(config_file)
+    packs = {(pack.bus, pack.address): pack for pack in config.packs}
+    known = [packs.get((place.bus, place.address)) for place in places]
+    return Bank(
+        [pack.name if pack else place.name for pack, place in zip(known, places, strict=True)],
+        [pack.settings if pack else PackSettings() for pack in known],
+        config.bank,
+        [False] * len(places),
+    )
+
+
+class _Replay:
+    """Steps the bank once a second of the recording and prints what it makes of it."""
+
+    def __init__(self, player: Player, bank: Bank, args: argparse.Namespace) -> None:
+        self._player = player
+        self._bank = bank
+        self._speed: float | None = args.speed
+        self._every: float | None = args.every
+        self._json: bool = args.json
+        self._start = self._now = 0.0
+
+    def play(self, events: Sequence[Event]) -> None:
+        self._start = self._now = events[0].time
+        began, printed = time.monotonic(), self._start
+        for event in events:
+            while event.time >= self._now + TICK:
+                self._now += TICK
+                if self._speed:
+                    time.sleep(max(began + (self._now - self._start) / self._speed - time.monotonic(), 0.0))
+                battery = self._step()
+                if self._every and self._now - printed >= self._every:
+                    printed = self._now
+                    self._print(battery)
+            self._player.take(event)
+        self._now = events[-1].time
+        self._player.finish(self._now)
+
+    def finish(self) -> bool:
+        """Print the battery at the end and what was heard; whether there was any answer."""
+        self._print(self._step())
+        stats = self._player.stats(self._now - self._start)
+        for bus in stats:
+            refused = ", ".join(f"{reason} {count}" for reason, count in sorted(bus.refused.items())) or "none"
+            print(f"{bus.name}: {bus.answers} answers in {bus.seconds:.0f} s; refused: {refused}", file=sys.stderr)
+        return any(bus.answers for bus in stats)
+
+    def _step(self) -> VirtualBattery:
+        matrix, _ = self._player.store.snapshot()
+        return self._bank.step(matrix, self._now, self._now)
+
+    def _print(self, battery: VirtualBattery) -> None:
+        if self._json:
+            print(json.dumps({"time": round(self._now - self._start, 3)} | battery_dict(battery)), flush=True)
+            return
+        scene = Scene(battery, self._player.store.snapshot()[0], self._player.stats(self._now - self._start))
+        print(f"{self._now - self._start:8.1f} s  {line(scene)}", flush=True)
