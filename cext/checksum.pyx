@@ -12,11 +12,11 @@ cdef uint16_t slices[16][256]
 
 cdef void fill_slices() noexcept nogil:
     """The reflected polynomial 0xA001 of Modbus over serial line, V1.02, appendix B."""
-    cdef unsigned int byte, k
+    cdef unsigned int byte, k, _bit
     cdef uint16_t crc
     for byte in range(256):
         crc = <uint16_t> byte
-        for k in range(8):
+        for _bit in range(8):
             crc = <uint16_t> ((crc >> 1) ^ (0xA001 if crc & 1 else 0))
         slices[0][byte] = crc
     for k in range(1, 16):

@@ -8,7 +8,7 @@ from collections import namedtuple
 
 from cpython.buffer cimport PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from packbank.cext.bytes cimport load_u16be, load_u16le, open_bytes, store_u16be, store_u16le

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from struct import unpack_from
+from contextlib import suppress
+from struct import calcsize, unpack_from
 
 import numpy as np
 from hypothesis import given, settings
@@ -83,10 +84,8 @@ def test_any_bytes_in_any_chunks_give_frames_or_a_frame_error_never_anything_els
     assert all(isinstance(error, FrameError) for error in (*exchange.rejected, *ear.rejected))
     if complete:
         exchange.apply(row, Identity())
-        try:
+        with suppress(FrameError):
             JkPb().check(row, np.full(COLUMNS, np.nan))
-        except FrameError as error:
-            assert error.reason
     JkPb().describe(b"".join(chunks))
 
 
@@ -98,7 +97,9 @@ def test_chunks_do_not_matter(chunks: list[bytes]) -> None:
     assert whole.feed(stream) + whole.flush() == [u for chunk in chunks for u in cut.feed(chunk)] + cut.flush()
     one, many = JkPb().exchange("status", 3), JkPb().exchange("status", 3)
     done = bool(stream) and one.feed(stream)
-    assert any([many.feed(chunk) for chunk in chunks if chunk]) == done
+    for chunk in filter(None, chunks):
+        many.feed(chunk)
+    assert many.feed(b"\xff") == done
     assert [error.reason for error in one.rejected] == [error.reason for error in many.rejected]
 
 
@@ -186,8 +187,8 @@ def test_decoding_agrees_with_struct(frame: bytes) -> None:
         layout.decode_into(frame, row)
         for field in table:
             for k in range(field.count):
-                (raw,) = unpack_from("<" + CODES[field.kind], frame, field.offset + k * int(CODES[field.kind] and
-                                     {"8": 1, "6": 2, "2": 4}[field.kind[-1]]))  # fmt: skip
+                code = "<" + CODES[field.kind]
+                (raw,) = unpack_from(code, frame, field.offset + k * calcsize(code))
                 value = row[field.column + k]
                 if field.present is not None:
                     bit = field.present.bit + k

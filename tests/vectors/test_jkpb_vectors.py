@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,7 +34,8 @@ STATUS_KEYS = {
     Column.CELL_AVERAGE: ("avg", 0.001), Column.CELL_DELTA: ("delta", 0.001),
 }  # fmt: skip
 SETTINGS_KEYS = {
-    Column.CELL_COUNT: ("cells", 1), Column.CELL_UVP: ("cell_uvp", 0.001), Column.CELL_UVP_RECOVERY: ("cell_uvpr", 0.001),
+    Column.CELL_COUNT: ("cells", 1), Column.CELL_UVP: ("cell_uvp", 0.001),
+    Column.CELL_UVP_RECOVERY: ("cell_uvpr", 0.001),
     Column.CELL_OVP: ("cell_ovp", 0.001), Column.CELL_OVP_RECOVERY: ("cell_ovpr", 0.001),
     Column.BALANCE_TRIGGER: ("bal_trig", 0.001), Column.BALANCE_START: ("bal_start", 0.001),
     Column.CELL_FULL: ("soc100", 0.001), Column.CELL_EMPTY: ("soc0", 0.001), Column.CELL_CHARGE_REQUEST: ("rcv", 0.001),
@@ -44,8 +46,10 @@ SETTINGS_KEYS = {
     Column.SHORT_CIRCUIT_DELAY: ("scp_dly", 1e-6), Column.BALANCE_CURRENT_LIMIT: ("bal_A", 0.001),
     Column.CHARGE_OTP: ("cotp", 0.1), Column.CHARGE_OTP_RECOVERY: ("cotpr", 0.1), Column.DISCHARGE_OTP: ("dotp", 0.1),
     Column.DISCHARGE_OTP_RECOVERY: ("dotpr", 0.1), Column.CHARGE_UTP: ("cutp", 0.1),
-    Column.CHARGE_UTP_RECOVERY: ("cutpr", 0.1), Column.MOS_OTP: ("mosotp", 0.1), Column.MOS_OTP_RECOVERY: ("mosotpr", 0.1),
-    Column.CHARGE_ENABLED: ("chg_en", 1), Column.DISCHARGE_ENABLED: ("dch_en", 1), Column.BALANCE_ENABLED: ("bal_en", 1),
+    Column.CHARGE_UTP_RECOVERY: ("cutpr", 0.1), Column.MOS_OTP: ("mosotp", 0.1),
+    Column.MOS_OTP_RECOVERY: ("mosotpr", 0.1),
+    Column.CHARGE_ENABLED: ("chg_en", 1), Column.DISCHARGE_ENABLED: ("dch_en", 1),
+    Column.BALANCE_ENABLED: ("bal_en", 1),
     Column.NOMINAL_CAPACITY: ("cap", 0.001), Column.DEVICE_ADDRESS: ("addr", 1),
 }  # fmt: skip
 
@@ -215,7 +219,7 @@ def test_the_bus_trace_is_attributed(name: str) -> None:
 def test_the_bus_trace_answers_the_poller(name: str) -> None:
     events = capture(name)
     answered = 0
-    for payload, ack in zip(events, events[1:], strict=False):
+    for payload, ack in pairwise(events):
         if payload["kind"] == "payload" and ack["kind"] == "ack" and ack["hex"][:2] != "00":
             told = bytes.fromhex(ack["hex"])
             topic = topic_of(bytes.fromhex(payload["hex"]))

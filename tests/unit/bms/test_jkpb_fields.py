@@ -128,7 +128,8 @@ def test_an_alarm_column_without_a_word_sets_a_bit() -> None:
 
 
 def test_every_row_says_where_it_comes_from() -> None:
-    assert all(row.source for row in (*STATUS, *SETTINGS, *STATUS_FLAGS))
+    assert all(field.source for field in (*STATUS, *SETTINGS))
+    assert all(flag.source for flag in STATUS_FLAGS)
 
 
 def test_no_column_belongs_to_both_messages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,8 @@ def test_bytes_one_by_one_give_the_same() -> None:
 
 def test_every_buffer_gives_the_same() -> None:
     stream = REQUEST + FRAME + ACK
-    for buffer in (bytearray(stream), memoryview(stream), np.frombuffer(stream, dtype=np.uint8)):
+    buffers: list[Any] = [bytearray(stream), memoryview(stream), np.frombuffer(stream, dtype=np.uint8)]
+    for buffer in buffers:
         assert Scanner().feed(buffer) == scan(stream)
         assert find_answer(buffer, 3, STATUS, 2) == 11
 

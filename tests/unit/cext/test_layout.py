@@ -28,8 +28,14 @@ def encode(fields: list[Field], values: list[float], size: int, flags: list[Flag
 @pytest.mark.parametrize("order", ["little", "big"])
 @pytest.mark.parametrize(
     ("kind", "code", "value"),
-    [("u8", "B", 200), ("i8", "b", -100), ("u16", "H", 65_000), ("i16", "h", -2000), ("u32", "I", 4_000_000_000)]
-    + [("i32", "i", -2_000_000_000)],
+    [
+        ("u8", "B", 200),
+        ("i8", "b", -100),
+        ("u16", "H", 65_000),
+        ("i16", "h", -2000),
+        ("u32", "I", 4_000_000_000),
+        ("i32", "i", -2_000_000_000),
+    ],
 )
 def test_every_kind_in_both_orders(order: Literal["little", "big"], kind: Any, code: str, value: int) -> None:
     data = b"\xee" + pack(("<" if order == "little" else ">") + code, value)
@@ -141,7 +147,8 @@ def test_a_message_inside_other_bytes_and_in_other_buffers() -> None:
     layout = Layout([Field(0, 0, "u16")], size=2)
     row = np.empty(1)
     data = b"\xff\xff\x01\x00\xff"
-    for buffer in (data, bytearray(data), memoryview(data), np.frombuffer(data, dtype=np.uint8)):
+    buffers: list[Any] = [data, bytearray(data), memoryview(data), np.frombuffer(data, dtype=np.uint8)]
+    for buffer in buffers:
         row[:] = NAN
         layout.decode_into(buffer, row, 2)
         assert row[0] == 1
