@@ -1,1 +1,3 @@
 """packbank: many battery packs, one virtual battery on Venus OS."""
+
+__version__ = "0.1.0"

@@ -10,8 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 
+from packbank import __version__
 from packbank.errors import ConfigError, PackbankError
 
 COMMANDS = {
@@ -36,7 +36,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
         description="Many battery packs, one virtual battery on Venus OS.",
         epilog="Exit codes: 0 ok, 1 failed, 2 usage or configuration. 'packbank COMMAND --help' tells more.",
     )
-    parser.add_argument("--version", action="version", version=f"packbank {version('packbank')}")
+    parser.add_argument("--version", action="version", version=f"packbank {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         own = commands.add_parser(

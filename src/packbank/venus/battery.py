@@ -16,8 +16,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 
+from packbank import __version__
 from packbank.aggregator.battery import VirtualBattery
 from packbank.aggregator.controls import Controls
 from packbank.config.model import ServiceConfig
@@ -59,7 +59,7 @@ class Publisher:
         """
         self.bus = bus or Bus()
         self.identity = ServiceIdentity(
-            version=version("packbank"),
+            version=__version__,
             connection=connection,
             device_instance=service.device_instance,
             product_name=service.product_name,
