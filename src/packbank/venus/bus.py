@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from packbank.errors import LinkError
@@ -26,6 +26,11 @@ def bus_address() -> str:
 def to_wire(value: Value) -> Any:
     """A value as dbus-python sends it in a variant; ``None`` is Venus's invalid value, an empty array of ints."""
     return dbus.Array([], signature="i") if value is None else value
+
+
+def tree_to_wire(values: Mapping[str, Value]) -> Any:
+    """The values of an inner node by path, as one value."""
+    return dbus.Dictionary({name: to_wire(value) for name, value in values.items()}, signature="sv")
 
 
 def from_wire(value: Any) -> Value:

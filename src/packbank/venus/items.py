@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from packbank.venus.bus import BUS_ITEM, INTROSPECTABLE, Answer, Bus, from_wire, to_wire
+from packbank.venus.bus import BUS_ITEM, INTROSPECTABLE, Answer, Bus, from_wire, to_wire, tree_to_wire
 from packbank.venus.path import Item, Value
 
 ACCEPTED, NOT_WRITEABLE, REFUSED = 0, 1, 2
@@ -80,13 +80,13 @@ class Items:
         item = self._find(path)
         if item is not None:
             return "v", to_wire(item.value)
-        return "v", {name: to_wire(item.value) for name, item in self._below(path).items()}
+        return "v", tree_to_wire({name: item.value for name, item in self._below(path).items()})
 
     def _get_text(self, path: str, _args: list[Any]) -> Answer:
         item = self._find(path)
         if item is not None:
             return "s", item.text
-        return "v", {name: item.text for name, item in self._below(path).items()}
+        return "v", tree_to_wire({name: item.text for name, item in self._below(path).items()})
 
     def _set_value(self, path: str, args: list[Any]) -> Answer:
         if path not in self._items:
