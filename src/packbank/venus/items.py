@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from packbank.venus.bus import BUS_ITEM, INTROSPECTABLE, Answer, Bus, from_wire, to_wire, tree_to_wire
 from packbank.venus.path import Item, Value
@@ -117,7 +116,7 @@ class Items:
 
     def _introspect(self, path: str, _member: str, _args: list[Any]) -> Answer:
         names = {} if path in self._items else dict.fromkeys(name.split("/")[0] for name in self._below(path))
-        children = "".join(f"<node name={quoteattr(name)}/>" for name in names)
+        children = "".join(f'<node name="{name}"/>' for name in names)
         return "s", f"<node>{_METHODS}{children}</node>"
 
 
