@@ -1,0 +1,148 @@
+"""What the terminal shows of a bank: a line of text, and the table when rich is there."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from packbank.aggregator.bank import Bank
+from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.bus.stats import BusStats, State
+from packbank.cli.table import LINE_EVERY, Lines, Scene, limit_text, line, open_display
+from packbank.sim.bank import BankSpec, PhysicalBank
+
+NOW = 1000.0
+STATS = BusStats(
+    name="attic",
+    port="/dev/ttyUSB0",
+    state=State.POLLING,
+    error="",
+    guard=0.031,
+    rounds=12,
+    round_time=1.07,
+    round_time_mean=1.08,
+    requests=200,
+    answers=198,
+    missed=2,
+    retries=2,
+    lost=0,
+    refused={"sum8": 3},
+    recent=(),
+    foreign=0,
+    reopened=0,
+    line_use=0.38,
+    wakeups=400,
+    seconds=60.0,
+)
+
+
+def scene(packs: int, current: float = 100.0) -> Scene:
+    physical = PhysicalBank(BankSpec(packs=packs, seed=1, sensor_noise=0.0, sensor_offset=0.0, sensor_gain=0.0))
+    physical.step(1.0, current)
+    matrix = physical.answers()
+    bank = Bank([f"pack {n}" for n in range(1, packs + 1)], [PackSettings()] * packs, BankSettings())
+    for second in range(30):
+        matrix[:, Column.STATUS_TIME] = matrix[:, Column.SETTINGS_TIME] = NOW + second
+        battery = bank.step(matrix, NOW + second, 0.0)
+    return Scene(battery, matrix, (STATS,))
+
+
+@pytest.fixture(scope="module")
+def four() -> Scene:
+    return scene(4)
+
+
+def drawn(shown: Scene) -> str:
+    console = pytest.importorskip("rich.console")
+    screen = import_module("packbank.cli.screen")
+    stream = io.StringIO()
+    console.Console(file=stream, width=160).print(screen.picture(shown))
+    return stream.getvalue()
+
+
+def test_line_says_what_the_bank_is_and_what_it_bears(four: Scene) -> None:
+    text = line(four)
+    battery = four.battery
+    assert text.startswith("4/4 packs  ")
+    assert f"{battery.voltage:.2f} V" in text
+    assert f"{battery.current:+.1f} A" in text
+    assert f"CVL {battery.charge_voltage_limit.value:.2f} V" in text
+    assert f"CCL {battery.charge_current_limit.value:.1f} A" in text
+    assert "attic 1.07 s" in text
+    assert "ALARMS" not in text
+    assert "nan" not in text
+
+
+def test_line_names_raised_alarms(four: Scene) -> None:
+    alarms = {**four.battery.alarms, Alarm.LOW_CELL_VOLTAGE: 2, Alarm.CELL_IMBALANCE: 1}
+    text = line(four._replace(battery=replace(four.battery, alarms=alarms)))
+    assert "LowCellVoltage alarm" in text
+    assert "CellImbalance warning" in text
+
+
+def test_what_is_unknown_is_a_dash(four: Scene) -> None:
+    assert "-  nan" not in line(four._replace(battery=replace(four.battery, soc=float("nan"))))
+    assert " - %" in line(four._replace(battery=replace(four.battery, soc=float("nan"))))
+
+
+def test_limit_has_its_reason(four: Scene) -> None:
+    text = limit_text(four.battery.charge_current_limit, "A", four.battery.packs)
+    assert re.match(r"\d+\.\d A: pack \d, .+, share \d+%", text)
+
+
+def test_lines_come_every_few_seconds(four: Scene) -> None:
+    stream = io.StringIO()
+    with Lines(stream) as display:
+        for tick in range(9):
+            display.show(four, NOW + tick * LINE_EVERY / 4)
+    assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_no_terminal_gets_lines() -> None:
+    assert isinstance(open_display(io.StringIO()), Lines)
+
+
+def test_table_has_every_pack_with_its_cells(four: Scene) -> None:
+    text = drawn(four)
+    for index, row in enumerate(four.matrix):
+        cells = row[CELL_VOLTAGES]
+        (own,) = [shown for shown in text.splitlines() if f"pack {index + 1} " in shown and "fresh" in shown]
+        assert f"{row[Column.CURRENT]:+.1f}" in own
+        assert f"{np.nanmin(cells):.3f} #{np.nanargmin(cells) + 1}" in own
+        assert f"{np.nanmax(cells):.3f} #{np.nanargmax(cells) + 1}" in own
+
+
+def test_table_has_limits_alarms_and_buses(four: Scene) -> None:
+    text = drawn(four)
+    for name, limit, unit in (
+        ("CVL", four.battery.charge_voltage_limit, "V"),
+        ("CCL", four.battery.charge_current_limit, "A"),
+        ("DCL", four.battery.discharge_current_limit, "A"),
+    ):
+        assert re.search(rf"{name} +{re.escape(limit_text(limit, unit, four.battery.packs))}", text)
+    assert re.search(r"alarms +none", text)
+    assert "round 1.07 s (mean 1.08), guard 31 ms, 198 answers, 2 missed, 3 refused" in text
+
+
+def test_table_says_why_a_bus_is_away(four: Scene) -> None:
+    assert "no such port" in drawn(four._replace(buses=(replace(STATS, error="/dev/ttyUSB0: no such port"),)))
+
+
+def test_large_bank_stands_side_by_side() -> None:
+    text = drawn(scene(30))
+    both = [shown for shown in text.splitlines() if "pack 1 " in shown and "pack 16 " in shown]
+    assert len(both) == 1
+    assert all(f"pack {n} " in text for n in range(1, 31))
+
+
+def test_pack_that_never_answered_is_dashes(four: Scene) -> None:
+    matrix = four.matrix.copy()
+    matrix[2] = np.nan
+    (own,) = [shown for shown in drawn(four._replace(matrix=matrix)).splitlines() if "pack 3 " in shown]
+    assert own.split()[3:8] == ["-"] * 5
