@@ -115,7 +115,7 @@ class Bank:
             charge.installed,
         )
         blocking = np.count_nonzero(sets.blocked & sets.online, axis=1)
-        cvl = stage.limit
+        cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
             packs=Packs(len(self.names), PackViews(self.names, instant, self._table)),
             ready=instant.ready,
@@ -130,7 +130,7 @@ class Bank:
             installed_capacity=charge.installed,
             consumed_ah=charge.consumed,
             time_to_go=charge.time_to_go,
-            charge_voltage_limit=replace(cvl, value=cvl.value + self._settings.voltage_drop),
+            charge_voltage_limit=replace(cvl, value=cvl.value + drop) if drop else cvl,
             charge_current_limit=ccl,
             discharge_current_limit=dcl,
             battery_low_voltage=_low_voltage(instant, self._table),
@@ -193,9 +193,9 @@ class Bank:
 
 
 def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
-    """Which packs have told what limits need: a voltage, their cells, and a ceiling from BMS or user."""
+    """Which packs have told what limits need: a status, a voltage, their cells, and a ceiling from BMS or user."""
     ceiling = np.fmin(table.ceiling, tele.block[rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)])
-    told: NDArray[np.bool_] = ~np.isnan(tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
+    told: NDArray[np.bool_] = ~np.isnan(tele.age + tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
     return told
 
 

@@ -117,9 +117,11 @@ class BankLimits:
             charge, discharge = min(charge, wide[CHARGE], key=_value), min(discharge, wide[DISCHARGE], key=_value)
         self.feedback.step(instant.tele, own.value, weights, conducting & sets.online, instant.dt)
         ccl, dcl = self._explain(CHARGE, charge, instant), self._explain(DISCHARGE, discharge, instant)
-        ccl = self._cap(CHARGE, ccl, controls.charge_current, controls.charge_off)
-        dcl = self._cap(DISCHARGE, dcl, controls.discharge_current, controls.discharge_off)
-        return self._publish(CHARGE, ccl, instant), self._publish(DISCHARGE, dcl, instant)
+        ccl, dcl = self._follow(CHARGE, ccl, instant), self._follow(DISCHARGE, dcl, instant)
+        return (
+            self._cap(CHARGE, ccl, controls.charge_current, controls.charge_off),
+            self._cap(DISCHARGE, dcl, controls.discharge_current, controls.discharge_off),
+        )
 
     def _explain(self, direction: int, shared: Shared, instant: Instant) -> Limit:
         """The shared limit under its feedback, with the pack behind it."""
@@ -144,19 +146,21 @@ class BankLimits:
             limit = Limit(max(cap, 0.0), cause=Cause.USER)
         return Limit(0.0, cause=Cause.USER) if off else limit
 
-    def _publish(self, direction: int, limit: Limit, instant: Instant) -> Limit:
-        """Let the published limit follow at its pace."""
+    def _follow(self, direction: int, limit: Limit, instant: Instant) -> Limit:
+        """Let the limit follow what the packs allow, at its pace."""
         ramp = self._ramps[direction]
         if not instant.ready:
             ramp.jump(limit.value)
             return limit
+        if limit.value == ramp.value:
+            ramp.jump(limit.value)
+            return limit
         sure = instant.sets.sure[direction]
-        threshold = self._thresholds[direction] * float(np.nansum(instant.own.ceiling[direction], where=sure))
+        threshold = self._thresholds[direction] * float(np.fmax(instant.own.ceiling[direction], 0.0).sum(where=sure))
         packs = int(np.count_nonzero(sure))
         published = ramp.step(limit.value, threshold, packs, instant.now, instant.dt)
-        if published < limit.value * (1.0 - STEP):
-            return replace(limit, value=published, cause=Cause.RAMP)
-        return replace(limit, value=published)
+        rising = published < limit.value * (1.0 - STEP)
+        return replace(limit, value=published, cause=Cause.RAMP if rising else limit.cause)
 
 
 def _value(shared: Shared) -> float:

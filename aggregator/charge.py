@@ -92,7 +92,8 @@ class ChargeControl:
         if not conducting.any():
             return ChargeState(Limit(NAN), self._text())
         self._schedule(instant.wall)
-        became_full = self._advance(instant, soc) if self._settings.cvcm_enable else False
+        published = not np.isnan(self._cvl)  # nothing can have been reached before there was a CVL
+        became_full = self._advance(instant, soc) if self._settings.cvcm_enable and published else False
         cell = target_cells(self._table, tele, state.top_balance)
         target = cell * tele.cells
         guards = self._guard.step(instant, cell, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from packbank.aggregator.battery import Extreme
 from packbank.aggregator.columns import BATTERY_TEMPERATURES, Column
 from packbank.aggregator.controls import NAN, External
 from packbank.aggregator.instant import Instant
+from packbank.aggregator.telemetry import rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -49,17 +50,19 @@ def merge(instant: Instant, external: External) -> Measured:
         current, power = external.current, voltage * external.current
     elif np.isnan(power):
         power = voltage * current
+    flags = np.where(online, tele.block[rows(Column.TEMPERATURE_MOS, Column.BALANCE_ENABLED)], NAN)
+    hottest_mos, balancing, heating, balance_enabled = np.fmax.reduce(flags, axis=1).tolist()
     return Measured(
         voltage=voltage,
         current=current,
         power=power,
         temperature=mean(tele.sensors, online),
-        temperature_mos=_largest(tele[Column.TEMPERATURE_MOS], online),
+        temperature_mos=hottest_mos,
         soh=mean(tele[Column.SOH], online, tele.capacity),
-        cells_per_pack=int(np.nan_to_num(_largest(tele.cells, online))),
-        balancing=_largest(tele[Column.BALANCING], online) > 0.0,
-        heating=_largest(tele[Column.HEATING], online) > 0.0,
-        allow_to_balance=_largest(tele[Column.BALANCE_ENABLED], online) != 0.0,
+        cells_per_pack=int(np.fmax.reduce(tele.cells, where=online, initial=0.0)),
+        balancing=balancing > 0.0,
+        heating=heating > 0.0,
+        allow_to_balance=balance_enabled != 0.0,
         **_extremes(instant),
     )
 
@@ -87,10 +90,6 @@ def mean(values: Floats, chosen: Bools, weight: Floats | None = None) -> float:
         return float((np.where(told, values, 0.0) * heavy).sum()) / whole if whole > 0.0 else NAN
     count = int(np.count_nonzero(told))
     return float(values.sum(where=told)) / count if count else NAN
-
-
-def _largest(values: Floats, chosen: Bools) -> float:
-    return float(np.fmax.reduce(values, where=chosen, initial=NAN))
 
 
 def _extremes(instant: Instant) -> dict[str, Extreme]:
@@ -127,4 +126,5 @@ def _part(parts: Floats, value: float) -> int:
 
 def _named_sensor(extreme: Extreme) -> Extreme:
     """The same with the sensor numbered as on the pack."""
-    return replace(extreme, number=_SENSOR_NUMBERS[extreme.number - 1]) if extreme.number else extreme
+    number = extreme.number
+    return Extreme(extreme.value, extreme.pack, _SENSOR_NUMBERS[number - 1]) if number else extreme

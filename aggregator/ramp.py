@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 STEP = 0.005  # a falling limit goes this much lower than it must, so that a drift does not change it every second
 _NEVER = float("inf")
@@ -14,7 +15,7 @@ class Ramp:
 
     hold: float
     rate: float
-    value: float = 0.0
+    value: float = float("nan")  # nothing published yet
     _higher_since: float = _NEVER
 
     def jump(self, target: float) -> float:
@@ -24,6 +25,8 @@ class Ramp:
 
     def step(self, target: float, threshold: float, packs: int, now: float, dt: float) -> float:
         """The value to publish; from 0 it only rises once ``target`` has reached ``threshold``."""
+        if isnan(self.value):
+            return self.jump(target)
         if target < self.value:
             return self.jump(target * (1.0 - STEP))
         if target == self.value or (self.value == 0.0 and target < threshold):

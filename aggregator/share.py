@@ -53,7 +53,7 @@ class ShareEstimator:
         net = float(totals[0] - totals[1])
         steady = abs(net - state.last_current) <= STEADY * abs(net)
         state.last_current = net
-        capacity = float(np.where(sets.member, np.nan_to_num(tele.capacity), 0.0).sum())
+        capacity = float(tele.known_capacity.sum(where=sets.member))
         if sets.all_fresh and steady and capacity > 0.0 and abs(net) > ENOUGH * capacity and dt > 0.0:
             weight = min(1.0, abs(net) / (FULL_WEIGHT * capacity))
             self._learn(CHARGE if net > 0 else DISCHARGE, tele, sets, prior, dt * weight)

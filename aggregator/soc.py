@@ -46,7 +46,11 @@ def packs_soc(instant: Instant, settings: BankSettings) -> float:
     known = weight[chosen]
     if np.isnan(known).any():
         known = np.where(np.isnan(known), 1.0 if np.isnan(known).all() else np.nanmean(known), known)
-    missing = float(np.nansum(weight[instant.sets.code == LOST])) if settings.soc_counts_lost_packs else 0.0
+    missing = (
+        float(instant.tele.known_capacity.sum(where=instant.sets.code == LOST))
+        if settings.soc_counts_lost_packs
+        else 0.0
+    )
     return float((soc[chosen] * known).sum() / (known.sum() + missing))
 
 
@@ -75,7 +79,7 @@ class SocKeeper:
         """Reckon from the bank's ``current``; an external SoC wins over counter and packs."""
         told = soc = packs_soc(instant, self._settings)
         counted = _counted(instant, self._settings.soc_mode)
-        reachable = float(np.nansum(instant.tele.capacity, where=counted))
+        reachable = float(instant.tele.known_capacity.sum(where=counted))
         if self._settings.soc_calculation:
             soc = self._count(instant, current, reachable, told)
         if not np.isnan(external_soc):
@@ -85,7 +89,7 @@ class SocKeeper:
         elsewhere = soc != told or self._settings.soc_mode is SocMode.MINIMUM
         remaining = soc / 100.0 * reachable if elsewhere else _remaining(instant, counted)
         known = instant.sets.online | (instant.sets.code == LOST)
-        installed = float(np.nansum(instant.tele.capacity, where=known))
+        installed = float(instant.tele.known_capacity.sum(where=known))
         consumed = min(0.0, (soc / 100.0 - 1.0) * installed)
         return Charge(soc, remaining, installed, consumed, self._time_to_go(instant, current, soc, reachable))
 

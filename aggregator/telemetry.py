@@ -18,7 +18,6 @@ _USED = (
     Column.VOLTAGE,
     Column.CURRENT,
     Column.POWER,
-    Column.TEMPERATURE_MOS,
     *BATTERY_TEMPERATURES,
     Column.SOC,
     Column.SOH,
@@ -30,9 +29,10 @@ _USED = (
     Column.DISCHARGE_MOSFET,
     Column.CHARGE_ENABLED,
     Column.DISCHARGE_ENABLED,
+    Column.TEMPERATURE_MOS,
     Column.BALANCING,
-    Column.BALANCE_ENABLED,
     Column.HEATING,
+    Column.BALANCE_ENABLED,
     Column.CELL_COUNT,
     Column.CHARGE_CURRENT_LIMIT,
     Column.DISCHARGE_CURRENT_LIMIT,
@@ -70,6 +70,7 @@ class Telemetry:
     hottest: Floats
     flow: Floats  # (2, packs): current in each direction, never NaN
     capacity: Floats
+    known_capacity: Floats  # the same, 0 where unknown, for sums
 
     def __getitem__(self, column: Column) -> Floats:
         values: Floats = self.block[_ROW[column]]
@@ -111,6 +112,7 @@ def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
         hottest=np.fmax.reduce(sensors, axis=0),
         flow=flow,
         capacity=capacity,
+        known_capacity=np.fmax(capacity, 0.0),
     )
 
 

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from bank_rows import Rig, set_cells
+
+from packbank.aggregator.columns import ALARMS, Alarm, Column
+from packbank.aggregator.settings import BankSettings
+
+NAN = float("nan")
+
+
+def test_the_worst_of_the_packs_after_the_delay() -> None:
+    rig = Rig(3)
+    rig.step()
+    rig.rows[1, Alarm.HIGH_CELL_VOLTAGE.column] = 1.0
+    rig.rows[2, Alarm.HIGH_CELL_VOLTAGE.column] = 2.0
+    assert rig.run(3).alarms[Alarm.HIGH_CELL_VOLTAGE] == 0
+    battery = rig.step()
+    assert battery.alarms[Alarm.HIGH_CELL_VOLTAGE] == 2
+    assert battery.packs[1].alarms == {Alarm.HIGH_CELL_VOLTAGE: 1}
+    rig.rows[1:, Alarm.HIGH_CELL_VOLTAGE.column] = 0.0
+    assert rig.run(3).alarms[Alarm.HIGH_CELL_VOLTAGE] == 2
+    assert rig.step().alarms[Alarm.HIGH_CELL_VOLTAGE] == 0
+
+
+def test_a_flicker_is_not_an_alarm() -> None:
+    rig = Rig(1)
+    rig.step()
+    for _ in range(6):
+        rig.rows[0, Alarm.LOW_VOLTAGE.column] = 2.0 - rig.rows[0, Alarm.LOW_VOLTAGE.column]
+        assert rig.run(2).alarms[Alarm.LOW_VOLTAGE] == 0
+
+
+def test_alarms_that_no_pack_can_tell_are_left_out() -> None:
+    rig = Rig(2)
+    rig.rows[:, ALARMS] = NAN
+    rig.rows[1, Alarm.CONTACTOR.column] = 0.0
+    assert set(rig.step().alarms) == {Alarm.CONTACTOR, Alarm.BMS_CABLE, Alarm.LOW_SOC}
+
+
+def test_a_lost_packs_last_alarm_is_not_repeated_for_ever() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    rig.rows[1, Alarm.LOW_CELL_VOLTAGE.column] = 2.0
+    rig.run(5)
+    rig.silent = {1}
+    battery = rig.run(45)
+    assert battery.alarms[Alarm.LOW_CELL_VOLTAGE] == 0
+    assert battery.alarms[Alarm.BMS_CABLE] == 1
+
+
+def test_the_cable_alarm_can_be_switched_off() -> None:
+    rig = Rig(2, BankSettings(bms_cable_alarm=False))
+    rig.run(3)
+    rig.silent = {1}
+    battery = rig.run(45)
+    assert battery.offline == 1
+    assert battery.alarms[Alarm.BMS_CABLE] == 0
+
+
+def test_low_soc_by_thresholds_with_hysteresis() -> None:
+    rig = Rig(1)
+    levels = []
+    for soc in (21.0, 19.0, 21.0, 22.5, 9.0, 11.0, 12.5):
+        rig.rows[0, Column.SOC] = soc
+        levels.append(rig.run(6).alarms[Alarm.LOW_SOC])
+    assert levels == [0, 1, 1, 0, 2, 2, 1]
+
+
+def test_history_integrates_and_keeps_extremes() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = -28.0
+    set_cells(rig.rows, slice(None), 3.20)
+    rig.run(3601)
+    set_cells(rig.rows, slice(None), 3.40)
+    rig.rows[:, Column.CURRENT] = 14.0
+    rig.rows[:, Column.SOC] = 70.0
+    history = rig.run(3600).history
+    assert history.total_ah_drawn == pytest.approx(-56.0)
+    assert history.charge_cycles == pytest.approx(0.1)
+    assert history.discharged_energy == pytest.approx(51.2 * 56.0 / 1000.0)
+    assert history.charged_energy == pytest.approx(54.4 * 28.0 / 1000.0)
+    assert (history.minimum_cell_voltage, history.maximum_cell_voltage) == (3.20, 3.40)
+    assert (history.minimum_temperature, history.maximum_temperature) == (24.0, 26.0)
+    assert history.deepest_discharge == history.last_discharge == pytest.approx(-280.0)
+
+
+def test_a_long_pause_is_not_integrated() -> None:
+    rig = Rig(1)
+    rig.rows[0, Column.CURRENT] = -100.0
+    rig.step()
+    assert rig.step(3600.0).history.total_ah_drawn == 0.0
+
+
+def test_full_resets_the_last_discharge_and_starts_the_clock() -> None:
+    rig = Rig(1, BankSettings(switch_to_float_wait_for_sec=30.0))
+    assert rig.step().history.time_since_full != rig.step().history.time_since_full  # NaN: not known
+    set_cells(rig.rows, 0, 3.45)
+    rig.rows[0, Column.SOC] = 100.0
+    history = rig.run(100).history
+    assert 50.0 < history.time_since_full < 75.0
+    assert history.last_discharge == 0.0
+    assert history.deepest_discharge == pytest.approx(-140.0)
+
+
+def test_state_is_json_and_history_survives_a_restart_and_can_be_cleared() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = -28.0
+    rig.run(100)
+    state = json.loads(json.dumps(rig.bank.state(), allow_nan=False))
+    again = Rig(2, state=state)
+    assert again.step().history.total_ah_drawn == pytest.approx(rig.bank.state()["history"]["record"]["total_ah_drawn"])
+    again.bank.clear_history()
+    assert again.step().history.total_ah_drawn == 0.0
+
+
+def test_measured_shares_survive_a_restart_by_name() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = [60.0, 30.0]
+    share = rig.run(200).packs[0].charge_share
+    state = rig.bank.state()
+    again = Rig(3, state=state)
+    again.silent = {2}
+    battery = again.run(35)
+    assert battery.packs[0].charge_share == pytest.approx(share, abs=0.02)
+
+
+def test_a_state_of_another_version_is_passed_over() -> None:
+    assert Rig(2, state={"version": 0, "nonsense": True}).step().ready

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bank_rows import Rig, set_cell, set_cells, set_temperature
+
+from packbank.aggregator.bank_limits import shared_limits
+from packbank.aggregator.battery import Cause
+from packbank.aggregator.columns import CELL_VOLTAGES, Column
+from packbank.aggregator.controls import Controls
+from packbank.aggregator.settings import BankSettings, PackSettings
+
+NAN = float("nan")
+MARGIN = 1.0 + BankSettings().sensor_error
+BOTH = np.ones((2, 3), dtype=np.bool_)
+
+
+def rows(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.array([values, values], dtype=np.float64)
+
+
+def test_share_rule_is_the_smallest_limit_over_share() -> None:
+    charge, discharge = shared_limits(rows(100.0, 60.0, 100.0), rows(1.0, 2.0, 1.0), BOTH, 0.0)
+    assert charge == discharge
+    assert charge.value == pytest.approx(60.0 / 0.5)
+    assert (charge.pack, charge.share) == (1, 0.5)
+
+
+def test_nobody_in_the_set_means_zero() -> None:
+    charge, _ = shared_limits(rows(100.0, 60.0, 100.0), rows(1.0, 2.0, 1.0), ~BOTH, 0.0)
+    assert (charge.value, charge.pack) == (0.0, -1)
+
+
+def test_shares_go_by_capacity_and_resistance_before_anything_is_measured() -> None:
+    rig = Rig(2, pack_settings=[PackSettings(), PackSettings(resistance_factor=2.0)])
+    rig.rows[:, Column.FULL_CAPACITY] = [280.0, 280.0]
+    battery = rig.step()
+    assert battery.packs[0].charge_share == pytest.approx(2 / 3)
+    assert battery.charge_current_limit.value == pytest.approx(150.0 / MARGIN)
+    rig = Rig(2)
+    rig.rows[:, Column.FULL_CAPACITY] = [100.0, 300.0]
+    assert rig.step().charge_current_limit.value == pytest.approx(100.0 / 0.75 / MARGIN)
+
+
+def test_measured_currents_correct_the_shares() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = [60.0, 30.0]
+    battery = rig.run(120)
+    assert battery.packs[0].charge_share == pytest.approx(2 / 3, abs=0.02)
+    assert battery.charge_current_limit.value == pytest.approx(150.0 / MARGIN, rel=0.03)
+    assert battery.charge_current_limit.pack == 0
+
+
+def test_a_direction_that_was_never_measured_learns_from_the_other() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = [60.0, 30.0]
+    assert rig.run(120).packs[0].discharge_share == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_small_currents_and_small_differences_teach_nothing() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = [8.0, 2.0]  # offsets of the sensors would look like this
+    assert rig.run(120).packs[0].charge_share == pytest.approx(0.5)
+    rig.rows[:, Column.CURRENT] = [50.5, 49.5]
+    assert rig.run(120).packs[0].charge_share == pytest.approx(0.5)
+
+
+def test_a_silent_pack_stops_the_learning() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    rig.silent = {1}
+    rig.run(7)
+    rig.rows[:, Column.CURRENT] = [90.0, 10.0]
+    rig.silent = {1}
+    assert rig.run(15).packs[0].charge_share == pytest.approx(0.5)
+
+
+def test_feedback_falls_to_what_the_real_share_allows_and_recovers() -> None:
+    rig = Rig(2, BankSettings(ccl_recovery_hold_sec=0.0, ccl_recovery_rate_a_per_sec=0.0))
+    rig.run(3)
+    rig.rows[:, Column.CURRENT] = [125.0, 75.0]
+    rig.run(2)
+    limit = rig.step().charge_current_limit
+    assert limit.cause is Cause.SHARE
+    assert limit.value == pytest.approx(100.0 / 0.625 / MARGIN, rel=0.03)
+    rig.rows[:, Column.CURRENT] = 0.0
+    assert rig.run(120).charge_current_limit.value == pytest.approx(200.0 / MARGIN, rel=0.1)
+
+
+def test_one_spike_is_not_believed() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    rig.rows[:, Column.CURRENT] = [160.0, 10.0]
+    rig.step()
+    rig.rows[:, Column.CURRENT] = 0.0
+    assert rig.step().charge_current_limit.value == pytest.approx(200.0 / MARGIN)
+
+
+def test_feedback_does_not_compound_while_the_inverter_is_slow() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    rig.rows[:, Column.CURRENT] = [125.0, 75.0]
+    values = [rig.step().charge_current_limit.value for _ in range(10)]
+    assert values[-1] > 100.0 / 0.625 / MARGIN * 0.95
+
+
+@pytest.mark.parametrize(
+    ("bend", "cause", "detail"),
+    [
+        (lambda rig: set_cell(rig.rows, 1, 5, 3.4125), Cause.CELL_VOLTAGE, "cell 5 3.413 V"),
+        (lambda rig: set_temperature(rig.rows, 1, 2.0), Cause.TEMPERATURE, "battery 2.0 to 2.0 degC"),
+        (
+            lambda rig: rig.rows.__setitem__((1, Column.TEMPERATURE_MOS), 85.0),
+            Cause.MOS_TEMPERATURE,
+            "MOSFETs 85.0 degC",
+        ),
+        (lambda rig: rig.rows.__setitem__((1, Column.CHARGE_CURRENT_LIMIT), 12.0), Cause.BMS, ""),
+    ],
+)
+def test_each_limit_names_pack_cause_and_figure(bend: object, cause: Cause, detail: str) -> None:
+    rig = Rig(3)
+    assert callable(bend)
+    bend(rig)
+    limit = rig.step().charge_current_limit
+    assert (limit.pack, limit.cause, limit.detail) == (1, cause, detail)
+    assert 0.0 < limit.value < 300.0 / MARGIN * 0.5
+    assert limit.share == pytest.approx(1 / 3)
+
+
+def test_a_curve_at_zero_brings_the_whole_bank_to_zero() -> None:
+    rig = Rig(3)
+    set_cell(rig.rows, 2, 1, 3.51)
+    battery = rig.step()
+    assert battery.charge_current_limit.value == 0.0
+    assert battery.discharge_current_limit.value > 0.0
+    assert not battery.allow_to_charge
+
+
+def test_the_colder_and_the_hotter_sensor_both_count() -> None:
+    rig = Rig(1)
+    rig.rows[0, Column.TEMPERATURE_1] = 2.0
+    assert rig.step().packs[0].charge_limit == pytest.approx(25.0)
+    rig.rows[0, [Column.TEMPERATURE_1, Column.TEMPERATURE_2]] = [20.0, 50.0]
+    assert rig.step().packs[0].charge_limit == pytest.approx(25.0)
+
+
+def test_a_sensor_that_is_not_chosen_does_not_count() -> None:
+    rig = Rig(1, pack_settings=[PackSettings(temperature_source_battery=(1,))])
+    rig.rows[0, Column.TEMPERATURE_2] = 54.0
+    battery = rig.step()
+    assert battery.packs[0].charge_limit == pytest.approx(100.0)
+    assert battery.highest_temperature.value == 24.0
+
+
+def test_soc_curves_only_when_switched_on() -> None:
+    for enable, limit in ((False, 100.0), (True, 50.0)):
+        rig = Rig(1, pack_settings=[PackSettings(cccm_soc_enable=enable)])
+        rig.rows[0, Column.SOC] = 90.0
+        assert rig.step().packs[0].charge_limit == pytest.approx(limit)
+
+
+def test_the_bms_own_protections_are_never_approached() -> None:
+    rig = Rig(1)
+    rig.rows[0, Column.CELL_OVP] = 3.32
+    assert rig.step().packs[0].charge_limit == pytest.approx(25.0)
+    assert rig.step().packs[0].charge_cause is Cause.BMS
+    rig.rows[0, Column.CELL_OVP] = 3.30
+    assert rig.step().packs[0].charge_limit == 0.0
+    rig.rows[0, [Column.CELL_OVP, Column.DISCHARGE_OTP]] = [3.65, 26.5]
+    assert rig.step().packs[0].discharge_limit == 0.0
+
+
+def test_a_vanished_sensor_halves_and_one_that_never_was_does_not() -> None:
+    rig = Rig(2)
+    set_temperature(rig.rows, 1, NAN)
+    assert [p.charge_limit for p in rig.run(3).packs] == [100.0, 100.0]
+    set_temperature(rig.rows, 0, NAN)
+    assert [p.charge_limit for p in rig.step().packs] == [50.0, 100.0]
+
+
+def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
+    rig = Rig(1)
+    rig.rows[0, CELL_VOLTAGES] = NAN
+    battery = rig.step()
+    assert battery.packs[0].charge_limit == pytest.approx(100.0)  # 52.8 V over 16 cells
+    assert (battery.highest_cell.value, battery.highest_cell.number) == (pytest.approx(3.3), 0)
+    rig.rows[0, Column.VOLTAGE] = NAN
+    assert rig.step().packs[0].charge_limit == 0.0
+
+
+def test_a_pack_that_nobody_limits_is_named_and_carries_nothing() -> None:
+    rig = Rig(2)
+    rig.rows[1, Column.CHARGE_CURRENT_LIMIT] = NAN
+    assert rig.step().charge_current_limit.value == 0.0
+    assert rig.bank.unlimited_packs() == [(1, "MAX_BATTERY_CHARGE_CURRENT")]
+    rig = Rig(2, pack_settings=[PackSettings(), PackSettings(max_battery_charge_current=80.0)])
+    rig.rows[1, Column.CHARGE_CURRENT_LIMIT] = NAN
+    assert rig.step().charge_current_limit.value == pytest.approx(160.0 / MARGIN)
+    assert rig.bank.unlimited_packs() == []
+
+
+def test_the_smaller_of_config_and_bms_is_the_ceiling() -> None:
+    rig = Rig(1, pack_settings=[PackSettings(max_battery_charge_current=40.0, max_battery_discharge_current=400.0)])
+    pack = rig.step().packs[0]
+    assert (pack.charge_limit, pack.charge_cause) == (40.0, Cause.CONFIG)
+    assert (pack.discharge_limit, pack.discharge_cause) == (150.0, Cause.BMS)
+
+
+def test_bank_ceiling_and_user_caps() -> None:
+    rig = Rig(4, BankSettings(max_bank_charge_current=200.0))
+    assert rig.step().charge_current_limit.value == 200.0
+    assert rig.step().charge_current_limit.cause is Cause.CONFIG
+    rig.controls = Controls(charge_current=50.0, discharge_off=True)
+    battery = rig.step()
+    assert (battery.charge_current_limit.value, battery.charge_current_limit.cause) == (50.0, Cause.USER)
+    assert (battery.discharge_current_limit.value, battery.discharge_current_limit.cause) == (0.0, Cause.USER)
+
+
+def test_limits_fall_at_once_and_rise_late_and_slowly() -> None:
+    rig = Rig(2, BankSettings(ccl_recovery_hold_sec=10.0, ccl_recovery_rate_a_per_sec=2.0))
+    full = rig.run(3).charge_current_limit.value
+    set_cell(rig.rows, 0, 1, 3.39)
+    low = rig.step().charge_current_limit.value
+    assert low == pytest.approx(full * 0.55, rel=0.01)
+    set_cells(rig.rows, 0, 3.30)
+    limits = [rig.step().charge_current_limit for _ in range(13)]
+    assert [limit.value for limit in limits[:10]] == [low] * 10
+    assert limits[5].cause is Cause.RAMP
+    assert limits[12].value - limits[11].value == pytest.approx(4.0)  # 2 A/s for each of two packs
+    assert rig.run(60).charge_current_limit.value == pytest.approx(full)
+
+
+def test_after_zero_a_trickle_is_not_worth_starting_for() -> None:
+    rig = Rig(1, BankSettings(ccl_recovery_hold_sec=0.0, ccl_recovery_rate_a_per_sec=0.0))
+    rig.step()
+    set_cells(rig.rows, 0, 3.51)
+    rig.step()
+    set_cells(rig.rows, 0, 3.446)
+    assert rig.run(5).charge_current_limit.value == 0.0
+    set_cells(rig.rows, 0, 3.44)
+    assert rig.run(5).charge_current_limit.value > 0.0
+
+
+def test_a_slow_drift_down_does_not_change_the_limit_every_second() -> None:
+    rig = Rig(1)
+    rig.step()
+    values = []
+    for k in range(100):
+        rig.rows[0, Column.CHARGE_CURRENT_LIMIT] = 100.0 - 0.05 * k
+        values.append(rig.step().charge_current_limit.value)
+        assert values[-1] <= (100.0 - 0.05 * k) / MARGIN
+    assert len(set(values)) <= 12
