@@ -13,6 +13,12 @@ from packbank.bms.protocol import Identity, Row
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import Fault, afflict
 from packbank.sim.responder import Responder
+from packbank.sim.responder_daly import DalyResponder
+from packbank.sim.responder_eg4 import Eg4Responder
+from packbank.sim.responder_jkbms import JkBmsResponder
+from packbank.sim.responder_daly import DalyResponder
+from packbank.sim.responder_eg4 import Eg4Responder
+from packbank.sim.responder_jkbms import JkBmsResponder
 from packbank.sim.responder_jkpb import JkPbResponder
 from packbank.sim.wire import Pack, Wire
 
@@ -20,7 +26,18 @@ STEP = 0.1  # s of the physics; the resolution of JK's ticks
 PLATEAU = 10.0  # s
 LOADS = (0.0, 20.0, 35.0, -15.0, -40.0, 10.0)  # A a pack, one after the other: a plateau lets every row catch up
 MANUFACTURED = "2024-05-17"
-RESPONDERS: Mapping[str, Callable[[int, Identity], Responder]] = {"jkpb": JkPbResponder}
+MODELS = {
+    "jkpb": ("JK_PB2A16S20P", "15.41"),
+    "daly": ("", "21_211112_100L"),
+    "eg4": ("", "QTHN-0d0444-1.54"),
+    "jkbms": ("JK_B2A24S15P", "11.XW_S11.26"),
+}
+RESPONDERS: Mapping[str, Callable[[int, Identity], Responder]] = {
+    "jkpb": JkPbResponder,
+    "daly": DalyResponder,
+    "eg4": Eg4Responder,
+    "jkbms": JkBmsResponder,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +108,16 @@ class BusPlan:
         return range(first, first + self.packs)
 
 
-def identity_of(bus: int, address: int) -> Identity:
+MIX = (BusPlan("jkpb", 2), BusPlan("daly", 2), BusPlan("eg4", 2), BusPlan("jkbms", 1))
+
+
+def identity_of(plan: BusPlan, bus: int, address: int) -> Identity:
     """What a simulated pack says of itself."""
+    model, software = MODELS[plan.protocol]
     return Identity(
-        model="JK_PB2A16S20P",
+        model=model,
         hardware="15A",
-        software="15.41",
+        software=software,
         serial=f"SIM{bus:03d}{address:05d}",
         name=f"Pack {bus}-{address}",
         manufactured=MANUFACTURED,
@@ -112,7 +133,7 @@ def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], s
         random = Random(f"{seed}/{bus}")
         packs = []
         for address in plan.addresses:
-            responder = RESPONDERS[plan.protocol](address, identity_of(bus, address))
+            responder = RESPONDERS[plan.protocol](address, identity_of(plan, bus, address))
             packs.append(Pack(responder, partial(bank.row, index)))
             index += 1
         wire = Wire(packs, random, registry.protocol(plan.protocol).line.baudrate)

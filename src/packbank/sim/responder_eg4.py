@@ -1,0 +1,68 @@
+"""An EG4 LifePower pack on RS485: its groups from the decoder's own tables."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+
+from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
+from packbank.bms import eg4_fields as tables
+from packbank.bms.eg4 import COMMANDS, STARTS, request, seal
+from packbank.bms.protocol import Identity, Row
+from packbank.sim.responder import Burst, Responder
+
+LATENCY = (0.041, 0.120, 0.090)  # s from request to answer: least, most, usual
+AMBIENT = 22  # degC
+
+
+class Eg4Responder(Responder):
+    """The pack at ``address``; ``start`` is the first byte that its firmware hears and sends, 7E or 7C."""
+
+    def __init__(self, address: int, identity: Identity | None = None, *, start: int = STARTS[0]) -> None:
+        self.address = address
+        self.identity = identity or Identity(software="SIM-16SV100A-V3.40", serial=f"SIM{address:08d}")
+        self.start = start
+        self._questions = {request(start, address, code): question for question, code in COMMANDS.items()}
+
+    def wants(self, request: bytes) -> bool:
+        """Whether it is one of the questions, to this address, with this start byte."""
+        return request in self._questions
+
+    def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
+        """One frame."""
+        question = self._questions[request]
+        texts = {"firmware": self.identity.software, "barcode": self.identity.serial}
+        payload = texts[question].encode() if question in texts else groups_of(row)
+        head = bytes((self.start, self.address, COMMANDS[question], len(payload)))
+        return [Burst(random.triangular(*LATENCY), seal(head + payload))]
+
+
+def groups_of(row: Row) -> bytes:
+    """The groups that decode to ``row``; 15 or more cells make the 88 bytes that real packs send."""
+    groups = tables.groups()
+    record = tables.layout().encode_from(row)
+    _count(record, tables.CELL_GROUP, int(np.isfinite(row[CELL_VOLTAGES]).sum()))
+    _put_temperatures(record, row)
+    _count(record, tables.STATUS_GROUP, tables.STATUS_WORDS)
+    if not np.isnan(row[Column.CURRENT]):
+        record[groups.value(tables.STATUS_GROUP) + 3] |= int(row[Column.CURRENT] > 0) + 2 * int(row[Column.CURRENT] < 0)
+    for tag in (*tables.ESSENTIAL[1:], 0x04, 0x07, 0x09, 0x0A):
+        _count(record, tag, 1)
+    return groups.roll(record)
+
+
+def _put_temperatures(record: bytearray, row: Row) -> None:
+    cells = [(tables.CELL_SENSOR, row[column]) for column in BATTERY_TEMPERATURES]
+    sensors = [*cells, (tables.MOSFET_SENSORS[0], row[Column.TEMPERATURE_MOS]), (tables.AMBIENT_SENSOR, AMBIENT)]
+    known = [(tag, round(celsius) - tables.COLDEST) for tag, celsius in sensors if np.isfinite(celsius)]
+    start = tables.groups().value(tables.TEMPERATURE_GROUP)
+    for place, (tag, raw) in enumerate(known):
+        record[start + 2 * place : start + 2 * place + 2] = bytes((tag, raw))
+    _count(record, tables.TEMPERATURE_GROUP, len(known))
+
+
+def _count(record: bytearray, tag: int, units: int) -> None:
+    """Say that the group is there, with so many values."""
+    record[tag >> 3] |= 1 << (tag & 7)
+    record[tables.groups().count(tag)] = units
