@@ -1,4 +1,4 @@
-"""The core stands alone: every module outside ``venus`` and ``cli`` imports without D-Bus, and commands work."""
+"""The core stands alone: every module outside ``venus`` and ``cli`` imports without D-Bus, and a command works."""
 
 import pkgutil
 import sys
