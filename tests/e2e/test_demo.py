@@ -63,10 +63,11 @@ def test_demo_shows_the_whole_chain_and_leaves_nothing(tmp_path: Path) -> None:
     assert processes_that_mention(str(tmp_path)) == []
 
 
-def test_demo_without_dbus_says_so_by_what_it_leaves_out(tmp_path: Path) -> None:
-    result = run(tmp_path, "demo", "--packs", "1", "--seconds", "3", "--no-dbus")
+def test_demo_of_four_makes_works_without_dbus(tmp_path: Path) -> None:
+    result = run(tmp_path, "demo", "--mix", "--seconds", "8", "--no-dbus")
     assert result.returncode == 0, result.stderr
-    assert "1 of 1 packs" in result.stdout
+    assert "7 of 7 packs" in result.stdout
+    assert len(re.findall(r"^bus\d: .* 0 lost, 0 refused$", result.stdout, re.MULTILINE)) == 4
     assert "D-Bus" not in result.stdout
 
 

@@ -17,13 +17,18 @@ from types import FrameType
 
 from packbank.errors import ConfigError
 from packbank.sim.faults import MEANINGS, parse_fault
-from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
+from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
 
 PACKS = range(1, 16)
 BUSES = range(1, 65)
 CELLS = range(1, 33)
 REPORT_EVERY = 0.2  # s, with --json
+LIMITS = """[DEFAULT]
+; not every make tells the currents that it allows
+MAX_BATTERY_CHARGE_CURRENT = 100
+MAX_BATTERY_DISCHARGE_CURRENT = 150
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +50,11 @@ def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cells", type=int, default=16, metavar="N", help="cells in series (%(default)s)")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds; default: at Ctrl-C")
     parser.add_argument("--seed", type=int, default=1, metavar="K", help="the same seed, the same bank (%(default)s)")
+    parser.add_argument(
+        "--mix",
+        action="store_true",
+        help="instead: two JK PB, two Daly, two EG4 and one JKBMS, each make on its own bus",
+    )
     parser.add_argument(
         "--fault", action="append", default=[], metavar="F", help="let a fault befall packs or buses; may be repeated"
     )
@@ -111,14 +121,19 @@ def port_folder(folder: Path | None) -> Iterator[Path]:
 
 def plans_of(args: argparse.Namespace) -> list[BusPlan]:
     """The buses that the arguments ask for."""
-    return [BusPlan(packs=args.packs)] * args.buses
+    return list(MIX) if args.mix else [BusPlan(packs=args.packs)] * args.buses
 
 
 def stanza(ports: Sequence[str], plans: Sequence[BusPlan]) -> str:
     """The configuration that reads these buses."""
-    sections = (
-        f"[bus:bus{number}]\nPORT = {port}\nPROTOCOL = {plan.protocol}\n"
-        f"BATTERY_ADDRESSES = {plan.addresses[0]:#04x}-{plan.addresses[-1]:#04x}\n"
+    sections = [] if all(plan.protocol == "jkpb" for plan in plans) else [LIMITS]
+    sections += (
+        f"[bus:bus{number}]\nPORT = {port}\nPROTOCOL = {plan.protocol}\nBATTERY_ADDRESSES = {_span(plan.addresses)}\n"
         for number, (port, plan) in enumerate(zip(ports, plans, strict=True), start=1)
     )
     return "\n".join(sections)
+
+
+def _span(addresses: range) -> str:
+    first, last = addresses[0], addresses[-1]
+    return f"{first:#04x}" if first == last else f"{first:#04x}-{last:#04x}"

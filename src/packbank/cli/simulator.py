@@ -26,7 +26,7 @@ class Simulator:
         """``args`` as :func:`packbank.cli.simulate.add_bank_arguments` makes them."""
         self._command = [sys.executable, "-m", "packbank", "simulate", "--json"]
         self._command += [f"--{name}={getattr(args, name)}" for name in PASSED_ON]
-        self._command += [f"--fault={fault}" for fault in args.fault]
+        self._command += [f"--fault={fault}" for fault in args.fault] + ["--mix"] * args.mix
         self._unread = b""
         self.ports: list[str] = []
         self.truth: Truth | None = None

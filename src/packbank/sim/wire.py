@@ -21,7 +21,7 @@ from packbank.bms.protocol import Row
 from packbank.sim.responder import Burst, Responder
 
 BITS_A_BYTE = 10  # start, eight data bits, stop
-CHUNK = 75  # bytes delivered at once: what a USB adapter collects in a few ms, and few wake-ups for us
+CHUNK_TIME = 0.0065  # s of bytes delivered at once: what a USB adapter collects, and few wake-ups for us
 NOBODY = -1  # the sender of bytes that are nobody's answer and no pack's request
 
 Observer = Callable[[float, int, bytes, list[Burst]], None]
@@ -79,7 +79,8 @@ class Transmission:
     @property
     def next_chunk(self) -> float:
         """When the next chunk is complete."""
-        return self.start + min(self.delivered + CHUNK, len(self.data)) * self.byte_time
+        chunk = max(int(CHUNK_TIME / self.byte_time), 1)
+        return self.start + min(self.delivered + chunk, len(self.data)) * self.byte_time
 
     @property
     def done(self) -> bool:
