@@ -101,9 +101,9 @@ class Rig:
             self.rows[pack, Column.STATUS_TIME] = self.now
         return self.bank.step(self.rows, self.now, WALL + self.now, self.controls, self.external)
 
-    def run(self, seconds: float) -> VirtualBattery:
-        """The same, second by second."""
-        battery = self.step()
-        for _ in range(int(seconds) - 1):
-            battery = self.step()
+    def run(self, seconds: float, every: float = 1.0) -> VirtualBattery:
+        """The same in steps of ``every`` seconds."""
+        battery = self.step(every)
+        for _ in range(int(seconds / every) - 1):
+            battery = self.step(every)
         return battery

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from bank_rows import Rig, set_cells
 
+from bank_rows import Rig, set_cells
 from packbank.aggregator.columns import ALARMS, Alarm, Column
 from packbank.aggregator.settings import BankSettings
 
@@ -73,11 +73,12 @@ def test_history_integrates_and_keeps_extremes() -> None:
     rig = Rig(2)
     rig.rows[:, Column.CURRENT] = -28.0
     set_cells(rig.rows, slice(None), 3.20)
-    rig.run(3601)
+    rig.step()
+    rig.run(3600, every=10)
     set_cells(rig.rows, slice(None), 3.40)
     rig.rows[:, Column.CURRENT] = 14.0
     rig.rows[:, Column.SOC] = 70.0
-    history = rig.run(3600).history
+    history = rig.run(3600, every=10).history
     assert history.total_ah_drawn == pytest.approx(-56.0)
     assert history.charge_cycles == pytest.approx(0.1)
     assert history.discharged_energy == pytest.approx(51.2 * 56.0 / 1000.0)

@@ -4,8 +4,8 @@ from math import isnan
 
 import numpy as np
 import pytest
-from bank_rows import CELLS_USED, Rig, set_cell, set_cells
 
+from bank_rows import CELLS_USED, Rig, set_cell, set_cells
 from packbank.aggregator.battery import Cause
 from packbank.aggregator.columns import CELL_VOLTAGES, Column
 from packbank.aggregator.controls import Controls
@@ -179,7 +179,8 @@ def test_without_stages_the_target_stands_and_guards_work() -> None:
     rig = Rig(2, BankSettings(cvcm_enable=False, switch_to_float_wait_for_sec=5.0))
     full(rig)
     battery = rig.run(60)
-    assert (battery.stage, battery.charge_voltage_limit.value) == ("fixed", pytest.approx(55.2))
+    assert battery.stage == "fixed"
+    assert battery.charge_voltage_limit.value == pytest.approx(55.2)
     set_cells(rig.rows, slice(None), 3.44)
     set_cell(rig.rows, 0, 1, 3.60)
     assert rig.step().charge_voltage_limit.value == pytest.approx(15 * 3.44 + 3.45)

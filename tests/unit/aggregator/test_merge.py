@@ -4,8 +4,8 @@ from math import isnan
 
 import numpy as np
 import pytest
-from bank_rows import Rig, set_cell, set_cells, set_temperature
 
+from bank_rows import Rig, set_cell, set_cells, set_temperature
 from packbank.aggregator.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.aggregator.controls import External
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from bank_rows import Rig, set_cells
 
+from bank_rows import Rig, set_cells
 from packbank.aggregator.battery import Cause, Presence
 from packbank.aggregator.columns import Alarm, Column
 from packbank.aggregator.settings import BankSettings

@@ -1,0 +1,234 @@
+"""What must hold of the bank whatever its packs say."""
+
+from __future__ import annotations
+
+import json
+from math import isnan
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bank_rows import WALL, healthy
+from packbank.aggregator.bank import Bank
+from packbank.aggregator.battery import VirtualBattery
+from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column
+from packbank.aggregator.settings import BankSettings, PackSettings, SocMode
+
+Rows = NDArray[np.float64]
+NAN = float("nan")
+MARGIN = 1.0 + BankSettings().sensor_error
+
+# A healthy pack's columns that a drawn pack bends, and how far.
+BENDS = {
+    Column.CURRENT: st.floats(-200.0, 200.0),
+    Column.SOC: st.floats(0.0, 100.0),
+    Column.FULL_CAPACITY: st.floats(20.0, 1000.0),
+    Column.CHARGE_CURRENT_LIMIT: st.floats(1.0, 400.0),
+    Column.DISCHARGE_CURRENT_LIMIT: st.floats(1.0, 400.0),
+    Column.TEMPERATURE_1: st.floats(-20.0, 70.0),
+    Column.TEMPERATURE_MOS: st.floats(0.0, 110.0),
+    Column.CHARGE_MOSFET: st.sampled_from([0.0, 1.0, 1.0, 1.0]),
+    Column.DISCHARGE_MOSFET: st.sampled_from([0.0, 1.0, 1.0, 1.0]),
+}
+PACK = st.fixed_dictionaries(
+    {
+        "cells": st.lists(st.floats(3.0, 3.5), min_size=16, max_size=16),
+        "missing": st.lists(st.integers(0, COLUMNS - 1), max_size=4),
+    },
+    optional={column.key: values for column, values in BENDS.items()},
+)
+
+
+def rows_of(packs: list[dict[str, Any]], holes: bool = False) -> Rows:
+    rows = healthy(len(packs))
+    for row, pack in zip(rows, packs, strict=True):
+        row[:16] = pack["cells"]
+        row[Column.VOLTAGE] = sum(pack["cells"])
+        for column in BENDS:
+            row[column] = pack.get(column.key, row[column])
+        if holes:
+            row[pack["missing"]] = NAN
+    return rows
+
+
+def bank(packs: int, settings: BankSettings | None = None, **pack_settings: Any) -> Bank:
+    return Bank(
+        [f"pack {i}" for i in range(packs)], [PackSettings(**pack_settings)] * packs, settings or BankSettings()
+    )
+
+
+def look(rows: Rows, now: float = 1000.0, settings: BankSettings | None = None, **pack_settings: Any) -> VirtualBattery:
+    """The battery at the first step, every pack having just answered."""
+    rows = rows.copy()
+    rows[:, Column.STATUS_TIME] = now
+    return bank(len(rows), settings, **pack_settings).step(rows, now, WALL)
+
+
+def near() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Packs that all hang on one busbar: their voltages are within the joining threshold."""
+    return st.lists(PACK, min_size=1, max_size=6).map(_same_voltage)
+
+
+def _same_voltage(packs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    mean = sum(sum(pack["cells"]) for pack in packs) / len(packs) / 16
+    return [pack | {"cells": [v - sum(pack["cells"]) / 16 + mean for v in pack["cells"]]} for pack in packs]
+
+
+def check(battery: VirtualBattery, rows: Rows) -> None:
+    """The invariants of every step."""
+    for limit in (battery.charge_current_limit, battery.discharge_current_limit):
+        assert np.isfinite(limit.value)
+        assert limit.value >= 0.0
+    for pack in battery.packs:
+        if not pack.blocks_charge and pack.charge_share > 0.0:
+            assert battery.charge_current_limit.value * pack.charge_share <= pack.charge_limit + 1e-9
+        if not pack.blocks_discharge and pack.discharge_share > 0.0:
+            assert battery.discharge_current_limit.value * pack.discharge_share <= pack.discharge_limit + 1e-9
+    told = [rows[i, Column.SOC] for i, p in enumerate(battery.packs) if p.presence in {"fresh", "held", "joining"}]
+    told = [soc for soc in told if not isnan(soc)]
+    assert isnan(battery.soc) == (not told)
+    if told:
+        assert min(told) - 1e-9 <= battery.soc <= max(told) + 1e-9
+    assert battery.consumed_ah <= 0.0 or isnan(battery.consumed_ah)
+
+
+@given(
+    packs=st.lists(PACK, min_size=1, max_size=6),
+    silences=st.lists(
+        st.tuples(st.floats(0.5, 20.0), st.sets(st.integers(0, 5)), st.randoms()), min_size=1, max_size=8
+    ),
+    mode=st.sampled_from(SocMode),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_happens_limits_are_safe_and_values_are_true(
+    packs: list[dict[str, Any]], silences: list[tuple[float, set[int], Any]], mode: SocMode
+) -> None:
+    rows = rows_of(packs, holes=True)
+    subject = bank(len(packs), BankSettings(soc_mode=mode, lost_after=10.0, start_timeout=5.0))
+    now = 1000.0
+    for seconds, silent, random in silences:
+        now += seconds
+        for pack in set(range(len(packs))) - silent:
+            rows[pack, Column.STATUS_TIME] = now
+            rows[pack, Column.CURRENT] = random.uniform(-300.0, 300.0)
+            rows[pack, Column.CHARGE_MOSFET] = random.choice([0.0, 1.0, 1.0, NAN])
+        battery = subject.step(rows, now, WALL + now)
+        check(battery, rows)
+        cvl = battery.charge_voltage_limit.value
+        assert isnan(cvl) or cvl > 16 * 2.5
+        json.dumps(subject.state(), allow_nan=False)
+
+
+@given(packs=near(), factor=st.floats(0.1, 10.0))
+@settings(max_examples=60, deadline=None)
+def test_limits_scale_with_the_packs_limits(packs: list[dict[str, Any]], factor: float) -> None:
+    rows = rows_of(packs)
+    rows[:, Column.CURRENT] = 0.0
+    before = look(rows)
+    rows[:, [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]] *= factor
+    after = look(rows)
+    assert after.charge_current_limit.value == pytest.approx(before.charge_current_limit.value * factor, abs=1e-9)
+    assert after.discharge_current_limit.value == pytest.approx(before.discharge_current_limit.value * factor, abs=1e-9)
+
+
+@given(packs=st.lists(PACK, min_size=1, max_size=6), random=st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_packs_changes_nothing_but_their_names(packs: list[dict[str, Any]], random: Any) -> None:
+    order = list(range(len(packs)))
+    random.shuffle(order)
+    rows = rows_of(packs)
+    one, other = look(rows), look(rows[order])
+    for name in ("voltage", "current", "soc", "soh", "temperature", "remaining_capacity", "installed_capacity"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), nan_ok=True)
+    for name in ("charge_voltage_limit", "charge_current_limit", "discharge_current_limit"):
+        assert getattr(one, name).value == pytest.approx(getattr(other, name).value, nan_ok=True)
+    assert [p.charge_limit for p in other.packs] == [one.packs[i].charge_limit for i in order]
+    assert other.highest_cell.value == one.highest_cell.value
+    assert (one.online, one.blocking_charge, one.alarms) == (other.online, other.blocking_charge, other.alarms)
+
+
+@given(packs=near())
+@settings(max_examples=60, deadline=None)
+def test_a_missing_or_blocked_pack_never_raises_a_limit(packs: list[dict[str, Any]]) -> None:
+    rows = rows_of(packs)
+    rows[:, Column.CURRENT] = 0.0
+    alone = look(rows)
+    extra = healthy(1)
+    extra[0, Column.VOLTAGE] = rows[0, Column.VOLTAGE]
+    extra[0, [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]] = 0.0
+    with_blocked = look(np.vstack([rows, extra]))
+    missing = np.vstack([rows, np.full((1, COLUMNS), NAN)])
+    missing[:-1, Column.STATUS_TIME] = 1000.0
+    with_missing = bank(len(missing)).step(missing, 1000.0, WALL)
+    for other in (with_blocked, with_missing):
+        assert other.charge_current_limit.value <= alone.charge_current_limit.value + 1e-9
+        assert other.discharge_current_limit.value <= alone.discharge_current_limit.value + 1e-9
+
+
+@given(packs=st.lists(PACK, min_size=2, max_size=6).map(_same_voltage))
+@settings(max_examples=60, deadline=None)
+def test_one_more_pack_adds_at_most_its_own_limit(packs: list[dict[str, Any]]) -> None:
+    rows = rows_of(packs)
+    rows[:, [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]] = 1.0
+    rows[:, Column.CURRENT] = 0.0
+    fewer, all_of_them = look(rows[:-1]), look(rows)
+    last = all_of_them.packs[-1]
+    assert all_of_them.charge_current_limit.value <= fewer.charge_current_limit.value + last.charge_limit + 1e-9
+    assert (
+        all_of_them.discharge_current_limit.value <= fewer.discharge_current_limit.value + last.discharge_limit + 1e-9
+    )
+
+
+@given(packs=near(), worse=st.floats(0.0, 1.0))
+@settings(max_examples=60, deadline=None)
+def test_a_pack_that_gets_worse_never_raises_a_limit(packs: list[dict[str, Any]], worse: float) -> None:
+    rows = rows_of(packs)
+    rows[:, Column.CURRENT] = 0.0
+    before = look(rows)
+    rows[0, [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]] *= worse
+    after = look(rows)
+    assert after.charge_current_limit.value <= before.charge_current_limit.value + 1e-9
+    assert after.discharge_current_limit.value <= before.discharge_current_limit.value + 1e-9
+
+
+@given(
+    history=st.lists(
+        st.lists(st.lists(st.floats(3.2, 3.7), min_size=16, max_size=16), min_size=3, max_size=3),
+        min_size=1,
+        max_size=10,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_cvl_never_exceeds_what_any_conducting_pack_allows(history: list[list[list[float]]]) -> None:
+    subject, rows, now = bank(3), healthy(3), 1000.0
+    target, floor = 3.45, 16 * 3.275
+    for cells in history:
+        now += 1.0
+        rows[:, CELL_VOLTAGES][:, :16] = cells
+        rows[:, Column.VOLTAGE] = 54.0
+        rows[:, Column.STATUS_TIME] = now
+        cvl = subject.step(rows, now, WALL + now).charge_voltage_limit.value
+        assert cvl >= floor - 1e-9
+        for pack in cells:
+            allowed = sum(min(v, target) for v in pack) if max(pack) > target else 16 * target
+            assert cvl <= max(allowed, floor) + 1e-9
+
+
+@given(packs=near(), drop=st.floats(0.01, 0.99))
+@settings(max_examples=60, deadline=None)
+def test_limits_fall_at_once(packs: list[dict[str, Any]], drop: float) -> None:
+    rows = rows_of(packs)
+    rows[:, Column.CURRENT] = 0.0
+    rows[:, ALARMS] = 0.0
+    subject = bank(len(packs))
+    rows[:, Column.STATUS_TIME] = 1000.0
+    before = subject.step(rows, 1000.0, WALL)
+    rows[:, [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]] *= drop
+    rows[:, Column.STATUS_TIME] = 1001.0
+    after = subject.step(rows, 1001.0, WALL + 1.0)
+    for name in ("charge_current_limit", "discharge_current_limit"):
+        assert getattr(after, name).value <= getattr(before, name).value * drop + 1e-9
