@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from math import nan
 
 from packbank.bms.protocol import Exchange, Protocol
 from packbank.bus.link import Link
@@ -24,7 +25,10 @@ FOREIGN_KEPT = 8  # times of the last foreign requests
 
 
 class Asker:
-    """The master's side of transactions. ``guard`` is the bus's and is taught here."""
+    """The master's side of transactions. ``guard`` is the bus's and is taught here.
+
+    An ``eager`` one does not sleep through the answer but reads as it comes, which tells how long it takes.
+    """
 
     def __init__(
         self,
@@ -32,10 +36,13 @@ class Asker:
         protocol: Protocol,
         guard: Guard,
         counters: Counters,
+        *,
+        eager: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.heard = b""  # what came in the last transaction
         self._foreign: deque[float] = deque(maxlen=FOREIGN_KEPT)  # when another master's requests were heard
+        self.response_time = nan  # s, from the end of the last request to when its answer was read
         self._link = link
         self._protocol = protocol
         self._line = protocol.line
@@ -43,6 +50,7 @@ class Asker:
         self._guard = guard
         self._moment = ReadMoment(link.latency)
         self._counters = counters
+        self._eager = eager
         self._clock = clock
         self._ear = protocol.overhear()
         self._own = b""  # our last request, which an adapter may echo
@@ -115,7 +123,8 @@ class Asker:
         self._quiet_since = self._clock() + len(exchange.request) * self._byte_time
         self._counters.requests += 1
         if complete := self._hear(exchange, self._quiet_since):
-            self._quiet_since = self._clock()
+            now = self._clock()
+            self.response_time, self._quiet_since = now - self._quiet_since, now
             self._speaker = exchange.address
         elif rest := self.heard.replace(exchange.request, b"", 1):
             self._quiet_since = self._clock()
@@ -129,7 +138,8 @@ class Asker:
     def _hear(self, exchange: Exchange, sent: float) -> bool:
         """Read until the answer is complete, or the line has been silent for so long that none will come."""
         link = self._link
-        link.sleep(sent - self._clock() + exchange.answer_time + self._moment.value)
+        asleep = 0.0 if self._eager else exchange.answer_time
+        link.sleep(sent - self._clock() + asleep + self._moment.value)
         self.heard = link.read()
         if self.heard and exchange.feed(self.heard):
             self._moment.whole()
@@ -148,7 +158,7 @@ class Asker:
                     if in_time:
                         self._moment.partial()
                     return True
-                link.sleep(exchange.answer_time if first else SETTLE)
+                link.sleep(asleep if first else SETTLE)
             now = self._clock()
             if data:
                 quiet_at = now + self._line.idle_timeout + link.latency

@@ -45,7 +45,7 @@ class Poller:
 
     def run(self, link: Link) -> None:
         """Poll until the stop is set or another master is found to poll here; raises LinkError."""
-        asker = Asker(link, self._protocol, self._guard, self._counters, self._clock)
+        asker = Asker(link, self._protocol, self._guard, self._counters, clock=self._clock)
         self._schedule.restart(self._clock())
         self._round.clear()
         link.read()  # what waited in the port's buffer is of unknown age
