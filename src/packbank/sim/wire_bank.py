@@ -16,9 +16,6 @@ from packbank.sim.responder import Responder
 from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_eg4 import Eg4Responder
 from packbank.sim.responder_jkbms import JkBmsResponder
-from packbank.sim.responder_daly import DalyResponder
-from packbank.sim.responder_eg4 import Eg4Responder
-from packbank.sim.responder_jkbms import JkBmsResponder
 from packbank.sim.responder_jkpb import JkPbResponder
 from packbank.sim.wire import Pack, Wire
 
