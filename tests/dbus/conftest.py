@@ -58,14 +58,13 @@ class Bench:
 
     def settle(self) -> None:
         """Let every message that is under way arrive: the daemon keeps their order, so a round trip is enough."""
-        for connection in self.connections:
-            if isinstance(connection, Bus):
-                continue
-            pong: list[object] = []
+        plain = [connection for connection in self.connections if not isinstance(connection, Bus)]
+        answers: list[object] = []
+        for connection in plain:
             connection.call_async(
-                "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId", "", (), pong.append, pong.append
+                "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId", "", (), answers.append, answers.append
             )
-            self.until(lambda pong=pong: pong)
+        self.until(lambda: len(answers) == len(plain))
 
     def ask(self, connection: Any, service: str, path: str, member: str, signature: str = "", *args: Any) -> Any:
         """Call a BusItem method of a service in this process: without blocking, or it could not answer."""

@@ -15,8 +15,8 @@ from typing import Any
 from packbank.errors import LinkError
 from packbank.venus.bindings import GLib, dbus
 from packbank.venus.bus import Bus, from_wire
-from packbank.venus.items import Item, Items
-from packbank.venus.path import Value
+from packbank.venus.items import Items
+from packbank.venus.path import Item, Value
 
 BATTERY = "com.victronenergy.battery."
 CVL = "/Info/MaxChargeVoltage"
@@ -70,7 +70,7 @@ class System:
         self._bus = bus
         self._items = Items(bus)
         self._batteries: dict[str, dict[str, Value]] = {}
-        connection = bus._connection  # noqa: SLF001
+        connection = bus._connection
         connection.add_signal_receiver(self._on_owner, "NameOwnerChanged", "org.freedesktop.DBus")
         connection.add_signal_receiver(
             self._on_items, "ItemsChanged", "com.victronenergy.BusItem", sender_keyword="sender"

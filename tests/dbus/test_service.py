@@ -4,16 +4,16 @@ import math
 from typing import Any
 
 import pytest
-from virtual_battery import lost_battery, virtual_battery
 
 from packbank.aggregator.controls import Controls
 from packbank.config.model import ServiceConfig
 from packbank.errors import LinkError
 from packbank.venus.battery import Publisher
 from packbank.venus.bindings import dbus
-from packbank.venus.controls import ACTIONS, WISHES
+from packbank.venus.controls import ACTIONS, WISHES, Actions
 from packbank.venus.path import Path, Quantity
 from packbank.venus.paths import BANK, IDENTITY, MODULE, MODULES
+from virtual_battery import lost_battery, virtual_battery
 
 NAME = "com.victronenergy.battery.packbank"
 SETTINGS = "com.victronenergy.settings"
@@ -27,7 +27,7 @@ def publisher(bench: Any, **options: Any) -> Publisher:
 
 
 def all_paths() -> dict[str, Path[Any]]:
-    tables = (*IDENTITY, *BANK, *ACTIONS, *(wish.path for wish in WISHES))
+    tables: tuple[Path[Any], ...] = (*IDENTITY, *BANK, *ACTIONS, *(wish.path for wish in WISHES))
     paths = {path.name: path for path in tables}
     for number in range(MODULES):
         paths |= {f"/Diagnostics/Module{number}{path.name}": path for path in MODULE}
@@ -100,7 +100,7 @@ def test_leaves_inner_nodes_and_root_answer(bench: Any) -> None:
     assert bench.ask(client, NAME, "/Dc/0", "GetText")["Power"] == "-656W"
     assert set(bench.ask(client, NAME, "/", "GetValue")) == {name[1:] for name in all_paths()}
     for path, member in (("/Nothing", "GetValue"), ("/Dc/0/Voltage", "GetItems"), ("/Nothing", "SetValue")):
-        with pytest.raises(dbus.exceptions.DBusException, match="/Nothing|GetItems"):
+        with pytest.raises(dbus.exceptions.DBusException, match=r"/Nothing|GetItems"):
             bench.ask(client, NAME, path, member, *(("v", 1) if member == "SetValue" else ()))
 
 
@@ -201,7 +201,10 @@ def test_a_lost_bank_says_zero_then_leaves_and_returns_afresh(bench: Any) -> Non
     published.publish(lost_battery(), 4.0)
     published.publish(lost_battery(), 5.0)
     assert ("owner", False) in log.take()
-    active = lambda: bench.ask(log.connection, "com.victronenergy.system", "/ActiveBmsService", "GetValue")  # noqa: E731
+
+    def active() -> Any:
+        return bench.ask(log.connection, "com.victronenergy.system", "/ActiveBmsService", "GetValue")
+
     bench.until(lambda: active() == [])
     published.publish(virtual_battery(soc=50.0), 9.0)
     assert ("owner", True) in log.take()
@@ -355,8 +358,6 @@ def test_wishes_without_localsettings_are_the_daemons(bench: Any) -> None:
 
 
 def test_things_done_once(bench: Any) -> None:
-    from packbank.venus.controls import Actions
-
     done: list[tuple[str, float]] = []
     actions = Actions(
         reset_soc=lambda value: done.append(("soc", value)), clear_history=lambda value: done.append(("clear", value))

@@ -29,12 +29,16 @@ class Wish:
         """``controls`` after ``value`` was written; ``None`` when the value is refused."""
         if not isinstance(value, int | float):
             return None
-        wish: dict[str, Any] = {self.field: None}
-        if value != self.none:
-            if not self.low <= value <= self.high:
-                return None
-            wish[self.field] = value == 1 if self.none is None else float(value)
-        return replace(controls, **wish)
+        flag = self.none is None
+        wished: float | bool | None
+        if not flag and value == self.none:
+            wished = None
+        elif (value in (0, 1)) if flag else (self.low <= value <= self.high):
+            wished = bool(value) if flag else float(value)
+        else:
+            return None
+        change: dict[str, Any] = {self.field: wished}
+        return replace(controls, **change)
 
 
 _CAPS = {Quantity.AMPERES: (0.0, 10000.0, -1.0), Quantity.VOLTS: (8.0, 1000.0, 0.0)}  # low, high, none

@@ -91,7 +91,8 @@ class ExternalSource:
         remote = self._remotes.get(service)
         if remote is None:
             return NAN
-        if service == SYSTEM and remote.text(ACTIVE_BATTERY) == f"com.victronenergy.battery/{own_instance}":
+        ours = f"com.victronenergy.battery/{own_instance}"
+        if service == SYSTEM and remote.text(ACTIVE_BATTERY) in ("", ours):
             return NAN
         return remote.number(_paths(service)[index])
 
