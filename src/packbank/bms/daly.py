@@ -5,7 +5,8 @@ A board is asked at ``0x40 + board - 1`` and answers as ``board``; firmware of t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import re
+from collections.abc import Container
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from packbank.aggregator.columns import COLUMNS, Column
 from packbank.bms import trust
 from packbank.bms.daly_commands import ESSENTIAL, QUESTIONS, commands
 from packbank.bms.daly_fields import ALARMS, DATA, FRAME_SIZE
-from packbank.bms.daly_frames import HOST, OLD_HOST, START, Board, DalyExchange
+from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange
 from packbank.bms.describe import known_values
 from packbank.bms.protocol import Description, Identity, Line, Protocol, Row, Topic
 from packbank.cext.tlv import find_a5
@@ -21,6 +22,9 @@ from packbank.errors import FrameError
 
 PATIENCE = 4  # times that a question may be left unanswered before it is asked more rarely
 RARELY = 16  # rounds
+
+HEAD = re.compile(b"\xa5[\x00-\x10].\x08", re.DOTALL)  # of an answer that is damaged or broken off
+DAMAGED = "sum8: a frame with a wrong sum, or not all of it"
 
 
 class Daly(Protocol):
@@ -40,6 +44,7 @@ class Daly(Protocol):
         same_pack_gap=0.020,
     )
     addresses = range(1, 17)
+    tells_limits = False
     questions = QUESTIONS
 
     def __init__(self, inverted: Container[int] = ()) -> None:
@@ -79,10 +84,9 @@ class Daly(Protocol):
 
     def describe(self, data: bytes) -> Description:
         """As :meth:`Protocol.describe`; several frames of one board are put together."""
-        frames = list(_frames(data))
+        frames, rest = _cut(data)
         if not frames:
-            head = START in data and len(data) >= FRAME_SIZE
-            return Description("unknown", "sum8: no frame with a right sum" if head else "no Daly frame")
+            return Description("unknown", DAMAGED if HEAD.search(rest) else "no Daly frame")
         board, code = frames[0][1], frames[0][2]
         question = next((command.question for command in commands().values() if command.code == code), "")
         if board not in self.addresses:
@@ -90,6 +94,8 @@ class Daly(Protocol):
             values = {"host": f"{board:#04x}", "command": f"{code:#04x}", "question": question or None}
             return Description("request", address=asked if asked in self.addresses else None, values=values)
         kind = next((topic.value for topic, asked in QUESTIONS.items() if question in asked), "other")
+        if HEAD.search(rest):
+            return Description(kind, DAMAGED, address=board)
         try:
             return Description(kind, address=board, values=_values(board, frames))
         except FrameError as error:
@@ -106,11 +112,14 @@ class Daly(Protocol):
         return self._boards.setdefault(address, Board([HOST + address - 1, *known]))
 
 
-def _frames(data: bytes) -> Iterator[bytes]:
-    at = find_a5(data)
-    while at >= 0:
-        yield data[at : at + FRAME_SIZE]
-        at = find_a5(data, at + FRAME_SIZE)
+def _cut(data: bytes) -> tuple[list[bytes], bytes]:
+    """The frames in ``data``, and what is left of it."""
+    frames, rest, end = [], [], 0
+    while (at := find_a5(data, end)) >= 0:
+        rest.append(data[end:at])
+        end = at + FRAME_SIZE
+        frames.append(data[at:end])
+    return frames, b"|".join([*rest, data[end:]])
 
 
 def _values(address: int, frames: list[bytes]) -> dict[str, object]:

@@ -80,6 +80,8 @@ def _cell_extremes(exchange: DalyExchange, row: Row, identity: Identity) -> Iden
 
 def _state(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
     _plain(exchange, row, identity)
+    if row[Column.REMAINING_CAPACITY] == 0 and row[Column.SOC] > 0:  # seen on firmware that does not count it
+        row[Column.REMAINING_CAPACITY] = np.nan
     told = {1: 1, 2: -1}.get(exchange.joined(slice(None))[fields.STATE_OFFSET], 0)
     if told * row[Column.CURRENT] < -SIGN_CERTAIN:
         raise FrameError(

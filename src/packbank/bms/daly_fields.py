@@ -49,8 +49,8 @@ STATE_OFFSET = DATA  # 0 at rest, 1 charging, 2 discharging
 STATE = (
     Field(Column.CHARGE_MOSFET, DATA + 1, "u8", source=f"{V12} 0x93"),
     Field(Column.DISCHARGE_MOSFET, DATA + 2, "u8", source=f"{V12} 0x93"),
-    # Byte 3, "BMS life", is a counter that changes every poll, not cycles. A firmware without a counted charge says 0.
-    Field(Column.REMAINING_CAPACITY, DATA + 4, "u32", MILLI, absent=0, source=f"{V12} 0x93; absent {MEASURED}"),
+    # Byte 3, "BMS life", is a counter that changes every poll, not cycles.
+    Field(Column.REMAINING_CAPACITY, DATA + 4, "u32", MILLI, source=f"{V12} 0x93"),
 )
 COUNTS = (
     Field(Column.CELL_COUNT, DATA, "u8", source=f"{V12} 0x94"),
