@@ -8,7 +8,7 @@ from setuptools import Extension, setup
 
 # PACKBANK_SANITIZE=1 builds with ASan and UBSan (scripts/fuzz); PACKBANK_WERROR=1 turns warnings into errors.
 FLAGS = ["-O2", "-g0", "-Wall", "-Wextra", "-Wconversion", "-Wsign-compare"]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
 sanitize = SANITIZE if os.environ.get("PACKBANK_SANITIZE") else []
 werror = ["-Werror"] if os.environ.get("PACKBANK_WERROR") else []
 

@@ -8,7 +8,7 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.math cimport NAN, copysign, fabs, isnan, rint
+from libc.math cimport NAN, copysign, fabs, isfinite, isnan, rint
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 from packbank.cext.bytes cimport (
@@ -346,8 +346,8 @@ cdef uint32_t checked_mask(object row, int width) except 0:
 
 
 cdef int set_scale(Number* number, double scale) except -1:
-    if scale == 0 or isnan(scale):
-        raise ValueError("a scale of 0 says nothing")
+    if scale == 0 or not isfinite(scale) or not isfinite(number.shift):
+        raise ValueError("a scale is finite and not 0, a shift is finite")
     cdef double inverse = rint(1.0 / scale)
     number.divides = fabs(scale) < 1.0 and fabs(inverse * scale - 1.0) < 1e-9
     number.factor = inverse if number.divides else scale

@@ -7,10 +7,7 @@ frames they lag a sample behind, nothing depends on them, and a refused answer c
 
 from __future__ import annotations
 
-from functools import cache
-
-import numpy as np
-from numpy.typing import NDArray
+from math import isfinite
 
 from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.bms.protocol import Row
@@ -54,49 +51,39 @@ BOOT_SLACK = 10.0  # s that a pack's count of the time since its boot may be ahe
 
 def check(row: Row, previous: Row) -> None:
     """Raise FrameError when ``row`` cannot be true, alone or after ``previous``, the last accepted one."""
-    _check_ranges(row)
-    _check_cells(row)
+    values = row.tolist()  # for a row this short plain floats are several times faster than numpy
+    _check_ranges(values)
+    _check_cells(values)
     _check_ticks(row, previous)
 
 
-@cache
-def _bounds() -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-    columns, low, high = zip(*RANGES, strict=True)
-    return np.array(columns, dtype=np.intp), np.array(low), np.array(high)
+def _check_ranges(row: list[float]) -> None:
+    for column, low, high in RANGES:
+        if row[column] < low or row[column] > high:
+            raise FrameError(column.key, f"{row[column]:g} {column.unit} cannot be")
 
 
-def _check_ranges(row: Row) -> None:
-    columns, low, high = _bounds()
-    values = row[columns]
-    wrong = np.flatnonzero((values < low) | (values > high))
-    if wrong.size:
-        column = RANGES[wrong[0]][0]
-        raise FrameError(column.key, f"{row[column]:g} {column.unit} cannot be")
-
-
-def _check_cells(row: Row) -> None:
-    cells = row[CELL_VOLTAGES]
-    cells = cells[np.isfinite(cells)]
-    expected = row[Column.CELL_COUNT]
-    if row[Column.VOLTAGE] >= 0 and cells.size != expected and not _admits_wrong_cells(row) and np.isfinite(expected):
-        raise FrameError("cells", f"{cells.size} cells in the status, {expected:g} in the settings")
-    if not cells.size:
+def _check_cells(row: list[float]) -> None:
+    cells = [cell for cell in row[CELL_VOLTAGES] if isfinite(cell)]
+    voltage, expected = row[Column.VOLTAGE], row[Column.CELL_COUNT]
+    if isfinite(voltage) and isfinite(expected) and len(cells) != expected and not _admits_wrong_cells(row):
+        raise FrameError("cells", f"{len(cells)} cells in the status, {expected:g} in the settings")
+    if not cells:
         return
-    low, high, total = float(cells.min()), float(cells.max()), float(cells.sum())
+    low, high, total = min(cells), max(cells), sum(cells)
     if high > CELL_HIGHEST:
         raise FrameError("cell", f"a cell of {high:.3f} V")
-    voltage, delta, average = row[Column.VOLTAGE], row[Column.CELL_DELTA], row[Column.CELL_AVERAGE]
     if abs(total - voltage) > VOLTAGE_TOLERANCE + VOLTAGE_TOLERANCE_SHARE * voltage:
         raise FrameError("voltage", f"{voltage:.3f} V, but the cells add up to {total:.3f} V")
-    if abs(high - low - delta) > DELTA_TOLERANCE:
-        raise FrameError("delta", f"{delta:.3f} V, but the cells differ by {high - low:.3f} V")
-    if abs(total / cells.size - average) > AVERAGE_TOLERANCE:
-        raise FrameError("average", f"{average:.3f} V, but the cells have {total / cells.size:.3f} V")
+    if abs(high - low - row[Column.CELL_DELTA]) > DELTA_TOLERANCE:
+        raise FrameError("delta", f"{row[Column.CELL_DELTA]:.3f} V, but the cells differ by {high - low:.3f} V")
+    if abs(total / len(cells) - row[Column.CELL_AVERAGE]) > AVERAGE_TOLERANCE:
+        raise FrameError("average", f"{row[Column.CELL_AVERAGE]:.3f} V, but the cells have {total / len(cells):.3f} V")
 
 
-def _admits_wrong_cells(row: Row) -> bool:
+def _admits_wrong_cells(row: list[float]) -> bool:
     """The BMS itself says that its cells are not those of the settings (sense leads off): true, and an alarm."""
-    return bool(row[Alarm.INTERNAL_FAILURE.column] > 0)
+    return row[Alarm.INTERNAL_FAILURE.column] > 0
 
 
 def _check_ticks(row: Row, previous: Row) -> None:

@@ -209,6 +209,8 @@ def test_a_row_of_the_matrix_is_a_row() -> None:
         Field(0, 0, "u8", mask=0),
         Field(0, 0, "u8", scale=0),
         Field(0, 0, "u8", scale=NAN),
+        Field(0, 0, "u8", scale=float("inf")),
+        Field(0, 0, "u8", shift=float("-inf")),
         Field(0, 0, "u8", sign=-1),
         Field(0, 0, "u8", count=10, present=Bit(0, -1)),
         Field(0, 0, "u8", sign=-5),
