@@ -151,6 +151,7 @@ class Eg4(Protocol):
         same_pack_gap=0.700,
     )
     addresses = range(0x01, 0x10)
+    tells_limits = False
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
         {Topic.STATUS: ("status",), Topic.ABOUT: ("firmware", "barcode")}
     )

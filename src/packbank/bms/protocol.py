@@ -117,6 +117,7 @@ class Protocol(ABC):
     line: Line
     addresses: range  # that a pack can have
     questions: Mapping[Topic, tuple[str, ...]]  # the exchanges that together answer a topic, in order
+    tells_limits: bool = True  # false: its packs do not say what current they allow, so the configuration must
 
     @abstractmethod
     def exchange(self, question: str, address: int) -> Exchange:

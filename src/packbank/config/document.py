@@ -71,7 +71,11 @@ def document() -> str:
             INTRODUCTION,
             *_section("Buses", "In `[bus:NAME]`; `[DEFAULT]` for all of them, or for the only one.", keys.bus_keys()),
             *_section("One pack", "In `[pack:BUS/0x03]` only.", keys.name_keys()),
-            *_section("Packs", "In `[DEFAULT]`, `[bus:NAME]` and `[pack:BUS/0x03]`.", keys.pack_keys()),
+            *_section(
+                "Packs",
+                "In `[DEFAULT]`, `[bus:NAME]` and `[pack:BUS/0x03]`.",
+                {**keys.reading_keys(), **keys.pack_keys()},
+            ),
             *_section("The bank", "In `[DEFAULT]`.", keys.bank_keys()),
             *_section("The service on D-Bus", "In `[DEFAULT]`.", keys.service_keys()),
             *_section("The program", "In `[DEFAULT]`.", keys.program_keys()),

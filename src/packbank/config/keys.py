@@ -55,6 +55,11 @@ def pack_keys() -> Keys:
     return _keys(PackSettings)
 
 
+def reading_keys() -> Keys:
+    """How a pack's answers are read: allowed where :func:`pack_keys` are."""
+    return _keys(PackConfig, ("invert_current_measurement",))
+
+
 def bank_keys() -> Keys:
     """What holds for the bank as a whole: allowed in [DEFAULT]."""
     return _keys(BankSettings)

@@ -50,6 +50,9 @@ class PackConfig:
     address: int
     name: str = setting("", "name shown to people, unique; empty: made of bus and address")
     expected: bool = True  # false: a candidate address of a bus without a list; counts only once it answered
+    invert_current_measurement: bool = setting(
+        False, "the BMS tells a charging current as a discharging one (some Daly)"
+    )
     settings: PackSettings = field(default_factory=PackSettings)
 
 

@@ -44,15 +44,16 @@ class Parsed:
 
 def default_keys() -> Keys:
     """Every key that may stand in [DEFAULT]."""
-    return {**keys.bus_keys(), **keys.program_keys(), **keys.service_keys(), **keys.bank_keys(), **keys.pack_keys()}
+    of_packs = {**keys.reading_keys(), **keys.pack_keys()}
+    return {**keys.bus_keys(), **keys.program_keys(), **keys.service_keys(), **keys.bank_keys(), **of_packs}
 
 
 def understand(sections: Sections) -> Parsed:
     """Parse every section; what is wrong is collected, and the rest goes on without it."""
     allowed = {
         DEFAULT: default_keys(),
-        "bus": {**keys.bus_keys(), **keys.pack_keys()},
-        "pack": {**keys.name_keys(), **keys.pack_keys()},
+        "bus": {**keys.bus_keys(), **keys.reading_keys(), **keys.pack_keys()},
+        "pack": {**keys.name_keys(), **keys.reading_keys(), **keys.pack_keys()},
     }
     parsed = Parsed(Section(DEFAULT), [], [], [], [])
     places = {"bus": parsed.buses, "pack": parsed.packs}

@@ -146,6 +146,9 @@ RENAMES = (
     Rename(("TIME_TO_SOC_LOOP_CYCLES",), "TIME_TO_SOC_RECALCULATE_EVERY"),
 )
 
+# Keys that kept their name but not their values: key -> text of the driver -> ours.
+VALUES = {"INVERT_CURRENT_MEASUREMENT": {"1": "False", "-1": "True"}}
+
 # Why a key has no effect -> the keys.
 IGNORED = {
     "packbank opens the ports of its own configuration": """
@@ -161,8 +164,8 @@ IGNORED = {
         CVL_RECALCULATION_EVERY CVL_RECALCULATION_ON_MAX_PERCENTAGE_CHANGE""",
     "packbank writes nothing into a BMS": "AUTO_RESET_SOC",
     "one correction cannot fit the sensors of many packs; calibrate each BMS": """
-        CURRENT_REPORTED_BY_BMS CURRENT_MEASURED_BY_USER INVERT_CURRENT_MEASUREMENT TEMPERATURE_1_ADJUST
-        TEMPERATURE_2_ADJUST TEMPERATURE_3_ADJUST TEMPERATURE_4_ADJUST TEMPERATURE_MOS_ADJUST""",
+        CURRENT_REPORTED_BY_BMS CURRENT_MEASURED_BY_USER TEMPERATURE_1_ADJUST TEMPERATURE_2_ADJUST TEMPERATURE_3_ADJUST
+        TEMPERATURE_4_ADJUST TEMPERATURE_MOS_ADJUST""",
     "a silent pack is held, then lost by name, and the others carry on; see HELD_AFTER and LOST_AFTER": """
         BLOCK_ON_DISCONNECT BLOCK_ON_DISCONNECT_TIMEOUT_MINUTES BLOCK_ON_DISCONNECT_VOLTAGE_MIN
         BLOCK_ON_DISCONNECT_VOLTAGE_MAX""",
@@ -200,6 +203,10 @@ def translate(entries: Mapping[str, Entry], known: Collection[str]) -> tuple[dic
             for entry in present:
                 del left[entry.key]
             changes += _rename(rename, present, left)
+    for key, values in VALUES.items():
+        if key in left and left[key].value in values:
+            left[key] = replace(left[key], value=values[left[key].value])
+            changes.append(Change(Kind.CHANGED, key, left[key], "a factor became a switch"))
     reasons = {key: why for why, keys in IGNORED.items() for key in keys.split()}
     for key in [key for key in left if key in reasons and key not in known]:
         changes.append(Change(Kind.DROPPED, key, left.pop(key), reasons[key]))

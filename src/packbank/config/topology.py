@@ -13,7 +13,7 @@ from packbank.bms.protocol import Protocol
 from packbank.config import keys
 from packbank.config.model import BusConfig, Mode, PackConfig
 from packbank.config.problems import Entry, Problem
-from packbank.config.sections import Parsed, Section
+from packbank.config.sections import DEFAULT, Parsed, Section
 from packbank.config.values import format_addresses, parse_address
 
 URL = re.compile(r"(socket|rfc2217)://[^/]+:\d+(/.*)?")
@@ -105,28 +105,37 @@ def candidates(bus: BusConfig, protocols: Protocols) -> tuple[int, ...]:
 def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> tuple[PackConfig, ...]:
     """The rows of the matrix: every address of every bus, with its name and settings."""
     _place_sections(parsed, buses, protocols)
-    shared = parsed.default.pick(keys.pack_keys())
-    of_bus = {section.name: section.pick(keys.pack_keys()) for section in parsed.buses}
+    of_bus = {section.name: section for section in parsed.buses}
     of_pack = {section.place: section for section in parsed.packs if section.place}
     packs = []
     for bus in buses:
         addresses = bus.addresses or candidates(bus, protocols)
         sure = bool(bus.addresses) or len(addresses) == 1
         for address in addresses:
-            section = of_pack.get((bus.name, address), Section(""))
+            own = of_pack.get((bus.name, address), Section(""))
             usual = f"pack {address}" if len(buses) == 1 else f"{bus.name} {address}"
-            layers = {**shared, **of_bus.get(bus.name, {}), **section.pick(keys.pack_keys())}
             packs.append(
-                PackConfig(
+                _pack(
+                    [parsed.default, of_bus.get(bus.name, Section("")), own],
                     bus=bus.name,
                     address=address,
-                    name=section.values.get("NAME") or usual,
-                    expected=sure or section.place is not None,
-                    settings=PackSettings(**layers),
+                    name=own.values.get("NAME") or usual,
+                    expected=sure or own.place is not None,
                 )
             )
     _check_names(parsed, packs, of_pack)
+    _check_ceilings(parsed, packs, buses, protocols)
     return tuple(packs)
+
+
+def _pack(layers: Sequence[Section], **known: Any) -> PackConfig:
+    """A pack with what the sections say of it, the narrowest last."""
+    reading: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for section in layers:
+        reading |= section.pick(keys.reading_keys())
+        settings |= section.pick(keys.pack_keys())
+    return PackConfig(**known, **reading, settings=PackSettings(**settings))
 
 
 def _place_sections(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> None:
@@ -174,3 +183,19 @@ def _check_names(parsed: Parsed, packs: Sequence[PackConfig], of_pack: Mapping[P
             parsed.problems.append(
                 Problem(section.entries["NAME"], f"is the name of {place}; every pack needs its own")
             )
+
+
+def _check_ceilings(
+    parsed: Parsed, packs: Sequence[PackConfig], buses: Sequence[BusConfig], protocols: Protocols
+) -> None:
+    """Packs that do not tell their limits need them from us."""
+    for bus in buses:
+        if bus.protocol not in protocols or protocols[bus.protocol].tells_limits:
+            continue
+        own = [pack.settings for pack in packs if pack.bus == bus.name]
+        text = f"{protocols[bus.protocol].title} does not say what current a pack allows; write it, in A for each pack"
+        for key in ("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT"):
+            wrong = key in parsed.default.entries and key not in parsed.default.values
+            if not wrong and any(getattr(settings, key.lower()) is None for settings in own):
+                section = f"bus:{bus.name}" if parsed.buses else DEFAULT
+                parsed.problems.append(Problem(Entry(section, key, ""), text))

@@ -77,6 +77,16 @@ def test_a_listened_master_is_the_pack_at_zero(tmp_path: Path) -> None:
     assert config.buses[0].addresses == (0, 1, 2)
 
 
+def test_an_inverted_current_is_of_a_pack(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        "[DEFAULT]\nPORT = /dev/ttyUSB7\nPROTOCOL = daly\nBATTERY_ADDRESSES = 0x01, 0x10\n"
+        "MAX_BATTERY_CHARGE_CURRENT = 50\nMAX_BATTERY_DISCHARGE_CURRENT = 60\n"
+        "[pack:bus1/0x10]\nINVERT_CURRENT_MEASUREMENT = True\n",
+    )
+    assert [pack.invert_current_measurement for pack in config.packs] == [False, True]
+
+
 @pytest.mark.parametrize("mark", ["", "\N{ZERO WIDTH NO-BREAK SPACE}"])
 def test_an_unchanged_file_runs_on_the_ports_of_the_command_line(tmp_path: Path, mark: str) -> None:
     text = f"{mark}[DEFAULT]\nBMS_TYPE = Jkbms_pb\nmodbus_addresses = 0x01, 0x02\nTELEMETRY = False\nCAN_PORT =\n"
@@ -200,6 +210,12 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
             f"{BUS}[pack:a/0x02]\nMAX_CELL_VOLTAGE = 3.6\n",
             "line 4 [pack:a/0x02] MAX_CELL_VOLTAGE = 3.6: CELL_VOLTAGES_WHILE_CHARGING (now 3.5, ",
         ),
+        # what the packs do not tell
+        (
+            f"{BUS}PROTOCOL = daly\nMAX_BATTERY_CHARGE_CURRENT = 50\n",
+            "[bus:a] MAX_BATTERY_DISCHARGE_CURRENT = : Daly",
+        ),
+        ("[DEFAULT]\nPORT = /dev/x\nPROTOCOL = eg4\n", "[DEFAULT] MAX_BATTERY_CHARGE_CURRENT = : EG4"),
         # packs
         (f"{BUS}[pack:b/0x03]\nNAME = x\n", "[pack:b/0x03]: there is no bus 'b'; "),
         (f"{BUS}[pack:a/9x]\nNAME = x\n", "[pack:a/9x]: '9x' is not an address"),
