@@ -24,7 +24,7 @@ from packbank.config.loader import load
 from packbank.daemon import Daemon, wait_loop
 from packbank.sim.wire_bank import PLATEAU
 
-STEADY = 3.0  # s after a change of load, when every row is newer than the change
+STEADY = 5.0  # s after a change of load, when every row is newer than the change, even of a bus that is only heard
 SIGNAL = "ItemsChanged"
 
 

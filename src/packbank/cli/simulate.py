@@ -56,6 +56,9 @@ def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: two JK PB, two Daly, two EG4 and one JKBMS, each make on its own bus",
     )
     parser.add_argument(
+        "--master", action="store_true", help="one more pack on each bus, at DIP 0: it asks the others, we only listen"
+    )
+    parser.add_argument(
         "--fault", action="append", default=[], metavar="F", help="let a fault befall packs or buses; may be repeated"
     )
 
@@ -75,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     faults = [parse_fault(text) for text in args.fault]
     start = time.monotonic()
     plans = plans_of(args)
-    bank = LiveBank(demo_spec(sum(plan.packs for plan in plans), args.cells, args.seed), start)
+    bank = LiveBank(demo_spec(sum(len(plan.addresses) for plan in plans), args.cells, args.seed), start)
     wires = wire_up(bank, plans, faults, args.seed, start)
     until = start + (args.seconds or inf)
     with ended_by_sigterm(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
@@ -121,19 +124,18 @@ def port_folder(folder: Path | None) -> Iterator[Path]:
 
 def plans_of(args: argparse.Namespace) -> list[BusPlan]:
     """The buses that the arguments ask for."""
-    return list(MIX) if args.mix else [BusPlan(packs=args.packs)] * args.buses
+    return list(MIX) if args.mix else [BusPlan(packs=args.packs, master=args.master)] * args.buses
 
 
 def stanza(ports: Sequence[str], plans: Sequence[BusPlan]) -> str:
     """The configuration that reads these buses."""
     sections = [] if all(plan.protocol == "jkpb" for plan in plans) else [LIMITS]
-    sections += (
-        f"[bus:bus{number}]\nPORT = {port}\nPROTOCOL = {plan.protocol}\nBATTERY_ADDRESSES = {_span(plan.addresses)}\n"
-        for number, (port, plan) in enumerate(zip(ports, plans, strict=True), start=1)
-    )
+    sections += [_section(number, *bus) for number, bus in enumerate(zip(ports, plans, strict=True), start=1)]
     return "\n".join(sections)
 
 
-def _span(addresses: range) -> str:
-    first, last = addresses[0], addresses[-1]
-    return f"{first:#04x}" if first == last else f"{first:#04x}-{last:#04x}"
+def _section(number: int, port: str, plan: BusPlan) -> str:
+    first, last = plan.addresses[0], plan.addresses[-1]
+    addresses = f"{first:#04x}" if first == last else f"{first:#04x}-{last:#04x}"
+    mode = "MODE = listen\n" if plan.master else ""
+    return f"[bus:bus{number}]\nPORT = {port}\nPROTOCOL = {plan.protocol}\nBATTERY_ADDRESSES = {addresses}\n{mode}"

@@ -17,6 +17,7 @@ from packbank.sim.wire_bank import Truth
 START_TIMEOUT = 20.0  # s, for a slow machine to start Python and numpy
 CHUNK = 65536
 PASSED_ON = ("packs", "buses", "cells", "seed")
+SWITCHES = ("mix", "master")
 
 
 class Simulator:
@@ -26,7 +27,8 @@ class Simulator:
         """``args`` as :func:`packbank.cli.simulate.add_bank_arguments` makes them."""
         self._command = [sys.executable, "-m", "packbank", "simulate", "--json"]
         self._command += [f"--{name}={getattr(args, name)}" for name in PASSED_ON]
-        self._command += [f"--fault={fault}" for fault in args.fault] + ["--mix"] * args.mix
+        self._command += [f"--{name}" for name in SWITCHES if getattr(args, name)]
+        self._command += [f"--fault={fault}" for fault in args.fault]
         self._unread = b""
         self.ports: list[str] = []
         self.truth: Truth | None = None

@@ -18,6 +18,7 @@ from packbank.sim.responder_eg4 import Eg4Responder
 from packbank.sim.responder_jkbms import JkBmsResponder
 from packbank.sim.responder_jkpb import JkPbResponder
 from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire_master import MASTER, JkPbMaster
 
 STEP = 0.1  # s of the physics; the resolution of JK's ticks
 PLATEAU = 10.0  # s
@@ -93,16 +94,20 @@ def demo_spec(packs: int, cells: int, seed: int) -> BankSpec:
 
 @dataclass(frozen=True, slots=True)
 class BusPlan:
-    """One bus to simulate: ``packs`` of a protocol at the addresses from its first one on."""
+    """One bus to simulate: ``packs`` of a protocol at the addresses from its first one on.
+
+    With ``master`` a further JK PB at DIP 0 asks them, and nobody else should.
+    """
 
     protocol: str = "jkpb"
     packs: int = 1
+    master: bool = False
 
     @property
     def addresses(self) -> range:
-        """Where the packs are."""
+        """Where the packs are; the master is at 0."""
         first = registry.protocol(self.protocol).addresses[0]
-        return range(first, first + self.packs)
+        return range(MASTER if self.master else first, first + self.packs)
 
 
 MIX = (BusPlan("jkpb", 2), BusPlan("daly", 2), BusPlan("eg4", 2), BusPlan("jkbms", 1))
@@ -134,6 +139,8 @@ def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], s
             packs.append(Pack(responder, partial(bank.row, index)))
             index += 1
         wire = Wire(packs, random, registry.protocol(plan.protocol).line.baudrate)
+        if plan.master:
+            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start, random))
         afflict(wire, bus, faults, start, random)
         wires.append(wire)
     return wires

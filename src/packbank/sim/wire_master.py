@@ -7,12 +7,12 @@ settings, each 308 bytes without a gap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from random import Random
 
-from packbank.bms.protocol import Row, Topic
-from packbank.sim.responder_jkpb import JkPbResponder, request
-from packbank.sim.wire import Wire
+from packbank.bms.protocol import Topic
+from packbank.sim.responder_jkpb import request
+from packbank.sim.wire import Pack, Wire
 
 SLOT = 0.220  # s
 MASTER = 0  # its address
@@ -20,12 +20,11 @@ SLAVES = range(1, 16)
 
 
 class JkPbMaster:
-    """The pack at DIP 0 (a :class:`~packbank.sim.wire.Talker`); ``row`` gives its own values."""
+    """The pack at DIP 0 (a :class:`~packbank.sim.wire.Talker`). It is not among the packs of the wire."""
 
-    def __init__(self, responder: JkPbResponder, row: Callable[[float], Row], start: float, random: Random) -> None:
+    def __init__(self, own: Pack, start: float, random: Random) -> None:
         self.due = start
-        self._responder = responder
-        self._row = row
+        self._own = own
         self._random = random
         self._answered = False
         self._script = self._slots()
@@ -34,7 +33,7 @@ class JkPbMaster:
         """Use one slot."""
         topic, address = next(self._script)
         if address == MASTER:
-            bursts = self._responder.answer(request(topic, MASTER), self._row(now), self._random)
+            bursts = self._own.responder.answer(request(topic, MASTER), self._own.row(now), self._random)
             wire.send(now, MASTER, b"".join(burst.data for burst in bursts))
         else:
             self._answered = wire.ask(now, request(topic, address))
