@@ -1,7 +1,8 @@
 """An answer of 308 bytes into a row: ``pytest -s -o addopts= benchmarks/bench_decode.py``.
 
-``kernel`` checks mark, type, sum and acknowledgement and fills the row, in two calls; ``exchange`` is all that a bus does
-with an answer (new exchange, feed, apply, check); ``struct`` is the same work as ``kernel`` in plain Python.
+``kernel`` checks mark, type, sum and acknowledgement and fills the row, in two calls; ``scanner`` finds the answer in
+a stream first; ``exchange`` is all that a bus does with an answer (new exchange, feed, apply, check); ``struct`` is the
+same work as ``kernel`` in plain Python.
 """
 
 from __future__ import annotations

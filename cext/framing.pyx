@@ -6,6 +6,7 @@ CRC, as a request (of one register, or a write of two) or as the acknowledgement
 
 from collections import namedtuple
 
+cimport cython
 from cpython.buffer cimport PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint16_t
@@ -76,13 +77,17 @@ cdef inline Found unit_at(const uint8_t* p, Py_ssize_t n, Py_ssize_t* size) noex
     return modbus_at(p, n, size)
 
 
+@cython.final
 cdef class Scanner:
+    """Finds units in a stream of bytes, in any chunks."""
+
     cdef uint8_t buffer[ROOM]
     cdef readonly Py_ssize_t held
     cdef readonly Py_ssize_t position
     cdef Py_ssize_t bad_until  # position up to which a bad frame has been reported
 
     def feed(self, data, /):
+        """The units that are complete with ``data``, in the order of the stream."""
         cdef Py_buffer view
         cdef Py_ssize_t n, taken
         cdef const uint8_t* p = open_bytes(data, &view, &n)
@@ -101,6 +106,7 @@ cdef class Scanner:
         return units
 
     def flush(self):
+        """The line went silent: give up what is incomplete; the units that were hidden in it."""
         cdef list units = []
         self.scan(units, True)
         return units
@@ -149,6 +155,7 @@ cdef str name_of(Found found):
 
 
 def request(int address, int register, /):
+    """The 11 bytes that make ``address`` send the frame of ``register``."""
     cdef uint8_t frame[REQUEST]
     fill_header(frame, address, register)
     frame[6], frame[7], frame[8] = 2, 0, 0
@@ -157,6 +164,7 @@ def request(int address, int register, /):
 
 
 def acknowledgement(int address, int register, /):
+    """The 8 bytes with which ``address`` ends its answer to ``register``."""
     cdef uint8_t frame[ACK]
     fill_header(frame, address, register)
     store_u16le(frame + 6, crc16_of(frame, 6))
@@ -173,6 +181,7 @@ cdef int fill_header(uint8_t* frame, int address, int register) except -1:
 
 
 def seal(bytearray frame not None, /):
+    """Write the sum into the last of the 300 bytes of ``frame``."""
     cdef unsigned char* p = frame
     if len(frame) != FRAME:
         raise ValueError(f"a frame has {FRAME} bytes, not {len(frame)}")
@@ -180,6 +189,7 @@ def seal(bytearray frame not None, /):
 
 
 def find_answer(data, int address, int register, int kind, /):
+    """Where in ``data`` the frame of type ``kind`` begins that ``address`` acknowledges for ``register``, or -1."""
     cdef Py_buffer view
     cdef Py_ssize_t n
     cdef const uint8_t* p = open_bytes(data, &view, &n)

@@ -4,6 +4,7 @@ The rows of the table are those of ``packbank.bms.fields``, read by their attrib
 reach outside the message or the row is checked when the table is compiled and once a call at the edge.
 """
 
+cimport cython
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
@@ -206,7 +207,10 @@ cdef double* open_row(object row, Py_buffer* view, Py_ssize_t columns, bint writ
     return <double*> view.buf
 
 
+@cython.final
 cdef class Layout:
+    """A message's fields and flags; the rows of the table say what each does."""
+
     cdef Number* numbers
     cdef Bits* flags
     cdef Py_ssize_t number_count
@@ -290,6 +294,7 @@ cdef class Layout:
         return 0
 
     def decode_into(self, message, row, Py_ssize_t at=0, /):
+        """Fill the table's columns of ``row`` from the message that begins ``at`` bytes into ``message``."""
         cdef Py_buffer message_view, row_view
         cdef Py_ssize_t length, i
         cdef double* target
@@ -305,6 +310,7 @@ cdef class Layout:
             PyBuffer_Release(&message_view)
 
     def encode_into(self, message, row, Py_ssize_t at=0, /):
+        """Write the table's fields into a writable ``message`` from ``row``; other bytes stay as they are."""
         cdef Py_buffer message_view, row_view
         cdef Py_ssize_t i
         cdef uint8_t* p
@@ -324,6 +330,7 @@ cdef class Layout:
             PyBuffer_Release(&message_view)
 
     def encode_from(self, row, /):
+        """A new message of ``size`` bytes, 0 where the table has nothing."""
         message = bytearray(self.size)
         self.encode_into(message, row)
         return message

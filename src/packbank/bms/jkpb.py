@@ -44,6 +44,7 @@ class JkPbExchange(Exchange):
         self.rejected: list[FrameError] = []
         self._scanner = Scanner()
         self._candidate: Unit | None = None  # a good frame that waits for its acknowledgement
+        self._refused = False  # the frame before was refused, so its acknowledgement is no news
         self._answer = b""
 
     def feed(self, data: bytes) -> bool:
@@ -80,17 +81,21 @@ class JkPbExchange(Exchange):
             self._judge_frame(unit)
 
     def _judge_frame(self, unit: Unit) -> None:
-        if unit.kind == "bad":
-            self._reject(refusal(unit.data))
-        elif unit.data[TYPE] != KINDS[self.topic]:
-            kind = unit.data[TYPE]
-            self._reject(FrameError("type", f"frame type {kind} in answer to {self.topic}, {KINDS[self.topic]}"))
-        else:
+        kind, wanted = unit.data[TYPE] if len(unit.data) > TYPE else 0, KINDS[self.topic]
+        self._refused = unit.kind == "bad" or kind != wanted
+        if not self._refused:
             self._candidate = unit
+        elif unit.kind == "bad":
+            self._reject(refusal(unit.data))
+        else:
+            self._reject(FrameError("type", f"frame type {kind} instead of {wanted} for {self.topic}"))
 
     def _judge_acknowledgement(self, unit: Unit) -> None:
         address, register = unit.data[0], int.from_bytes(unit.data[2:4])
         frame, self._candidate = self._candidate, None
+        refused, self._refused = self._refused, False
+        if refused:
+            return
         if (address, register) != (self.address, self.register):
             self._reject(FrameError("foreign", f"{address:#04x} acknowledges {register:#06x}, not ours"))
         elif frame is None:
