@@ -36,6 +36,10 @@ def counted(cells: int, sensors: int = 1) -> Daly:
     return daly
 
 
+def raised(row: Row) -> dict[Alarm, float]:
+    return {alarm: row[alarm.column] for alarm in Alarm if row[alarm.column] > 0}
+
+
 def told(daly: Daly, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
     exchange = daly.exchange(question, board)
     assert exchange.feed(answer) or exchange.feed(b"")
@@ -50,7 +54,7 @@ def test_board_numbers_are_asked_from_0x40_on_and_answer_as_themselves() -> None
         exchange = daly.exchange("pack", board)
         assert exchange.request[:4] == bytes((0xA5, 0x40 + board - 1, 0x90, 8))
         assert exchange.request[12] == sum(exchange.request[:12]) & 0xFF
-        assert exchange.feed(reply(board, 0x90, "0082000075300 1F4".replace(" ", "")))
+        assert exchange.feed(reply(board, 0x90, "00820000753001F4"))
 
 
 @pytest.mark.parametrize("address", [0, 17, 0x40])
@@ -78,16 +82,17 @@ def test_incumbent_refuses_large_discharge_currents_and_smooths_steps(current: f
     raw = round(30000 - 10 * current)
     if not 0 <= raw <= 0xFFFF:
         pytest.skip("not on the wire")
-    row = told(Daly(), "pack", reply(1, 0x90, f"0212 0000 {raw:04x} 01F4".replace(" ", "")))
+    row = told(Daly(), "pack", reply(1, 0x90, f"02120000{raw:04x}01F4"))
     assert row[Column.CURRENT] == current
     assert row[Column.POWER] == pytest.approx(53.0 * current)
 
 
-@pytest.mark.parametrize(("cells", "volts"), [(2, 6.6), (3, 7.9), (24, 80.2), (32, 106.0)])
-def test_incumbent_refuses_packs_below_8_and_above_70_volts(cells: int, volts: float) -> None:
+@pytest.mark.parametrize("cells", [2, 24, 32])
+def test_incumbent_refuses_packs_below_8_and_above_70_volts(cells: int) -> None:
     row = pack_row(cells)
+    assert not 8 <= row[Column.VOLTAGE] <= 70
     read, _ = ask(Daly(), DalyResponder(1), row)
-    assert read[Column.VOLTAGE] == pytest.approx(volts, abs=0.5)
+    assert read[Column.VOLTAGE] == row[Column.VOLTAGE]
     assert np.isfinite(read[CELL_VOLTAGES]).sum() == cells
 
 
@@ -98,26 +103,19 @@ def test_incumbent_sees_only_cell_9_balance(cell: int) -> None:
     assert told(Daly(), "balance", reply(1, 0x97, "00"))[Column.BALANCING] == 0
 
 
-def test_incumbent_calls_a_low_cell_a_high_voltage() -> None:
-    for bit, alarm, level in (
-        (2, Alarm.LOW_CELL_VOLTAGE, 1),
-        (3, Alarm.LOW_CELL_VOLTAGE, 2),
-        (0, Alarm.HIGH_CELL_VOLTAGE, 1),
-    ):
-        row = told(Daly(), "alarms", reply(1, 0x98, f"{1 << bit:02x}"))
-        assert row[alarm.column] == level
-        assert {other for other in Alarm if row[other.column] > 0} == {alarm}
+@pytest.mark.parametrize(("bit", "level"), [(2, 1), (3, 2)])
+def test_incumbent_calls_a_low_cell_a_high_voltage(bit: int, level: int) -> None:
+    row = told(Daly(), "alarms", reply(1, 0x98, f"{1 << bit:02x}"))
+    assert raised(row) == {Alarm.LOW_CELL_VOLTAGE: level}
 
 
 @pytest.mark.parametrize("place", sorted(ALARMS))
 def test_incumbent_ignores_five_of_the_seven_alarm_bytes(place: tuple[int, int]) -> None:
     byte, bit = place
-    name, alarm, level = ALARMS[place]
+    _, alarm, level = ALARMS[place]
     row = told(Daly(), "alarms", reply(1, 0x98, "00" * byte + f"{1 << bit:02x}"))
     assert row[Column.ALARM_BITS] == 1 << (8 * byte + bit)
-    assert {other: row[other.column] for other in Alarm if row[other.column] > 0} == (
-        {alarm: level} if alarm else {}
-    ), name
+    assert raised(row) == ({} if alarm is None else {alarm: level})
 
 
 def test_every_bit_of_the_document_is_in_the_table() -> None:
@@ -129,7 +127,7 @@ def test_every_bit_of_the_document_is_in_the_table() -> None:
 @pytest.mark.parametrize("noise", ["A5", "0000", "A5A5A5", "A50190", "A5019008", "FFFF", "A501950801"])
 def test_incumbent_loses_a_frame_behind_a_stray_start_byte(noise: str) -> None:
     exchange = Daly().exchange("pack", 1)
-    assert exchange.feed(bytes.fromhex(noise) + reply(1, 0x90, "0072000075300 1EF".replace(" ", "")))
+    assert exchange.feed(bytes.fromhex(noise) + reply(1, 0x90, "00720000753001EF"))
 
 
 def test_an_echo_is_no_answer_and_says_how_to_stop_the_sleep() -> None:
@@ -144,7 +142,7 @@ def test_an_echo_is_no_answer_and_says_how_to_stop_the_sleep() -> None:
 
 def test_an_adapter_that_echoes_does_no_harm() -> None:
     exchange = Daly().exchange("pack", 1)
-    assert exchange.feed(exchange.request + reply(1, 0x90, "0082000075300 1F4".replace(" ", "")))
+    assert exchange.feed(exchange.request + reply(1, 0x90, "00820000753001F4"))
     assert exchange.rejected == []
 
 
@@ -155,7 +153,7 @@ def test_an_adapter_that_echoes_does_no_harm() -> None:
         (reply(1, 0x91, "0CB5020CB201"), None),  # another command's
         (reply(1, 0x90, "00820000753001F4")[:-1] + b"\x00", "sum8"),
         (reply(0, 0x90, "00820000753001F4"), "board"),
-        (reply(1, 0x90, "00820000753001F4")[:-1], None),  # broken off
+        (reply(1, 0x90, "00820000753001F4")[:-1], "sum8"),  # broken off, and something else behind it
     ],
 )
 def test_what_is_not_the_answer_is_not_taken_for_it(answer: bytes, reason: str | None) -> None:
@@ -218,7 +216,7 @@ def test_a_burst_that_was_thought_longer_ends_with_the_silence() -> None:
 
 
 def test_incumbent_reads_no_single_temperature() -> None:
-    answer = reply(1, 0x96, "01 383900FF003C00".replace(" ", ""))
+    answer = reply(1, 0x96, "01383900FF003C00")
     row = told(counted(16, 2), "temperatures", answer)
     assert (row[Column.TEMPERATURE_1], row[Column.TEMPERATURE_2]) == (16.0, 17.0)
     assert np.isnan(row[[Column.TEMPERATURE_4, Column.TEMPERATURE_5]]).all()
@@ -236,7 +234,7 @@ def test_of_more_sensors_than_columns_the_extremes_count() -> None:
 
 def test_a_reversed_current_is_a_setting_of_the_board_and_the_state_byte_finds_it() -> None:
     charging = reply(1, 0x93, "0101010000003A02")
-    above = reply(1, 0x90, "02120000 75F801F4".replace(" ", ""))  # 30200
+    above = reply(1, 0x90, "0212000075F801F4")  # 30200
     wrong = told(Daly(), "pack", above)
     assert wrong[Column.CURRENT] == -20.0
     with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = True") as error:
@@ -320,12 +318,9 @@ def test_describe_tells_requests_damage_and_bursts() -> None:
 
 
 def test_texts_and_dates_make_the_identity() -> None:
-    responder = DalyResponder(
-        4, Identity(serial="rack 2 upper", software="W24", hardware="R32", manufactured="2021-11-30")
-    )
-    _, identity = ask(Daly(), responder, pack_row())
-    assert (identity.serial, identity.software, identity.hardware) == ("rack 2 upper", "W24", "R32")
-    assert identity.manufactured == "2021-11-30"
+    who = Identity(serial="rack 2 upper", software="W24", hardware="R32", manufactured="2021-11-30")
+    _, identity = ask(Daly(), DalyResponder(4, who), pack_row())
+    assert identity == who
     exchange = Daly().exchange("production", 1)
     assert exchange.feed(reply(1, 0x53, "0000000000"))
     assert exchange.apply(blank(), Identity()).manufactured == ""
