@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,13 +32,12 @@ def save(path: Path, state: Mapping[str, object]) -> None:
     Raises OSError when the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    new = path.with_name(f"{path.name}.new")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with new.open("w", encoding="utf-8") as file:
             json.dump(state, file, allow_nan=False)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
