@@ -130,12 +130,10 @@ class Daemon:
         self._save()
 
     def _start(self, config: BusConfig) -> Bus:
-        protocol = registry.protocol(config.protocol)
-        members = [
-            Member(index, pack.address, pack.name, pack.expected)
-            for index, pack in enumerate(self.config.packs)
-            if pack.bus == config.name
-        ]
+        packs = [(index, pack) for index, pack in enumerate(self.config.packs) if pack.bus == config.name]
+        inverted = [pack.address for _, pack in packs if pack.invert_current_measurement]
+        protocol = registry.protocol(config.protocol, inverted)
+        members = [Member(index, pack.address, pack.name, pack.expected) for index, pack in packs]
         tap = self._capture.tap(config.name, protocol) if self._capture else None
         return start_bus(config, protocol, members, self.store, tap)
 

@@ -6,7 +6,6 @@ A board is asked at ``0x40 + board - 1`` and answers as ``board``; firmware of t
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 
 import numpy as np
 
@@ -28,7 +27,7 @@ DAMAGED = "sum8: a frame with a wrong sum, or not all of it"
 
 
 class Daly(Protocol):
-    """Daly boards; those in ``inverted`` call a current charging that others call discharging."""
+    """Daly boards."""
 
     name = "daly"
     title = "Daly BMS (A5 protocol), RS485 or UART"
@@ -46,9 +45,9 @@ class Daly(Protocol):
     addresses = range(1, 17)
     tells_limits = False
     questions = QUESTIONS
+    tells_limits = False
 
-    def __init__(self, inverted: Container[int] = ()) -> None:
-        self._inverted = inverted
+    def __init__(self) -> None:
         self._boards: dict[int, Board] = {}
 
     def exchange(self, question: str, address: int) -> DalyExchange:
@@ -57,7 +56,7 @@ class Daly(Protocol):
             raise ValueError(reason)
         board = self._board(address)
         board.hosts = [*board.hosts[1:], board.hosts[0]]
-        return DalyExchange(commands()[question], address, board, address in self._inverted)
+        return DalyExchange(commands()[question], address, board, address in self.inverted)
 
     def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
         """As :meth:`Protocol.questions_to`: the cell count first, and rarely what this board has never answered."""

@@ -8,7 +8,7 @@ poller, listener, simulator, scan and ``decode`` serve every protocol alike.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -118,6 +118,7 @@ class Protocol(ABC):
     addresses: range  # that a pack can have
     questions: Mapping[Topic, tuple[str, ...]]  # the exchanges that together answer a topic, in order
     tells_limits: bool = True  # false: its packs do not say what current they allow, so the configuration must
+    inverted: Container[int] = ()  # addresses of packs that tell a charging current as a discharging one, as some Daly
 
     @abstractmethod
     def exchange(self, question: str, address: int) -> Exchange:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
@@ -19,10 +19,11 @@ _CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
 NAMES = tuple(_CLASSES)
 
 
-def protocol(name: str) -> Protocol:
-    """The protocol ``name``, one of :data:`NAMES`; KeyError for any other."""
+def protocol(name: str, inverted: Iterable[int] = ()) -> Protocol:
+    """The protocol ``name``, one of :data:`NAMES`; KeyError for any other. ``inverted`` as :attr:`Protocol.inverted`."""
     module, cls = _CLASSES[name]
     made: Protocol = getattr(import_module(module), cls)()
+    made.inverted = frozenset(inverted)
     return made
 
 

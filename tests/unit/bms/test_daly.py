@@ -9,10 +9,11 @@ import pytest
 
 from other_bms import answered, ask, blank, pack_row
 from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
+from packbank.bms import registry
 from packbank.bms.daly import PATIENCE, RARELY, Daly
 from packbank.bms.daly_fields import ALARMS
 from packbank.bms.daly_frames import seal
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Identity, Protocol, Row, Topic
 from packbank.cext.tlv import find_a5
 from packbank.errors import FrameError
 from packbank.sim.responder_daly import DalyResponder
@@ -40,7 +41,11 @@ def raised(row: Row) -> dict[Alarm, float]:
     return {alarm: row[alarm.column] for alarm in Alarm if row[alarm.column] > 0}
 
 
-def told(daly: Daly, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
+def inverted() -> Protocol:
+    return registry.protocol("daly", inverted=[1])
+
+
+def told(daly: Protocol, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
     exchange = daly.exchange(question, board)
     assert exchange.feed(answer) or exchange.feed(b"")
     row = blank() if row is None else row
@@ -240,17 +245,17 @@ def test_a_reversed_current_is_a_setting_of_the_board_and_the_state_byte_finds_i
     with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = True") as error:
         told(Daly(), "state", charging, wrong)
     assert error.value.reason == "sign"
-    right = told(Daly(inverted={1}), "pack", above)
+    right = told(inverted(), "pack", above)
     assert right[Column.CURRENT] == 20.0
-    told(Daly(inverted={1}), "state", charging, right)
+    told(inverted(), "state", charging, right)
     with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = False"):
-        told(Daly(inverted={1}), "state", reply(1, 0x93, "02"), right)
+        told(inverted(), "state", reply(1, 0x93, "02"), right)
 
 
 def test_a_reversed_current_swaps_the_over_current_alarms() -> None:
     over = reply(1, 0x98, "000002")
     assert told(Daly(), "alarms", over)[Alarm.HIGH_CHARGE_CURRENT.column] == 2
-    row = told(Daly(inverted={1}), "alarms", over)
+    row = told(inverted(), "alarms", over)
     assert (row[Alarm.HIGH_DISCHARGE_CURRENT.column], row[Alarm.HIGH_CHARGE_CURRENT.column]) == (2, 0)
 
 
