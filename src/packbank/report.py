@@ -1,4 +1,4 @@
-"""The virtual battery as plain data for JSON: the dataclasses' names, the project's units, null for unknown."""
+"""The virtual battery and the buses as plain data for JSON: the dataclasses' names, the project's units, null for unknown."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def _fields(value: Any, names: Sequence[str]) -> dict[str, Any]:
     told = {item.name: _plain(getattr(value, item.name), names) for item in dataclasses.fields(value)}
     if "pack" in told:
         told["pack"] = names[value.pack] if value.pack >= 0 else None
+    return told
+
+
+def bus_dict(stats: BusStats) -> dict[str, Any]:
+    """How a bus is doing; of its refused answers why, not their bytes."""
+    told = {
+        item.name: _plain(getattr(stats, item.name), []) for item in dataclasses.fields(stats) if item.name != "recent"
+    }
+    told["recent"] = [{"address": one.address, "reason": one.reason, "detail": one.detail} for one in stats.recent]
     return told
 
 

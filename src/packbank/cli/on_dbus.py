@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from packbank.aggregator.battery import VirtualBattery
+from packbank.bms import registry
 from packbank.daemon import TICK, Daemon
+from packbank.report import bus_dict
 from packbank.venus.battery import Publisher
+from packbank.venus.controls import Actions
 from packbank.venus.external import ExternalSource
 from packbank.venus.loop import run_loop
 from packbank.venus.packs import PackServices
@@ -37,7 +41,13 @@ def serve(daemon: Daemon, tick: Callable[[], bool]) -> None:
     """
     service = daemon.config.service
     publisher = Publisher(
-        service, connection=_connection(daemon), controls=daemon.controls, on_controls=daemon.take_controls
+        service,
+        connection=_connection(daemon),
+        hardware=_hardware(daemon),
+        controls=daemon.controls,
+        on_controls=daemon.take_controls,
+        actions=_actions(daemon),
+        status=lambda: json.dumps({"buses": [bus_dict(stats) for stats in daemon.stats()]}),
     )
     daemon.publishers.append(publisher)
     if service.publish_packs:
@@ -56,3 +66,19 @@ def serve(daemon: Daemon, tick: Callable[[], bool]) -> None:
 def _connection(daemon: Daemon) -> str:
     buses = len(daemon.config.buses)
     return f"RS485, {buses} bus{'es' if buses > 1 else ''}"
+
+
+def _hardware(daemon: Daemon) -> str:
+    """The families of BMS in the bank."""
+    names = dict.fromkeys(bus.protocol for bus in daemon.config.buses)
+    return " + ".join(registry.protocol(name).title for name in names)
+
+
+def _actions(daemon: Daemon) -> Actions:
+    """What the user can have done from the GX; SoC can be set where packbank counts it."""
+    bank = daemon.bank
+    return Actions(
+        reset_soc=bank.reset_soc if daemon.config.bank.soc_calculation else None,
+        top_balance=lambda _: bank.request_top_balance(),
+        clear_history=lambda _: bank.clear_history(),
+    )

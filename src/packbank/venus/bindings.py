@@ -12,8 +12,8 @@ try:
     from gi.repository import GLib
 except ImportError as missing:
     raise PackbankError(
-        f"the D-Bus needs dbus-python and PyGObject ({missing}): install packbank[venus], "
-        "or on Debian python3-dbus and python3-gi; without a D-Bus use --no-dbus"
+        f"the D-Bus needs dbus-python and PyGObject ({missing}); "
+        "pip install 'packbank[venus]', on Debian apt install python3-dbus python3-gi, or run with --no-dbus"
     ) from missing
 
 __all__ = ["GLib", "dbus"]

@@ -1,0 +1,115 @@
+"""``packbank doctor``: one page of what is right and wrong on this machine, with remedies."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from packbank.bus.ports import serial_ports
+from packbank.cli.doctor_ports import port_findings
+from packbank.config.loader import load
+from packbank.errors import ConfigError, PackbankError
+from packbank.findings import Finding, Verdict, note, ok, wrong
+
+_REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
+_WIRES = "check A and B, the termination at both ends and the shields; an FT232R adapter loses bytes"
+_FAMILY = "the pack speaks another protocol: set PROTOCOL, or the protocol in the BMS's app"
+_MASTER = "let only one device ask: no pack at address 0, no other program or display on this bus; or MODE = listen"
+_BMS = "these values cannot be true: update the firmware of the BMS, else send us 'packbank run --capture FILE'"
+REMEDIES = {
+    **dict.fromkeys(("sum8", "sum16", "ack", "check", "truncated", "incomplete", "payload", "ids", "groups"), _WIRES),
+    **dict.fromkeys(("type", "layout", "ascii", "modbus", "terminal", "unknown"), _FAMILY),
+    **dict.fromkeys(("foreign", "master", "unattributed"), _MASTER),
+    "asleep": "the Daly board sleeps: set 'Sleep time(S)' to 65535 in BmsMonitor",
+    "board": "give every Daly pack its own board number and its own 'Battery code' in BmsMonitor",
+}
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of ``packbank doctor``."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config.ini: its ports are looked at")
+    parser.add_argument(
+        "--port", action="append", default=[], help="port for a file that names none; give it once for each adapter"
+    )
+    parser.epilog = "Opens no port and changes nothing. Exit codes: 0 all is right, 1 something is wrong."
+
+
+def run(args: Namespace) -> int:
+    """Print the page."""
+    verdicts: list[Verdict] = []
+    for title, findings in _page(args):
+        print(title)
+        for finding in findings:
+            print(finding.lines())
+            verdicts.append(finding.verdict)
+    count = verdicts.count(Verdict.WRONG)
+    print(f"\n{count} thing{'s' * (count != 1)} wrong" if count else "\nnothing is wrong")
+    return 1 if count else 0
+
+
+def _page(args: Namespace) -> Iterator[tuple[str, list[Finding]]]:
+    ports, configuration = _configuration(args)
+    if configuration:
+        yield "Configuration", configuration
+    found = [finding for port in ports for finding in port_findings(port)]
+    yield "Ports", found or [note("no serial adapter is plugged in, and no configuration names a port")]
+    yield from _dbus_page()
+
+
+def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
+    """The ports to look at, and what is to be said of the file."""
+    if args.config is None:
+        return serial_ports(), []
+    try:
+        config = load(args.config, args.port)
+    except ConfigError as error:
+        return serial_ports(), [wrong(str(error), f"packbank check {args.config}")]
+    return [bus.port for bus in config.buses], [ok(f"{args.config}")]
+
+
+def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
+    try:
+        from packbank.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
+        from packbank.venus.bus import Bus  # noqa: PLC0415
+
+        bus = Bus()
+    except PackbankError as error:
+        what, _, remedy = str(error).partition("; ")
+        yield "D-Bus", [wrong(what, remedy)]
+        return
+    with closing(bus):
+        yield "Venus OS", list(diagnosis.venus_findings(bus))
+        yield "Battery", list(diagnosis.battery_findings(bus))
+        status = diagnosis.read_status(bus)
+    if status.get("buses"):
+        yield "Buses", [finding for one in status["buses"] for finding in bus_findings(one)]
+
+
+def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
+    """A bus of the running daemon, as :class:`packbank.bus.stats.BusStats` tells it in JSON."""
+    name = f"bus {stats['name']} ({stats['port']})"
+    if stats["error"]:
+        yield wrong(f"{name}: {stats['error']}", "put the port right; packbank tries it again by itself")
+        return
+    asked, answered = int(stats["requests"]), int(stats["answers"])
+    yield ok(f"{name}: {stats['state']}, {answered} of {asked} requests answered, last round {_seconds(stats)}")
+    refused = sorted(stats["refused"].items(), key=lambda row: -row[1])
+    for reason, count in refused:
+        text = f"{name}: {count} answers refused: {reason}{_example(stats['recent'], reason)}"
+        remedy = REMEDIES.get(reason, _BMS)
+        yield wrong(text, remedy) if count > _REFUSED * max(answered, 1) else note(text)
+    if stats["foreign"] and stats["state"] == "standing back":
+        yield wrong(f"{name}: another master asks the packs ({stats['foreign']} requests heard)", _MASTER)
+
+
+def _example(recent: Sequence[Mapping[str, Any]], reason: str) -> str:
+    """The last refused answer of a kind, in words."""
+    last = next((one for one in reversed(recent) if one["reason"] == reason), None)
+    return f", last from {last['address']:#04x} ({last['detail']})" if last else ""
+
+
+def _seconds(stats: Mapping[str, Any]) -> str:
+    return "not complete" if stats["round_time"] is None else f"{stats['round_time']:.2f} s"
