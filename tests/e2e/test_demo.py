@@ -64,7 +64,7 @@ def test_demo_shows_the_whole_chain_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_demo_of_four_makes_works_without_dbus(tmp_path: Path) -> None:
-    result = run(tmp_path, "demo", "--mix", "--seconds", "8", "--no-dbus")
+    result = run(tmp_path, "demo", "--mix", "--seconds", "6", "--no-dbus")
     assert result.returncode == 0, result.stderr
     assert "7 of 7 packs" in result.stdout
     assert len(re.findall(r"^bus\d: .* 0 lost, 0 refused$", result.stdout, re.MULTILINE)) == 4

@@ -22,7 +22,8 @@ from packbank.sim.responder import Burst, Responder
 
 BITS_A_BYTE = 10  # start, eight data bits, stop
 CHUNK_TIME = 0.0065  # s of bytes delivered at once: what a USB adapter collects, and few wake-ups for us
-NOBODY = -1  # the sender of bytes that are nobody's answer and no pack's request
+NOBODY = -1  # whose traffic bytes are that no pack sends or understands
+MEMORY = 0.2  # s that traffic is remembered: longer than any pack is deaf after it
 
 Observer = Callable[[float, int, bytes, list[Burst]], None]
 """Told of every answer as the pack meant it, before any fault: (now, address, request, bursts)."""
@@ -63,8 +64,12 @@ class Tally:
 
 @dataclass(slots=True)
 class Transmission:
-    """Bytes on the line from ``start``; ``audible`` says whether the client's receiver gets them."""
+    """Bytes on the line from ``start``; ``audible`` says whether the client's receiver gets them.
 
+    ``party`` is the pack that sends them or is asked by them: every other pack overhears somebody else's traffic.
+    """
+
+    party: int
     start: float
     data: bytearray
     byte_time: float
@@ -115,19 +120,17 @@ class Wire:
     observers: list[Observer] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     connected: bool = True  # whether the client's adapter is plugged in
-    _line: list[Transmission] = field(default_factory=list)
-    _silent_since: dict[int, float] = field(default_factory=dict)  # sender -> end of its last bytes
+    _line: list[Transmission] = field(default_factory=list)  # what is to come, and a little of what was
     _whispers: list[Transmission] = field(default_factory=list)
 
     @property
     def deadline(self) -> float:
         """When :meth:`deliver` must be called next; infinite while nothing is on its way."""
-        chunks = (item.next_chunk for item in self._line + self._whispers if item.audible)
+        chunks = (item.next_chunk for item in self._line + self._whispers if item.audible and not item.done)
         return min((*chunks, *(talker.due for talker in self.talkers)), default=inf)
 
     def hear(self, now: float, data: bytes) -> None:
         """The client sends ``data`` from ``now`` on."""
-        self._line = [item for item in self._line if item.audible or item.end > now]
         for echo in self.echoes:
             if heard := echo(data):
                 self.whisper(now, heard)
@@ -135,16 +138,19 @@ class Wire:
 
     def ask(self, now: float, request: bytes, *, audible: bool = True) -> bool:
         """Put a request on the line; true when a pack answers it. ``audible``: the client is not its sender."""
-        sent, intact = self._occupy(now, request, audible)
+        self._line = [item for item in self._line if item.end > now - MEMORY or (item.audible and not item.done)]
+        sent, intact = self._occupy(NOBODY, now, request, audible)
         self.tally.requests += 1
         pack = next((pack for pack in self.packs if pack.responder.wants(request)), None) if intact else None
-        if pack is None or self._is_deaf(now, pack.responder):
-            self.tally.deaf += pack is not None
-            self._silent_since[NOBODY] = sent.end
+        if pack is None:
             return False
         address = pack.responder.address
-        if now < self._silent_since.get(address, -inf):
+        if self._is_deaf(now, pack.responder):
+            self.tally.deaf += 1
+            return False
+        if any(item.party == address and item.end > now for item in self._line):
             return False  # it is still busy with the request before
+        sent.party = address
         bursts = pack.responder.answer(request, pack.row(now), self.random)
         for observer in self.observers:
             observer(now, address, request, bursts)
@@ -154,12 +160,11 @@ class Wire:
 
     def send(self, now: float, sender: int, data: bytes) -> None:
         """Put bytes on the line that nobody asked for; every pack but ``sender`` overhears them."""
-        sent, _ = self._occupy(now, data)
-        self._silent_since[sender] = sent.end
+        self._occupy(sender, now, data)
 
     def whisper(self, now: float, data: bytes) -> None:
         """Put bytes into the client's receiver only: they are not on the line and collide with nothing."""
-        self._whispers.append(self._transmission(now, data))
+        self._whispers.append(self._transmission(NOBODY, now, data))
 
     def deliver(self, now: float) -> bytes:
         """The bytes that the client's receiver has got since the last call."""
@@ -168,25 +173,24 @@ class Wire:
                 talker.speak(now, self)
         in_order = sorted(self._line + self._whispers, key=lambda item: item.start)
         received = b"".join([item.take(now) for item in in_order])
-        self._line = [item for item in self._line if not item.done]
         self._whispers = [item for item in self._whispers if not item.done]
         return received
 
     def _is_deaf(self, now: float, responder: Responder) -> bool:
-        overheard = (end for sender, end in self._silent_since.items() if sender != responder.address)
-        return now - max(overheard, default=-inf) < responder.deaf_time
+        """Whether the pack overheard others within its deaf time."""
+        since = now - responder.deaf_time
+        return any(item.party != responder.address and item.start < now and item.end > since for item in self._line)
 
     def _send(self, end: float, address: int, bursts: list[Burst]) -> None:
         for distort in self.distortions:
             bursts = distort(address, bursts)
         for burst in bursts:
-            sent, _ = self._occupy(end + burst.delay, burst.data)
+            sent, _ = self._occupy(address, end + burst.delay, burst.data)
             end = sent.end
-        self._silent_since[address] = end
 
-    def _occupy(self, start: float, data: bytes, audible: bool = True) -> tuple[Transmission, bool]:
+    def _occupy(self, party: int, start: float, data: bytes, audible: bool = True) -> tuple[Transmission, bool]:
         """Put bytes on the line; false when they met others: where they overlap, both are destroyed."""
-        new = self._transmission(start, data, audible)
+        new = self._transmission(party, start, data, audible)
         met = [other for other in self._line if new.start < other.end and other.start < new.end]
         for other in met:
             first, last = max(new.start, other.start), min(new.end, other.end)
@@ -196,5 +200,5 @@ class Wire:
         self._line.append(new)
         return new, not met
 
-    def _transmission(self, start: float, data: bytes, audible: bool = True) -> Transmission:
-        return Transmission(start, bytearray(data), BITS_A_BYTE / self.baudrate, audible)
+    def _transmission(self, party: int, start: float, data: bytes, audible: bool = True) -> Transmission:
+        return Transmission(party, start, bytearray(data), BITS_A_BYTE / self.baudrate, audible)
