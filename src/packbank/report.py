@@ -1,4 +1,4 @@
-"""The virtual battery and the buses as plain data for JSON: the dataclasses' names, the project's units, null for unknown."""
+"""The battery and the buses as plain data for JSON: the dataclasses' names, the project's units, null for unknown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from packbank.aggregator.battery import VirtualBattery
+from packbank.bus.stats import BusStats
 
 
 def battery_dict(battery: VirtualBattery) -> dict[str, Any]:
