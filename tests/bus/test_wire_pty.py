@@ -108,3 +108,17 @@ def test_closing_leaves_no_descriptor_and_no_path(tmp_path: Path) -> None:
         assert path.is_symlink()
     assert not path.is_symlink()
     assert open_descriptors() == before
+
+
+def test_failure_of_the_simulation_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threading.excepthook", lambda args: None)
+
+    def broken(now: float) -> Row:
+        raise ValueError("no such row")
+
+    with Buses([Wire([Pack(Slave(1), broken)], Random(1))], tmp_path) as buses:
+        assert not buses.failed
+        with serial.serial_for_url(buses.paths[0], 115200, timeout=0.5) as port:
+            port.write(b"?1")
+            port.read(1)
+        assert buses.failed

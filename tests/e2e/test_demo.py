@@ -71,15 +71,17 @@ def test_demo_of_four_makes_works_without_dbus(tmp_path: Path) -> None:
     assert "D-Bus" not in result.stdout
 
 
-def test_demo_ends_on_sigterm_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_demo_ends_on_a_signal_and_leaves_nothing(tmp_path: Path, number: int) -> None:
     process = subprocess.Popen(
         [*COMMAND, "demo", "--packs", "1"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
+    assert "packs: 1, buses: 1;" in process.stdout.readline()
     assert "1/1 packs" in process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     rest, _ = process.communicate(timeout=20)
-    assert "battery after" in rest
+    assert ("battery after" in rest) == (number == signal.SIGTERM)
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
     assert processes_that_mention(str(tmp_path)) == []

@@ -17,7 +17,7 @@ from pathlib import Path
 from packbank.aggregator.battery import VirtualBattery
 from packbank.bus.stats import BusStats
 from packbank.cli.private_bus import PrivateBus, missing
-from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, ended_by_sigterm, plans_of, stanza
+from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, ended_by_signals, plans_of, stanza
 from packbank.cli.simulator import Simulator
 from packbank.cli.table import Display, Scene, limit_text, number, open_display
 from packbank.config.loader import load
@@ -53,14 +53,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _play(args: argparse.Namespace) -> Watcher:
     """The demo itself; whatever it started has ended when it returns."""
-    with ended_by_sigterm(), ExitStack() as stack:
+    with ended_by_signals(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="packbank-demo-")))
         bus = _private_bus(args, stack, folder)
         simulator = stack.enter_context(Simulator(args))
         display = stack.enter_context(open_display())
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
+        plans = plans_of(args)
+        packs = sum(len(plan.addresses) for plan in plans)
+        print(f"packs: {packs}, buses: {len(plans)}; the battery appears when all have told their settings", flush=True)
         config = folder / "config.ini"
-        config.write_text(stanza(simulator.ports, plans_of(args)), encoding="utf-8")
+        config.write_text(stanza(simulator.ports, plans), encoding="utf-8")
         daemon = Daemon(load(config))
         watcher = Watcher(daemon, display, simulator, bus)
         daemon.publishers.append(watcher)

@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from types import FrameType
 
-from packbank.errors import ConfigError
+from packbank.errors import ConfigError, PackbankError
 from packbank.sim.faults import MEANINGS, parse_fault
 from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     bank = LiveBank(demo_spec(sum(len(plan.addresses) for plan in plans), args.cells, args.seed), start)
     wires = wire_up(bank, plans, faults, args.seed, start)
     until = start + (args.seconds or inf)
-    with ended_by_sigterm(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
+    with ended_by_signals(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
         if args.json:
             print(json.dumps({"ports": buses.paths}), flush=True)
         else:
@@ -89,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
         with suppress(KeyboardInterrupt):
             while (now := time.monotonic()) < until:
                 time.sleep(min(REPORT_EVERY, until - now))
+                if buses.failed:
+                    raise PackbankError("the simulation has failed; the reason stands above")
                 if args.json:
                     print(json.dumps(asdict(bank.truth(time.monotonic()))), flush=True)
     if not args.json:
@@ -98,17 +100,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as an exit does: with everything cleaned up, and exit code 0."""
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the block as an exit does: with everything cleaned up, and exit code 0."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

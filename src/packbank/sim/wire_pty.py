@@ -91,6 +91,11 @@ class Buses:
         """What the client opens, one path a bus."""
         return [str(port.path) for port in self.ports]
 
+    @property
+    def failed(self) -> bool:
+        """Whether the thread ended although the context is open; its traceback is on standard error."""
+        return self._running and not self._thread.is_alive()
+
     def plug(self, number: int, plugged: bool) -> None:
         """Plug in or unplug bus ``number`` (from 0); done within a few ms."""
         self.ports[number].wire.connected = plugged

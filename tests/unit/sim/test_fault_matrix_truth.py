@@ -15,8 +15,6 @@ from packbank.sim.fault_matrix import PACKS, Case, CheckedStore, Truth, cases, s
 from packbank.sim.faults import MEANINGS, Fault
 from packbank.sim.responder_jkpb import JkPbResponder, request
 
-ANSWERS = PhysicalBank(BankSpec(packs=PACKS, seed=3, soc_spread=5.0)).answers
-
 
 @pytest.fixture
 def store() -> CheckedStore:
@@ -25,7 +23,7 @@ def store() -> CheckedStore:
 
 def say(store: CheckedStore, address: int, topic: Topic, ticks: float = 0.0) -> Row:
     """Let a pack answer; the row that a faithful poller makes of it."""
-    meant: Row = ANSWERS()[address - 1]
+    meant: Row = PhysicalBank(BankSpec(packs=PACKS, seed=3, soc_spread=5.0)).answers()[address - 1]
     meant[Column.TICKS] = ticks
     asked = request(topic, address)
     bursts = JkPbResponder(address).answer(asked, meant, Random(1))
