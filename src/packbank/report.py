@@ -45,7 +45,7 @@ def _plain(value: Any, names: Sequence[str]) -> Any:
         case str():
             return value
         case Mapping():
-            return {alarm.venus: level for alarm, level in value.items()}
+            return {getattr(key, "venus", key): item for key, item in value.items()}
         case Sequence():
             return [_plain(item, names) for item in value]
         case _:
