@@ -84,7 +84,6 @@ def _with_lines(parser: ConfigParser, lines: list[str]) -> Sections:
             continue
         if header := HEADER.match(line):
             section = header[1]
-            numbers[section, ""] = number
         elif key := KEY.match(line):
             numbers.setdefault((section, key[1].upper()), number)
     return {

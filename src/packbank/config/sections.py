@@ -58,7 +58,7 @@ def understand(sections: Sections) -> Parsed:
     parsed = Parsed(Section(DEFAULT), [], [], [], [])
     places = {"bus": parsed.buses, "pack": parsed.packs}
     for title, entries in sections.items():
-        kind, _, name = (word.strip() for word in title.partition(":"))
+        kind, _, name = title.partition(":")
         if kind not in allowed or bool(name) == (kind == DEFAULT):
             parsed.problems.append(_unknown_section(title, entries))
             continue

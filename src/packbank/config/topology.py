@@ -143,7 +143,7 @@ def _place_sections(parsed: Parsed, buses: Sequence[BusConfig], protocols: Proto
     known = {bus.name: bus for bus in buses}
     found: dict[Place, Section] = {}
     for section in parsed.packs:
-        name, _, text = (word.strip() for word in section.name.rpartition("/"))
+        name, _, text = section.name.rpartition("/")
         try:
             place = (name, _address(known, name, text, protocols))
             if place in found:
@@ -178,24 +178,23 @@ def _check_names(parsed: Parsed, packs: Sequence[PackConfig], of_pack: Mapping[P
     for pack in packs:
         first = owners.setdefault(pack.name, pack)
         if first is not pack:
-            section = of_pack.get((pack.bus, pack.address)) or of_pack[first.bus, first.address]
+            sections = [of_pack.get((one.bus, one.address), Section("")) for one in (pack, first)]
+            entry = next(section.entries["NAME"] for section in sections if "NAME" in section.entries)
             place = f"{first.bus}/0x{first.address:02X} and {pack.bus}/0x{pack.address:02X}"
-            parsed.problems.append(
-                Problem(section.entries["NAME"], f"is the name of {place}; every pack needs its own")
-            )
+            parsed.problems.append(Problem(entry, f"is the name of {place}; every pack needs its own"))
 
 
 def _check_ceilings(
     parsed: Parsed, packs: Sequence[PackConfig], buses: Sequence[BusConfig], protocols: Protocols
 ) -> None:
     """Packs that do not tell their limits need them from us."""
+    wrong = {problem.entry.key for problem in parsed.problems}
     for bus in buses:
         if bus.protocol not in protocols or protocols[bus.protocol].tells_limits:
             continue
         own = [pack.settings for pack in packs if pack.bus == bus.name]
         text = f"{protocols[bus.protocol].title} does not say what current a pack allows; write it, in A for each pack"
         for key in ("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT"):
-            wrong = key in parsed.default.entries and key not in parsed.default.values
-            if not wrong and any(getattr(settings, key.lower()) is None for settings in own):
+            if key not in wrong and any(getattr(settings, key.lower()) is None for settings in own):
                 section = f"bus:{bus.name}" if parsed.buses else DEFAULT
                 parsed.problems.append(Problem(Entry(section, key, ""), text))

@@ -232,6 +232,12 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
             f"{BUS}[pack:a/0x02]\nNAME = x\n[pack:a/0x03]\nNAME = x\n",
             "line 6 [pack:a/0x03] NAME = x: is the name of a/0x02 and a/0x03; every pack needs its own",
         ),
+        ("[bus: a]\nPORT = /dev/x\n", "[bus: a]: a bus's name goes without blanks and slashes; change it"),
+        (f"{BUS}[ DEFAULT ]\nLOGGING = INFO\n", "[ DEFAULT ]: unknown section; did you mean [DEFAULT]?"),
+        (
+            f"{BUS}[pack:a/0x02]\nNAME = pack 3\n[pack:a/0x03]\nMAX_CELL_VOLTAGE = 3.4\n",
+            "line 4 [pack:a/0x02] NAME = pack 3: is the name of a/0x02 and a/0x03; every pack needs its own",
+        ),
         (
             f"{BUS}[pack:a/0x02]\nNAME = pack 3\n",
             "line 4 [pack:a/0x02] NAME = pack 3: is the name of a/0x02 and a/0x03; every pack needs its own",
