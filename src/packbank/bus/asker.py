@@ -72,7 +72,7 @@ class Asker:
             return exchange
         if not retry:
             return None
-        unheard = not self.heard.replace(exchange.request, b"", 1)
+        unheard = not self.heard_something
         self._counters.retries += 1
         self._keep_silence(address)
         again = self._protocol.exchange(question, address)
@@ -89,6 +89,11 @@ class Asker:
             if data := self._link.read(left):
                 self._overhear(data)
                 self._link.sleep(SETTLE)
+
+    @property
+    def heard_something(self) -> bool:
+        """Whether more came in the last transaction than our own echo, whole or in part, can be."""
+        return len(self.heard) > len(self._own)
 
     def foreign_since(self, time: float) -> int:
         """How many requests of another master were heard after ``time``, as far back as they are kept."""
@@ -126,9 +131,9 @@ class Asker:
             now = self._clock()
             self.response_time, self._quiet_since = now - self._quiet_since, now
             self._speaker = exchange.address
-        elif rest := self.heard.replace(exchange.request, b"", 1):
+        elif self.heard_something:
             self._quiet_since = self._clock()
-            self._overhear(rest)
+            self._overhear(self.heard)
         elif not exchange.rejected:
             self._counters.missed += 1
         for error in exchange.rejected:

@@ -7,6 +7,7 @@ the packs of a bus bear, :class:`ReadMoment` the moment at which one read finds 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -18,6 +19,7 @@ from packbank.bms.protocol import Line, Topic
 ANSWERS_PER_STEP = 15  # answers in a row before the guard is lowered
 GUARD_STEP = 0.025  # of its value
 GUARD_RAISE = 1.25
+GUARD_JURY = 8  # requests, of which all but one must have been missed to raise it over its start value
 GUARD_MARGIN = 0.001  # s above a silence that was too short
 GUARD_HOLD = 600.0  # s for which that is remembered the first time; doubled every time
 GUARD_HOLD_MAX = 86400.0
@@ -36,6 +38,7 @@ PATIENCE_SHARE = 0.125  # a silent pack is asked again after this part of the ti
 EXPECTED_PAUSE = 5.0  # s at most between two questions to a silent pack that we know
 CANDIDATE_PAUSE = 30.0  # s at most between two questions to an address that never answered and need not
 PROBE_SHARE = 0.25  # of the bus's time at most goes to questions that stay unanswered
+GRACE = 5.0  # s for which a pack that has just answered is asked every round although it is silent now
 LONG_SILENCE = 10.0  # s after which a pack that returns may be another pack
 
 
@@ -49,12 +52,14 @@ class Guard:
         self._floor_until = -inf
         self._hold = GUARD_HOLD
         self._answers = 0
+        self._misses: deque[bool] = deque(maxlen=GUARD_JURY)
 
     def answered(self, silence: float, now: float) -> None:
         """A request after ``silence`` was answered; only silences about as short as the guard prove anything."""
         if silence > self.value * GUARD_RAISE:
             return
         self._answers += 1
+        self._misses.append(False)
         if self._answers < ANSWERS_PER_STEP:
             return
         self._answers = 0
@@ -65,16 +70,22 @@ class Guard:
     def missed(self, silence: float, now: float) -> None:
         """A request after ``silence`` was not heard although the pack is there: its retry was answered.
 
-        Below the start value, which packs are known to bear, the failure is remembered ever longer.
-        Above it is not: whatever was wrong there was not the guard alone.
+        A pack is deaf for a certain time and not a moment longer. So below the start value, which packs are known
+        to bear, one miss is enough, and is remembered ever longer; above it only misses that are the rule count.
         """
         if silence > self.value * GUARD_RAISE:
             return
         self._answers = 0
-        self._floor = min(silence + GUARD_MARGIN, self._line.guard)
+        self._misses.append(True)
+        if self.value >= self._line.guard:
+            if sum(self._misses) >= GUARD_JURY - 1:
+                self.value = min(self.value * GUARD_RAISE, self._line.guard_max)
+                self._misses.clear()
+            return
+        self._floor = min(max(silence, self.value) + GUARD_MARGIN, self._line.guard)
         self._floor_until = now + self._hold
         self._hold = min(2.0 * self._hold, GUARD_HOLD_MAX)
-        self.value = min(max(self.value, silence) * GUARD_RAISE, self._line.guard_max)
+        self.value = min(self.value * GUARD_RAISE, self._line.guard)
 
 
 class ReadMoment:
@@ -103,7 +114,7 @@ class Turn:
     start: float
     address: int
     topics: tuple[Topic, ...]
-    retry: bool  # it answered last time, so a question that is not answered may be repeated once
+    retry: bool  # it answered last time, so a question may be repeated once
 
 
 @dataclass(slots=True)
@@ -114,15 +125,17 @@ class _Pack:
     due: float  # when its status may be asked
     asked: float = -inf  # when it last was
     answers: bool = False  # whether it ever did
-    silent_since: float = inf  # inf: it answered last time
+    retry: bool = False  # whether asking twice is worth it
+    silent_since: float = inf  # without an accepted answer; inf: it gave one last time
+    paused: bool = False  # silent for so long that it no longer has its turn in every round
     topics_due: dict[Topic, float] = field(default_factory=dict)  # besides status
 
 
 class Schedule:
     """Who is asked next. ``expected`` packs are ours for certain, ``candidates`` are addresses that may answer.
 
-    Packs that answer are asked in turn, the one that waits longest first; a silent one at intervals that
-    grow with its silence. Time lost with silent ones stays under :data:`PROBE_SHARE`.
+    Packs that answer, however badly, are asked in turn, the one that waits longest first; a silent one soon at
+    intervals that grow with its silence. Time lost with those stays under :data:`PROBE_SHARE`.
     """
 
     def __init__(self, expected: Sequence[int], candidates: Sequence[int], topics: Iterable[Topic], now: float) -> None:
@@ -139,7 +152,7 @@ class Schedule:
         """The next visit; it may lie in the future."""
         pack = min(self._packs.values(), key=self._order)
         topics = [topic for topic, due in pack.topics_due.items() if due <= max(pack.due, now)]
-        return Turn(pack.due, pack.address, (Topic.STATUS, *topics), pack.answers and pack.silent_since == inf)
+        return Turn(pack.due, pack.address, (Topic.STATUS, *topics), pack.retry)
 
     def silence(self, address: int, now: float) -> float:
         """For how long a pack has not answered, s; 0 when it did last time."""
@@ -157,23 +170,29 @@ class Schedule:
             return
         if self.silence(address, now) >= LONG_SILENCE or not pack.answers:
             self._returned(pack, now)
-        pack.answers, pack.asked = True, now
+        pack.answers = pack.retry = True
+        pack.paused = False
+        pack.asked, pack.silent_since = now, inf
         pack.patience = EXPECTED_PAUSE
-        pack.silent_since = inf
         pack.due = now + MIN_AGE
 
-    def failed(self, address: int, topic: Topic, now: float, cost: float) -> None:
-        """No answer was accepted, with the retry if there was one; that took ``cost`` seconds."""
+    def failed(self, address: int, topic: Topic, now: float, cost: float, *, heard: bool) -> None:
+        """No answer was accepted, with the retry if there was one; that took ``cost`` seconds.
+
+        ``heard``: something came, so the pack may be there and worth another try.
+        """
         pack = self._packs[address]
         if topic is not Topic.STATUS:
             pack.topics_due[topic] = now + ASK_AGAIN
             return
-        others_wait_until = now + cost * (1.0 / PROBE_SHARE - 1.0) if pack.silent_since < inf else now
         pack.asked, pack.silent_since = now, min(pack.silent_since, now)
-        pause = (now - pack.silent_since) * PATIENCE_SHARE
-        pack.due = now + min(max(pause, MIN_AGE), pack.patience)
-        for silent in self._silent():
-            silent.due = max(silent.due, others_wait_until)
+        pack.retry = pack.answers and heard
+        over_grace = now - pack.silent_since - (GRACE if pack.answers else 0.0)
+        pack.paused = over_grace >= 0.0
+        pack.due = now + min(max(over_grace * PATIENCE_SHARE, MIN_AGE), pack.patience)
+        if pack.paused:
+            for other in self._paused():
+                other.due = max(other.due, now + cost * (1.0 / PROBE_SHARE - 1.0))
 
     def restart(self, now: float) -> None:
         """The port was away: nobody is to blame, everybody is asked now."""
@@ -183,8 +202,8 @@ class Schedule:
     def _returned(self, pack: _Pack, now: float) -> None:
         """Somebody new, or back after long: learn all about it, and look for the others, who may be back as well."""
         pack.topics_due = dict.fromkeys(pack.topics_due, now)
-        for silent in self._silent():
-            silent.due = now
+        for other in self._paused():
+            other.due = now
 
-    def _silent(self) -> list[_Pack]:
-        return [pack for pack in self._packs.values() if pack.silent_since < inf]
+    def _paused(self) -> list[_Pack]:
+        return [pack for pack in self._packs.values() if pack.paused]

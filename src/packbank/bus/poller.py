@@ -70,7 +70,7 @@ class Poller:
             if taken:
                 self._schedule.answered(turn.address, topic, now)
             else:
-                self._schedule.failed(turn.address, topic, now, now - began)
+                self._schedule.failed(turn.address, topic, now, now - began, heard=asker.heard_something)
                 self._counters.lost += turn.retry
                 self._intake.silent(turn.address, self._schedule.silence(turn.address, now))
                 return

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from packbank.bms.protocol import Line, Topic
 from packbank.bus import pacing
-from packbank.bus.pacing import Guard, ReadMoment, Schedule, Turn
+from packbank.bus.pacing import GUARD_JURY, Guard, ReadMoment, Schedule, Turn
 
 LINE = Line(115200, 0.1, 0.02, 0.040, 0.030, 0.120, 0.005)
 TOPICS = (Topic.STATUS, Topic.SETTINGS, Topic.ABOUT)
@@ -69,13 +69,23 @@ def test_guard_stays_within_its_bounds_whatever_happens(events: list[tuple[bool,
         assert LINE.guard_min <= guard.value <= LINE.guard_max
 
 
-def test_misses_by_chance_do_not_keep_the_guard_up() -> None:
-    guard, now = Guard(LINE), 0.0
-    for _ in range(50):
+def test_misses_by_chance_do_not_raise_the_guard_over_its_start() -> None:
+    guard, random, now = Guard(LINE), Random(1), 0.0
+    for _ in range(2000):
+        now += ANSWER + guard.value
+        (guard.missed if random.random() < 0.1 else guard.answered)(guard.value, now)
+        assert guard.value <= LINE.guard
+
+
+def test_a_bus_that_is_deaf_for_longer_than_any_known_is_read_all_the_same() -> None:
+    guard = Guard(LINE)
+    now, _ = answered_for(guard, 10.0, 0.0, deaf=0.055)
+    assert guard.value >= 0.050
+    for _ in range(GUARD_JURY * 4):
         guard.missed(guard.value, now)
     assert guard.value == LINE.guard_max
     answered_for(guard, 120.0, now)
-    assert guard.value <= LINE.guard
+    assert guard.value <= LINE.guard, "and when that is over, it comes down again"
 
 
 def test_a_long_silence_proves_nothing_about_the_guard() -> None:
@@ -136,7 +146,7 @@ class Play:
             if present:
                 self.schedule.answered(turn.address, topic, self.now)
                 continue
-            self.schedule.failed(turn.address, topic, self.now, self.now - began)
+            self.schedule.failed(turn.address, topic, self.now, self.now - began, heard=False)
             break
 
     def times(self, address: int, topic: Topic = Topic.STATUS, since: float = 0.0) -> list[float]:
@@ -195,6 +205,18 @@ def test_only_a_pack_that_answered_last_time_is_asked_twice() -> None:
     assert not any(away[2:])
 
 
+def test_a_pack_that_answers_badly_keeps_its_turn_and_its_retry() -> None:
+    schedule = Schedule([1, 2], [], TOPICS, 100.0)
+    schedule.answered(1, Topic.STATUS, 100.1)
+    schedule.answered(2, Topic.STATUS, 100.2)
+    for second in range(1, 5):
+        turn = schedule.next(100.0 + second)
+        assert (turn.address, turn.retry) == (1, True)
+        schedule.failed(1, Topic.STATUS, 100.1 + second, 0.2, heard=True)
+        assert schedule.next(100.2 + second).address == 2
+        schedule.answered(2, Topic.STATUS, 100.2 + second)
+
+
 def test_a_whole_bus_that_returns_is_complete_again_within_seconds() -> None:
     play = Play(range(1, 16), [], lambda _, now: not 110.0 <= now < 200.0)
     play.run(110.0)
@@ -228,7 +250,7 @@ def test_settings_that_are_never_answered_do_not_make_a_pack_silent() -> None:
     play.present = lambda *_: True
     schedule = play.schedule
     schedule.answered(1, Topic.STATUS, 100.0)
-    schedule.failed(1, Topic.SETTINGS, 100.1, 0.1)
+    schedule.failed(1, Topic.SETTINGS, 100.1, 0.1, heard=True)
     assert schedule.silence(1, 101.0) == 0.0
     schedule.answered(2, Topic.STATUS, 100.2)
     turn = schedule.next(100.5)
