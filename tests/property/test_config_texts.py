@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packbank.config.inifile import parse
@@ -40,6 +40,7 @@ LINES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=20)), max_size=14))
 def test_any_text_is_a_configuration_or_problems_in_words(lines: list[str]) -> None:
     sections, unreadable = parse("\n".join(lines))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packbank.config.inifile import parse
@@ -34,6 +34,7 @@ VALUES = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(KEYS), st.one_of(st.sampled_from(VALUES), st.integers(0, 100).map(str)), max_size=12
