@@ -20,7 +20,7 @@ NAMES = tuple(_CLASSES)
 
 
 def protocol(name: str, inverted: Iterable[int] = ()) -> Protocol:
-    """The protocol ``name``, one of :data:`NAMES`; KeyError for any other. ``inverted`` as :attr:`Protocol.inverted`."""
+    """The protocol ``name``, one of :data:`NAMES`, else KeyError; ``inverted`` is :attr:`Protocol.inverted`."""
     module, cls = _CLASSES[name]
     made: Protocol = getattr(import_module(module), cls)()
     made.inverted = frozenset(inverted)

@@ -1,0 +1,140 @@
+"""Any bytes in any chunks give an answer or a FrameError, never anything else, and memory stays at a few frames."""
+
+from __future__ import annotations
+
+import sys
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from other_bms import blank, pack_row
+from packbank.aggregator.columns import COLUMNS
+from packbank.bms.daly import Daly
+from packbank.bms.eg4 import Eg4
+from packbank.bms.jkbms import JkBms
+from packbank.bms.protocol import Exchange, Identity, Protocol
+from packbank.bms.search import FrameSearch
+from packbank.errors import FrameError
+from packbank.sim.responder import Responder
+from packbank.sim.responder_daly import DalyResponder
+from packbank.sim.responder_eg4 import Eg4Responder
+from packbank.sim.responder_jkbms import JkBmsResponder
+
+FAMILIES: list[tuple[type[Protocol], Responder]] = [
+    (Daly, DalyResponder(1)),
+    (Eg4, Eg4Responder(1)),
+    (JkBms, JkBmsResponder()),
+]
+IDS = ["daly", "eg4", "jkbms"]
+MOST_HELD = 1024  # bytes
+
+
+def answers(protocol: Protocol, responder: Responder) -> dict[str, bytes]:
+    told = {}
+    for question in {question for asked in protocol.questions.values() for question in asked}:
+        request = next(r for _ in range(2) if responder.wants(r := protocol.exchange(question, 1).request))
+        told[question] = responder.answer(request, pack_row(), Random(1))[0].data
+    return told
+
+
+SAMPLES = {protocol: answers(protocol(), responder) for protocol, responder in FAMILIES}
+
+
+def held(holder: Exchange | FrameSearch) -> int:
+    """The bytes that an exchange, and the search in it, keep."""
+    total = 0
+    for value in vars(holder).values():
+        if isinstance(value, bytes):
+            total += len(value)
+        elif isinstance(value, dict):
+            total += sum(len(part) for part in value.values())
+        elif isinstance(value, FrameSearch):
+            total += held(value)
+    return total
+
+
+def fed(exchange: Exchange, chunks: list[bytes]) -> bool:
+    """Whether the chunks, all of them, and the silence behind them make an answer."""
+    for chunk in chunks:
+        exchange.feed(chunk)
+    return exchange.feed(b"")
+
+
+@st.composite
+def mangled(draw: st.DrawFn, sample: bytes) -> list[bytes]:
+    """An answer with bytes changed, lost, doubled and put before and behind, in any chunks."""
+    data = bytearray(sample)
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(data)))
+        kind = draw(st.sampled_from(["change", "lose", "insert", "double"]))
+        if kind == "change" and at < len(data):
+            data[at] = draw(st.integers(0, 255))
+        elif kind == "lose":
+            del data[at : at + draw(st.integers(1, 20))]
+        elif kind == "insert":
+            data[at:at] = draw(st.binary(max_size=20))
+        else:
+            data[at:at] = data[: draw(st.integers(0, 40))]
+    whole = draw(st.binary(max_size=30)) + bytes(data) + draw(st.binary(max_size=30))
+    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@given(data=st.data())
+def test_mangled_answers_give_an_answer_or_a_frame_error(family: type[Protocol], data: st.DataObject) -> None:
+    protocol = family()
+    question = data.draw(st.sampled_from(sorted(SAMPLES[family])))
+    exchange = protocol.exchange(question, 1)
+    chunks = data.draw(mangled(SAMPLES[family][question]))
+    complete = fed(exchange, chunks)
+    assert held(exchange) < MOST_HELD + len(chunks[-1])
+    assert all(isinstance(error, FrameError) for error in exchange.rejected)
+    assert len(exchange.rejected) <= 20
+    if complete:
+        row = blank()
+        try:
+            exchange.apply(row, Identity())
+            protocol.check(row, blank())
+        except FrameError:
+            return
+        assert row.shape == (COLUMNS,)
+
+
+@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@given(chunks=st.lists(st.binary(max_size=400), max_size=8))
+def test_noise_is_no_answer_and_is_forgotten(family: type[Protocol], chunks: list[bytes]) -> None:
+    protocol = family()
+    for question in SAMPLES[family]:
+        exchange = protocol.exchange(question, 1)
+        for chunk in chunks:
+            exchange.feed(chunk)
+        exchange.feed(b"")
+        assert held(exchange) < MOST_HELD
+
+
+@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@given(data=st.data())
+def test_chunks_make_no_difference(family: type[Protocol], data: st.DataObject) -> None:
+    question = data.draw(st.sampled_from(sorted(SAMPLES[family])))
+    whole, pieces = family().exchange(question, 1), family().exchange(question, 1)
+    answer = data.draw(st.binary(max_size=20)) + SAMPLES[family][question]
+    taken = fed(whole, [answer])
+    assert fed(pieces, [answer[at : at + 1] for at in range(len(answer))]) == taken
+    if taken:
+        rows = blank(), blank()
+        assert whole.apply(rows[0], Identity()) == pieces.apply(rows[1], Identity())
+        np.testing.assert_array_equal(*rows)
+
+
+@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@given(noise=st.binary(max_size=500))
+def test_describing_and_concealing_never_fail(family: type[Protocol], noise: bytes) -> None:
+    protocol = family()
+    description = protocol.describe(noise)
+    assert description.kind
+    assert len(protocol.conceal(noise)) == len(noise)
+    assert sys.getsizeof(description.error) < 2000
