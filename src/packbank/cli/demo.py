@@ -19,7 +19,7 @@ from packbank.bus.stats import BusStats
 from packbank.cli.private_bus import PrivateBus, missing
 from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, ended_by_signals, plans_of, stanza
 from packbank.cli.simulator import Simulator
-from packbank.cli.table import Display, Scene, limit_text, number, open_display
+from packbank.cli.table import Display, Scene, limit_texts, number, open_display
 from packbank.config.loader import load
 from packbank.daemon import Daemon, wait_loop
 from packbank.sim.wire_bank import PLATEAU
@@ -151,12 +151,7 @@ class Watcher:
         lines += [_bus_line(stats) for stats in self.last.buses]
         off = f"{self._off:.2f} A at most, compared {self._compared} times" if self._compared else "never compared"
         lines.append(f"bank current against the simulator's truth: off by {off}, while the load is steady")
-        for name, limit, unit in (
-            ("CVL", battery.charge_voltage_limit, "V"),
-            ("CCL", battery.charge_current_limit, "A"),
-            ("DCL", battery.discharge_current_limit, "A"),
-        ):
-            lines.append(f"{name} {limit_text(limit, unit, battery.packs)}")
+        lines += [f"{name} {text}" for name, text in limit_texts(battery)]
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         cpu = 60 * (end.cpu - first.cpu) / seconds
         lines.append(f"daemon: {cpu:.2f} s of CPU a minute without this display, {megabytes:.0f} MB with it")
@@ -179,6 +174,7 @@ class Watcher:
 def _bus_line(stats: BusStats) -> str:
     refused = ", ".join(f"{count} {reason}" for reason, count in stats.refused.items())
     return (
-        f"{stats.name}: round {number(stats.round_time_mean, '.2f')} s, guard {number(1000 * stats.guard, '.0f')} ms, "
-        f"{stats.answers} answers, {stats.missed} missed, {stats.lost} lost, {refused or '0'} refused"
+        f"{stats.name}: round {number(stats.round_time, '.2f')} s (mean {number(stats.round_time_mean, '.2f')} s), "
+        f"guard {number(1000 * stats.guard, '.0f')} ms, {stats.answers} answers, {stats.missed} missed, "
+        f"{stats.lost} lost, {refused or '0'} refused"
     )

@@ -1,4 +1,4 @@
-"""The live table, drawn with rich: packs above, the virtual battery and the buses below."""
+"""The live table, drawn with rich: the virtual battery and the buses above, the packs below."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rich import box
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from packbank.aggregator.battery import PackView, Presence
 from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.bus.stats import BusStats
-from packbank.cli.table import Display, Scene, limit_text, number, raised_alarms
+from packbank.cli.table import Display, Scene, limit_texts, number, raised_alarms
 
 FULL_ROWS = 15  # more packs than that are shown side by side, with fewer columns
 STYLES = {
@@ -50,12 +51,12 @@ class Screen(Display):
 
 
 def picture(scene: Scene) -> Group:
-    """The bank as a table of packs above the virtual battery and the buses."""
+    """The virtual battery and the buses above a table of the packs, which a low window may cut off."""
     packs = list(zip(scene.battery.packs, scene.matrix, strict=True))
     if len(packs) <= FULL_ROWS:
-        return Group(_full_table(packs), _summary(scene))
+        return Group(_summary(scene), _full_table(packs))
     parts = [packs[first : first + FULL_ROWS] for first in range(0, len(packs), FULL_ROWS)]
-    return Group(Columns([_compact_table(part) for part in parts]), _summary(scene))
+    return Group(_summary(scene), Columns([_compact_table(part) for part in parts]))
 
 
 def _full_table(packs: Sequence[tuple[PackView, NDArray[np.float64]]]) -> Table:
@@ -63,7 +64,7 @@ def _full_table(packs: Sequence[tuple[PackView, NDArray[np.float64]]]) -> Table:
     table = _table(*titles, "age")
     for pack, row in packs:
         table.add_row(
-            pack.name,
+            escape(pack.name),
             _presence(pack),
             number(row[Column.VOLTAGE], ".2f"),
             number(row[Column.CURRENT], "+.1f"),
@@ -83,7 +84,7 @@ def _compact_table(packs: Sequence[tuple[PackView, NDArray[np.float64]]]) -> Tab
     table = _table("A", "SoC", "cells V", "age")
     for pack, row in packs:
         table.add_row(
-            pack.name,
+            escape(pack.name),
             _presence(pack),
             number(row[Column.CURRENT], "+.1f"),
             number(row[Column.SOC], ".0f", " %"),
@@ -112,16 +113,12 @@ def _summary(scene: Scene) -> Table:
         f"{number(battery.installed_capacity, '.0f')} Ah, {battery.online} of {len(battery.packs)} packs, "
         f"{battery.stage}",
     )
-    for name, limit, unit in (
-        ("CVL", battery.charge_voltage_limit, "V"),
-        ("CCL", battery.charge_current_limit, "A"),
-        ("DCL", battery.discharge_current_limit, "A"),
-    ):
-        grid.add_row(name, limit_text(limit, unit, battery.packs))
+    for name, text in limit_texts(battery):
+        grid.add_row(name, escape(text))
     raised = raised_alarms(battery)
     grid.add_row("alarms", f"[bold red]{raised}[/]" if raised else "none")
     for bus in scene.buses:
-        grid.add_row(bus.name, _bus(bus))
+        grid.add_row(escape(bus.name), escape(_bus(bus)))
     return grid
 
 

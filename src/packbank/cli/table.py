@@ -89,6 +89,15 @@ def raised_alarms(battery: VirtualBattery) -> str:
     return ", ".join(f"{alarm.venus} {LEVELS[level]}" for alarm, level in battery.alarms.items() if level)
 
 
+def limit_texts(battery: VirtualBattery) -> list[tuple[str, str]]:
+    """CVL, CCL and DCL by name, each with its value and its reason."""
+    return [
+        ("CVL", limit_text(battery.charge_voltage_limit, "V", battery.packs)),
+        ("CCL", limit_text(battery.charge_current_limit, "A", battery.packs)),
+        ("DCL", limit_text(battery.discharge_current_limit, "A", battery.packs)),
+    ]
+
+
 def limit_text(limit: Limit, unit: str, packs: Sequence[PackView]) -> str:
     """A limit with its reason: ``"112.5 A: Pack 3, cell voltage, cell 12 3.470 V, share 9%"``."""
     return f"{number(limit.value, '.2f' if unit == 'V' else '.1f')} {unit}{explain(limit, packs)}"

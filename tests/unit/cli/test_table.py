@@ -134,6 +134,11 @@ def test_table_says_why_a_bus_is_away(four: Scene) -> None:
     assert "no such port" in drawn(four._replace(buses=(replace(STATS, error="/dev/ttyUSB0: no such port"),)))
 
 
+def test_names_are_shown_as_they_are_written(four: Scene) -> None:
+    packs = tuple(replace(pack, name=f"[red]{pack.name}[/]") for pack in four.battery.packs)
+    assert "[red]pack 2[/]" in drawn(four._replace(battery=replace(four.battery, packs=packs)))
+
+
 def test_large_bank_stands_side_by_side() -> None:
     text = drawn(scene(30))
     both = [shown for shown in text.splitlines() if "pack 1 " in shown and "pack 16 " in shown]
