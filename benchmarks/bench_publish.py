@@ -1,0 +1,153 @@
+"""A minute of the bank on the D-Bus, second by second: ``pytest -s -o addopts= benchmarks/bench_publish.py``.
+
+The rival publishes the same rounded values as velib_python does: an object for each path, and a ``PropertiesChanged``
+signal for each value that changed. Both have a real dbus-daemon and one listener that takes every signal, as
+systemcalc, the GUI, MQTT and Modbus do on a GX; ``extra_info`` has the signals a second, and what a second
+costs the daemon and that one listener.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path as File
+from typing import Any
+
+import dbus.service
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bank_rows import WALL, healthy
+from packbank.aggregator.bank import Bank
+from packbank.aggregator.battery import VirtualBattery
+from packbank.aggregator.columns import CELLS, Column
+from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.config.model import ServiceConfig
+from packbank.venus.battery import Publisher
+from packbank.venus.bindings import GLib
+from packbank.venus.bus import BUS_ITEM, Bus
+from packbank.venus.path import Path, Value
+from packbank.venus.paths import BANK
+
+PACKS, SECONDS, MINUTES = 15, 60, 10
+TICKS = os.sysconf("SC_CLK_TCK")
+LISTENER = """
+import sys
+from packbank.venus.bindings import GLib, dbus
+connection = dbus.bus.BusConnection(sys.argv[1], mainloop=dbus.mainloop.glib.DBusGMainLoop())
+heard = 0
+def hear(*_):
+    global heard
+    heard += 1
+connection.add_signal_receiver(hear, dbus_interface="com.victronenergy.BusItem")
+connection.add_signal_receiver(lambda: print(heard, flush=True), "Count", "packbank.bench")
+print("ready", flush=True)
+GLib.MainLoop().run()
+"""
+
+
+def a_minute() -> list[VirtualBattery]:
+    """What a bank of 15 packs is like from second to second: sensor noise, and a load that moves."""
+    random = np.random.default_rng(1)
+    bank = Bank([f"pack {n + 1}" for n in range(PACKS)], [PackSettings()] * PACKS, BankSettings())
+    batteries = []
+    for second in range(SECONDS):
+        rows = healthy(PACKS)
+        rows[:, :16] += random.normal(0.0, 0.001, (PACKS, 16))
+        rows[:, Column.VOLTAGE] = np.nansum(rows[:, :CELLS], axis=1)
+        rows[:, Column.CURRENT] = random.normal(10.0 + second / 10, 0.2, PACKS)
+        rows[:, Column.POWER] = rows[:, Column.CURRENT] * rows[:, Column.VOLTAGE]
+        rows[:, Column.SOC] += second / 100
+        rows[:, Column.STATUS_TIME] = float(second)
+        batteries.append(bank.step(rows, float(second), WALL + second))
+    return [battery for battery in batteries if battery.ready]
+
+
+class OneObjectAPath(dbus.service.Object):  # type: ignore[misc]
+    """A path as velib_python has it."""
+
+    def __init__(self, connection: Any, path: Path[VirtualBattery]) -> None:
+        super().__init__(connection, path.name)
+        self._path = path
+        self._value: Value = None
+
+    def update(self, battery: VirtualBattery) -> None:
+        value = self._path.value(battery)
+        if value != self._value:
+            self._value = value
+            wire = dbus.Array([], signature="i", variant_level=1) if value is None else value
+            self.PropertiesChanged({"Value": wire, "Text": self._path.quantity.text(value)})
+
+    @dbus.service.signal(BUS_ITEM, signature="a{sv}")  # type: ignore[untyped-decorator]
+    def PropertiesChanged(self, changes: dict[str, Any]) -> None:  # noqa: N802
+        """Emitted by the decorator."""
+
+
+def ours(bus: Bus) -> Callable[[VirtualBattery, float], None]:
+    return Publisher(ServiceConfig(), connection="RS485", bus=bus).publish
+
+
+def velib_style(bus: Bus) -> Callable[[VirtualBattery, float], None]:
+    paths = [OneObjectAPath(bus._connection, path) for path in BANK]
+
+    def publish(battery: VirtualBattery, _now: float) -> None:
+        for path in paths:
+            path.update(battery)
+
+    return publish
+
+
+@pytest.fixture
+def address(tmp_path: File) -> Iterator[tuple[str, int]]:
+    """A private dbus-daemon: its address and process id."""
+    command = ["dbus-daemon", "--session", "--nofork", "--print-address=1", f"--address=unix:path={tmp_path}/bus"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
+        assert daemon.stdout is not None
+        yield daemon.stdout.readline().strip(), daemon.pid
+        daemon.kill()
+
+
+def cpu(pid: int) -> float:
+    fields = File(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+@pytest.mark.parametrize("kind", [ours, velib_style])
+@pytest.mark.benchmark(group="publish a second of 15 packs")
+def test_publish(
+    benchmark: BenchmarkFixture,
+    address: tuple[str, int],
+    kind: Callable[[Bus], Callable[[VirtualBattery, float], None]],
+) -> None:
+    bus = Bus(address[0])
+    with subprocess.Popen([sys.executable, "-c", LISTENER, address[0]], stdout=subprocess.PIPE, text=True) as listener:
+        assert listener.stdout is not None
+        listener.stdout.readline()
+        publish, minute, seconds = kind(bus), a_minute(), count()
+        publish(minute[0], -1.0)
+        pids = {"daemon": address[1], "listener": listener.pid}
+        before = {name: cpu(pid) for name, pid in pids.items()}
+
+        def second() -> None:
+            now = next(seconds)
+            publish(minute[now % len(minute)], float(now))
+            bus._connection.flush()
+
+        benchmark.pedantic(second, rounds=SECONDS * MINUTES, iterations=1)  # type: ignore[no-untyped-call]
+        message = dbus.lowlevel.SignalMessage("/", "packbank.bench", "Count")
+        bus._connection.send_message(message)
+        bus._connection.flush()
+        heard = int(listener.stdout.readline())
+        rounds = SECONDS * MINUTES
+        benchmark.extra_info["signals_a_second"] = round(heard / rounds, 2)
+        for name, pid in pids.items():
+            benchmark.extra_info[f"{name}_us_a_second"] = round((cpu(pid) - before[name]) / rounds * 1e6)
+        print(f"\n{kind.__name__}: {benchmark.extra_info}")
+        listener.kill()
+    while GLib.MainContext.default().iteration(False):
+        pass
+    bus.close()
