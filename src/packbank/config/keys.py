@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import partial
+from functools import cache, partial
 from typing import Any, get_type_hints
 
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.config.model import BusConfig, Config, PackConfig, ServiceConfig
 from packbank.config.values import parse_addresses, parse_value
 
-Keys = dict[str, "Key"]
+Keys = Mapping[str, "Key"]
 
 NAMES = {"addresses": "BATTERY_ADDRESSES", "log_level": "LOGGING"}  # where users know another name than the field's
 
@@ -85,12 +85,12 @@ def name_keys() -> Keys:
     return _keys(PackConfig, ("name",))
 
 
-def _keys(owner: type, chosen: Iterable[str] = ()) -> Keys:
+@cache
+def _keys(owner: type, chosen: tuple[str, ...] = ()) -> Keys:
     hints = get_type_hints(owner)
-    wanted = set(chosen)
     found = {}
     for field in fields(owner):
-        if wanted and field.name not in wanted:
+        if chosen and field.name not in chosen:
             continue
         name = NAMES.get(field.name, field.name.upper())
         metadata = field.metadata

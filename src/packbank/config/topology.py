@@ -11,6 +11,7 @@ from typing import Any
 from packbank.aggregator.settings import PackSettings
 from packbank.bms.protocol import Protocol
 from packbank.config import keys
+from packbank.config.keys import Keys
 from packbank.config.model import BusConfig, Mode, PackConfig
 from packbank.config.problems import Entry, Problem
 from packbank.config.sections import DEFAULT, Parsed, Section
@@ -107,20 +108,23 @@ def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols
     _place_sections(parsed, buses, protocols)
     of_bus = {section.name: section for section in parsed.buses}
     of_pack = {section.place: section for section in parsed.packs if section.place}
+    reading, settings = keys.reading_keys(), keys.pack_keys()
     packs = []
     for bus in buses:
         addresses = bus.addresses or candidates(bus, protocols)
         sure = bool(bus.addresses) or len(addresses) == 1
         for address in addresses:
             own = of_pack.get((bus.name, address), Section(""))
+            layers = [parsed.default, of_bus.get(bus.name, Section("")), own]
             usual = f"pack {address}" if len(buses) == 1 else f"{bus.name} {address}"
             packs.append(
-                _pack(
-                    [parsed.default, of_bus.get(bus.name, Section("")), own],
+                PackConfig(
                     bus=bus.name,
                     address=address,
                     name=own.values.get("NAME") or usual,
                     expected=sure or own.place is not None,
+                    settings=PackSettings(**_merged(layers, settings)),
+                    **_merged(layers, reading),
                 )
             )
     _check_names(parsed, packs, of_pack)
@@ -128,14 +132,9 @@ def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols
     return tuple(packs)
 
 
-def _pack(layers: Sequence[Section], **known: Any) -> PackConfig:
-    """A pack with what the sections say of it, the narrowest last."""
-    reading: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
-    for section in layers:
-        reading |= section.pick(keys.reading_keys())
-        settings |= section.pick(keys.pack_keys())
-    return PackConfig(**known, **reading, settings=PackSettings(**settings))
+def _merged(layers: Sequence[Section], chosen: Keys) -> dict[str, Any]:
+    """The values of the chosen keys by field name; the narrowest section, which is the last, wins."""
+    return {name: value for section in layers for name, value in section.pick(chosen).items()}
 
 
 def _place_sections(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> None:
