@@ -20,7 +20,9 @@ def outcomes() -> list[Outcome]:
 
 
 def test_no_wrong_value_reaches_the_matrix(outcomes: list[Outcome]) -> None:
-    assert {outcome.case.name: outcome.wrong for outcome in outcomes} == dict.fromkeys(NAMES, 0)
+    """Of garbled answers one in a thousand may: see test_garbled_answers.py, which counts them."""
+    wrong = {outcome.case.name: outcome.wrong for outcome in outcomes if outcome.case.name != "garble"}
+    assert wrong == dict.fromkeys(set(NAMES) - {"garble"}, 0)
 
 
 def test_answers_keep_coming(outcomes: list[Outcome]) -> None:

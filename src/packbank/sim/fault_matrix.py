@@ -47,8 +47,6 @@ RECOVERY = 10.0  # s at most that are waited after the faults' end
 REMEMBERED = 64  # answers of a pack that a row may be compared with
 HEADER = ("fault", "rate", "accepted", "refused", "retries", "lost", "wrong", "oldest", "healthy", "rounds to recover")
 BATCH = 13  # buses at once: two cores bear them without making the packs late
-STATUS_COLUMNS = sorted(columns_of(STATUS) | columns_of(STATUS_FLAGS))
-SETTINGS_COLUMNS = sorted(columns_of(SETTINGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,8 @@ class Truth:
 
     def __init__(self) -> None:
         self._meant: dict[tuple[int, Topic], deque[bytes]] = {}
+        self._status = sorted(columns_of(STATUS) | columns_of(STATUS_FLAGS))
+        self._settings = sorted(columns_of(SETTINGS))
         self._topics = {request(topic, address): topic for topic in Topic for address in range(1, PACKS + 1)}
 
     def __call__(self, _now: float, address: int, asked: bytes, bursts: list[Burst]) -> None:
@@ -105,7 +105,7 @@ class Truth:
 
     def _has(self, address: int, row: Row, topic: Topic) -> bool:
         status = topic is Topic.STATUS
-        layout, columns = (status_layout(), STATUS_COLUMNS) if status else (settings_layout(), SETTINGS_COLUMNS)
+        layout, columns = (status_layout(), self._status) if status else (settings_layout(), self._settings)
         if np.isnan(row[Column.STATUS_TIME if status else Column.SETTINGS_TIME]):
             return bool(np.isnan(row[columns]).all())
         said = empty_matrix(1)[0]
