@@ -77,6 +77,10 @@ class Daly(Protocol):
         """As :meth:`Protocol.may_lack`."""
         return question not in ESSENTIAL and question not in self._board(address).answered
 
+    def ways_to_ask(self, address: int) -> int:
+        """As :meth:`Protocol.ways_to_ask`."""
+        return len(self._board(address).hosts)
+
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""
         trust.check(row, previous)

@@ -74,9 +74,9 @@ class Eg4Exchange(Exchange):
     def __init__(self, question: str, address: int, starts: list[int]) -> None:
         self.address = address
         self.question = question
-        self.request = request(starts[0], address, COMMANDS[question])
+        self.request = request(starts[-1], address, COMMANDS[question])
         self.answer_time = LATENCY + USUAL_SIZE[question] * BYTE_TIME
-        self._starts = starts  # of this pack, shared; one once it has answered
+        self._starts = starts  # shared with the protocol
         heads = [bytes((start, address, COMMANDS[question])) for start in STARTS]
         self._search = FrameSearch(heads, frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
@@ -163,9 +163,13 @@ class Eg4(Protocol):
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
         if reason := self.explain_address(address):
             raise ValueError(reason)
-        starts = self._starts.setdefault(address, list(reversed(STARTS)))
+        starts = self._ways(address)
         starts.append(starts.pop(0))
         return Eg4Exchange(question, address, starts)
+
+    def ways_to_ask(self, address: int) -> int:
+        """As :meth:`Protocol.ways_to_ask`."""
+        return len(self._ways(address))
 
     def may_lack(self, address: int, question: str) -> bool:
         """As :meth:`Protocol.may_lack`: not every pack tells its firmware and its barcode."""
@@ -193,6 +197,10 @@ class Eg4(Protocol):
                 "(0x10 belongs to EG4-LL, which speaks Modbus)"
             )
         return ""
+
+    def _ways(self, address: int) -> list[int]:
+        """The first bytes that this pack may want, the next one last; only one once it has answered."""
+        return self._starts.setdefault(address, list(STARTS))
 
 
 def describe(data: bytes) -> Description:

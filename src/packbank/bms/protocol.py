@@ -134,6 +134,11 @@ class Protocol(ABC):
         del address, question
         return False
 
+    def ways_to_ask(self, address: int) -> int:
+        """In how many ways the pack may want to be asked; exchanges take them in turn until one is answered."""
+        del address
+        return 1
+
     @abstractmethod
     def check(self, row: Row, previous: Row) -> None:
         """Judge a freshly decoded row against the last accepted one (``NaN`` where there was none).

@@ -86,15 +86,17 @@ def _probe(asker: Asker, protocol: Protocol, address: int, tell: Tell) -> Found 
     """Ask one address for its status, and if it answers also for what it is."""
     tell(address)
     row, identity = np.full(COLUMNS, np.nan), Identity()
-    status = _ask(asker, protocol.questions_to(address, Topic.STATUS)[0], address)
+    first, *others = protocol.questions_to(address, Topic.STATUS)
+    ways = (_ask(asker, first, address) for _ in range(protocol.ways_to_ask(address)))
+    status = next((answered for answered in ways if answered), None)
     if status is None:
         return None
     response_time = asker.response_time
-    more = [*protocol.questions_to(address, Topic.STATUS)[1:], *protocol.questions.get(Topic.ABOUT, ())]
+    more = [*others, *protocol.questions.get(Topic.ABOUT, ())]
     exchanges = (_ask(asker, question, address) for question in more)
-    for exchange in (status, *(answered for answered in exchanges if answered)):
-        identity = exchange.apply(row, identity)
     try:
+        for exchange in (status, *(answered for answered in exchanges if answered)):
+            identity = exchange.apply(row, identity)
         protocol.check(row, np.full(COLUMNS, np.nan))
     except FrameError:
         return None

@@ -24,6 +24,7 @@ REMEDIES = {
     **dict.fromkeys(("type", "layout", "ascii", "modbus", "terminal", "unknown"), _FAMILY),
     **dict.fromkeys(("foreign", "master", "unattributed"), _MASTER),
     "asleep": "the Daly board sleeps: set 'Sleep time(S)' to 65535 in BmsMonitor",
+    "sign": "set INVERT_CURRENT_MEASUREMENT for this pack, as the last refusal says",
     "board": "give every Daly pack its own board number and its own 'Battery code' in BmsMonitor",
 }
 

@@ -89,6 +89,9 @@ def _stanza(number: int, found: Scan) -> str:
     lines = [f"[bus:bus{number}]", f"PORT = {found.port}", f"PROTOCOL = {found.protocol}"]
     addresses = [pack.address for pack in found.found]
     lines.append("MODE = listen" if found.overheard else f"BATTERY_ADDRESSES = {ranges(addresses)}")
+    if not registry.protocol(found.protocol).tells_limits:
+        lines.append("# What this BMS does not tell: the currents that each pack allows, in A. Fill them in.")
+        lines += ["MAX_BATTERY_CHARGE_CURRENT =", "MAX_BATTERY_DISCHARGE_CURRENT ="]
     return "\n".join(lines)
 
 
