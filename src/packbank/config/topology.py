@@ -188,6 +188,7 @@ def _check_ceilings(
 ) -> None:
     """Packs that do not tell their limits need them from us."""
     wrong = {problem.entry.key for problem in parsed.problems}
+    of_bus = {section.name: section for section in parsed.buses}
     for bus in buses:
         if bus.protocol not in protocols or protocols[bus.protocol].tells_limits:
             continue
@@ -196,4 +197,5 @@ def _check_ceilings(
         for key in ("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT"):
             if key not in wrong and any(getattr(settings, key.lower()) is None for settings in own):
                 section = f"bus:{bus.name}" if parsed.buses else DEFAULT
-                parsed.problems.append(Problem(Entry(section, key, ""), text))
+                entry = of_bus.get(bus.name, parsed.default).entries.get(key) or Entry(section, key, "")
+                parsed.problems.append(Problem(entry, text))

@@ -215,6 +215,10 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
             f"{BUS}PROTOCOL = daly\nMAX_BATTERY_CHARGE_CURRENT = 50\n",
             "[bus:a] MAX_BATTERY_DISCHARGE_CURRENT = : Daly",
         ),
+        (
+            f"{BUS}PROTOCOL = daly\nMAX_BATTERY_DISCHARGE_CURRENT = 9\nMAX_BATTERY_CHARGE_CURRENT =\n",
+            "line 5 [bus:a] MAX_BATTERY_CHARGE_CURRENT = : Daly",
+        ),
         ("[DEFAULT]\nPORT = /dev/x\nPROTOCOL = eg4\n", "[DEFAULT] MAX_BATTERY_CHARGE_CURRENT = : EG4"),
         # packs
         (f"{BUS}[pack:b/0x03]\nNAME = x\n", "[pack:b/0x03]: there is no bus 'b'; "),
