@@ -1,0 +1,106 @@
+"""Packs of four families on four simulated buses, read by the real daemon into one battery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from packbank.aggregator.battery import Presence, VirtualBattery
+from packbank.aggregator.columns import Column
+from packbank.config.loader import load
+from packbank.daemon import Daemon
+from packbank.sim.wire import Wire
+from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
+from packbank.sim.wire_pty import Buses
+
+PLANS = [BusPlan("jkpb", 2), BusPlan("daly", 2), BusPlan("eg4", 2), BusPlan("jkbms", 1)]
+CONFIG = """
+[DEFAULT]
+HELD_AFTER = 3
+LOST_AFTER = 4
+JOIN_AFTER = 0
+MAX_BATTERY_CHARGE_CURRENT = 80
+MAX_BATTERY_DISCHARGE_CURRENT = 120
+"""
+PATIENCE = 20.0  # s, on a busy machine
+
+
+class Scene:
+    """The daemon over the simulated buses, and the battery that it published last."""
+
+    def __init__(self, daemon: Daemon, wires: list[Wire], bank: LiveBank) -> None:
+        self.daemon = daemon
+        self.wires = wires
+        self.bank = bank
+        self.battery: VirtualBattery | None = None
+
+    def publish(self, battery: VirtualBattery, now: float) -> None:
+        del now
+        self.battery = battery
+
+    def close(self) -> None:
+        pass
+
+    def until(self, true: Callable[[VirtualBattery], bool]) -> VirtualBattery:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self.daemon.tick()
+            if self.battery is not None and true(self.battery):
+                return self.battery
+            time.sleep(0.25)
+        raise AssertionError(f"not within {PATIENCE} s: {self.battery}")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    start = time.monotonic()
+    bank = LiveBank(demo_spec(7, 16, 1), start)
+    wires = wire_up(bank, PLANS, [], 1, start)
+    with Buses(wires, tmp_path) as buses:
+        sections = [
+            f"[bus:{plan.protocol}]\nPORT = {port}\nPROTOCOL = {plan.protocol}\n"
+            f"BATTERY_ADDRESSES = {plan.addresses[0]:#04x}-{plan.addresses[-1]:#04x}\n"
+            for plan, port in zip(PLANS, buses.paths, strict=True)
+        ]
+        config = tmp_path / "config.ini"
+        config.write_text(CONFIG + "\n".join(sections))
+        daemon = Daemon(load(config))
+        made = Scene(daemon, wires, bank)
+        daemon.publishers.append(made)
+        with daemon:
+            yield made
+
+
+def presences(battery: VirtualBattery) -> list[Presence]:
+    return [pack.presence for pack in battery.packs]
+
+
+@pytest.mark.slow
+def test_packs_of_every_family_are_one_battery_and_are_lost_and_found_alike(scene: Scene) -> None:
+    battery = scene.until(lambda battery: presences(battery) == [Presence.FRESH] * 7)
+    assert battery.online == 7
+    assert battery.cells_per_pack == 16
+    # The packs without limits of their own have the configured ones; the JK packs tell theirs.
+    assert all(pack.charge_limit <= 80 for pack in battery.packs)
+    assert 0 < battery.charge_current_limit.value <= 7 * 80
+    matrix = scene.daemon.matrix
+    assert np.isfinite(matrix[:, [Column.VOLTAGE, Column.CURRENT, Column.SOC]]).all()
+    assert list(np.isnan(matrix[:, Column.SOH])) == [False, False, True, True, False, False, True]
+    assert list(np.isnan(matrix[:, Column.CHARGE_CURRENT_LIMIT])) == [False, False, *[True] * 4, False]
+    assert battery.voltage == pytest.approx(scene.bank.truth(time.monotonic()).voltage, abs=0.5)
+
+    taken = [wire.packs.pop() for wire in scene.wires]
+    battery = scene.until(lambda battery: presences(battery).count(Presence.LOST) == len(taken))
+    gone, there = Presence.LOST, Presence.FRESH
+    assert presences(battery) == [there, gone, there, gone, there, gone, gone]
+    assert (battery.online, battery.offline) == (3, 4)
+
+    for wire, pack in zip(scene.wires, taken, strict=True):
+        wire.packs.append(pack)
+    battery = scene.until(lambda battery: presences(battery) == [Presence.FRESH] * 7)
+    assert (battery.online, battery.offline) == (7, 0)
+    assert not any(stats.refused for stats in scene.daemon.stats())
