@@ -33,7 +33,7 @@ from packbank.venus.bus import BUS_ITEM, Bus
 from packbank.venus.path import Path, Value
 from packbank.venus.paths import BANK
 
-PACKS, SECONDS, MINUTES = 15, 60, 10
+PACKS, SECONDS, MINUTES = 15, 60, 60
 TICKS = os.sysconf("SC_CLK_TCK")
 LISTENER = """
 import sys
