@@ -148,7 +148,7 @@ class Bus:
 
     def _say_failed(self, error: str) -> None:
         if error != self._counters.error:
-            _log.warning("%s: %s; tried again until it works", self.name, error)
+            _log.warning("%s: %s; trying again until it works", self.name, error)
         self._counters.error = error
         self._counters.state = State.OPENING
 

@@ -6,6 +6,7 @@ that long and then takes whatever has come, which is one wake-up an answer inste
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -27,6 +28,7 @@ NETWORK_LATENCY = 0.15  # s, what a gateway on a home network may add to an answ
 WRITE_TIMEOUT = 1.0  # s, a port that takes no bytes for so long is gone
 CONNECT_TIMEOUT = 5.0  # s
 DEAF_LIMIT = 30.0  # s without a byte, after which a port is opened anew
+GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.ECONNRESET)
 _CHUNK = 4096  # the tty layer's buffer: nothing more can be waiting on a serial port
 _QUEUE_STEP = 0.02  # s
 
@@ -54,7 +56,7 @@ class Link(ABC):
         try:
             self._write(data)
         except OSError as error:
-            raise LinkError(f"{self.port}: cannot write: {error}") from error
+            raise self._failed(error) from error
         self.traffic.sent += len(data)
         if self.tap:
             self.tap("tx", data)
@@ -64,13 +66,17 @@ class Link(ABC):
         try:
             data = self._read(timeout)
         except OSError as error:
-            raise LinkError(f"{self.port}: cannot read: {error}") from error
+            raise self._failed(error) from error
         if data:
             self._heard_at = time.monotonic()
             self.traffic.received += len(data)
             if self.tap:
                 self.tap("rx", data)
         return data
+
+    def _failed(self, error: OSError) -> LinkError:
+        gone = error.errno in GONE
+        return LinkError(f"{self.port}: {'unplugged or disconnected' if gone else error}")
 
     def check_alive(self) -> None:
         """Raise LinkError after :data:`DEAF_LIMIT` of silence: some adapters and gateways hang without an error."""
@@ -121,7 +127,7 @@ class DescriptorLink(Link):
             return b""
         data = self._take()
         if not data:  # readable, yet nothing to read: a removed adapter or a closed connection
-            raise OSError("the port has gone")
+            raise OSError(errno.EIO, "the port has gone")
         return data
 
     def _take(self) -> bytes:
