@@ -59,7 +59,11 @@ def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
         "--master", action="store_true", help="one more pack on each bus, at DIP 0: it asks the others, we only listen"
     )
     parser.add_argument(
-        "--fault", action="append", default=[], metavar="F", help="let a fault befall packs or buses; may be repeated"
+        "--fault",
+        action="append",
+        default=[],
+        metavar="F",
+        help="let a fault befall packs or buses, e.g. late=0.1@3; 'simulate --help' lists them; may be repeated",
     )
 
 
