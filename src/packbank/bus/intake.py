@@ -94,11 +94,15 @@ class Intake:
         self._counters.refuse(address, error, self._protocol.conceal(data))
 
     def silent(self, address: int, seconds: float) -> None:
-        """The pack has not given an acceptable answer for ``seconds``: say so, once."""
+        """The pack has not given an acceptable answer for ``seconds``: say so, once, and why when something was heard."""
         pack = self._packs[address]
-        if seconds >= SAY_SILENT_AFTER and pack.accepted is not None and not pack.said_silent:
+        if seconds < SAY_SILENT_AFTER or pack.said_silent:
+            return
+        why = self._counters.last_refusal(address, seconds)
+        if pack.accepted is not None or (why and pack.member.expected):
             pack.said_silent = True
-            _log.warning("%s: %s (%#04x) does not answer; asked again now and then", *self._whom(pack))
+            reason = f"; what came was refused: {why}" if why else ""
+            _log.warning("%s: %s (%#04x) does not answer; asked again now and then%s", *self._whom(pack), reason)
 
     def _tell(self, pack: _Pack, identity: Identity) -> None:
         if pack.said_silent:

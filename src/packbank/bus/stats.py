@@ -103,6 +103,12 @@ class Counters:
             self.refused[error.reason] += 1
             self.recent.append(Refused(time.time(), address, error.reason, str(error), data))
 
+    def last_refusal(self, address: int, seconds: float) -> str:
+        """Why the last answer of ``address`` within ``seconds`` was refused, ``""`` when none was."""
+        since = time.time() - seconds
+        kept = (one.detail for one in reversed(self.recent) if one.address == address and one.time >= since)
+        return next(kept, "")
+
     def round_done(self, seconds: float) -> None:
         """Every pack that answers was asked once."""
         self.rounds += 1
