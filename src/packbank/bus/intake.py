@@ -94,7 +94,7 @@ class Intake:
         self._counters.refuse(address, error, self._protocol.conceal(data))
 
     def silent(self, address: int, seconds: float) -> None:
-        """The pack has not given an acceptable answer for ``seconds``: say so, once, and why when something was heard."""
+        """The pack has given no acceptable answer for ``seconds``: say so once, and why when something was heard."""
         pack = self._packs[address]
         if seconds < SAY_SILENT_AFTER or pack.said_silent:
             return
