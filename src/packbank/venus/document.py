@@ -83,7 +83,7 @@ def _type(path: Path[Any]) -> str:
     name = {float: "double", int: "int", str: "text"}[quantity.kind]
     step = f" to {10**-quantity.digits:g} {quantity.unit}" if quantity.kind is float else ""
     unit = f" {quantity.unit}" if quantity.kind is int and quantity.unit else ""
-    return name + unit + step
+    return name + unit + step + (", writeable" if path.writeable else "")
 
 
 if __name__ == "__main__":

@@ -43,9 +43,6 @@ class Items:
         bus.serve(BUS_ITEM, self._on_call)
         bus.serve(INTROSPECTABLE, self._introspect)
 
-    def __getitem__(self, path: str) -> Item:
-        return self._items[path]
-
     def store(self, changes: Mapping[str, Item]) -> None:
         """Take new values without telling anybody: before the service has its name."""
         self._items.update(changes)

@@ -86,9 +86,8 @@ class BatteryService:
             _LOG.info("left the D-Bus: %s", reason)
 
     def close(self) -> None:
-        """Leave for good and end the connection."""
-        if not self._bus.gone:
-            self.leave("packbank ends")
+        """Leave for good: the name goes with the connection."""
+        self.registered = False
         self._bus.close()
 
     def _system_is_ready(self, now: float) -> bool:
@@ -140,7 +139,8 @@ class BatteryService:
         if len(name) > _LONGEST_NAME or not name.isprintable():
             return None
         self._identity = replace(self._identity, custom_name=name)
-        self._settings.write(CUSTOM_NAME, name)
+        if not self._settings.write(CUSTOM_NAME, name):
+            _LOG.warning("the custom name holds until packbank ends: there is no localsettings to keep it")
         return Item(name, name)
 
     def _rename(self, name: str) -> None:

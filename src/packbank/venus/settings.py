@@ -50,6 +50,8 @@ class LocalSettings:
 
     def write(self, key: str, value: Value) -> bool:
         """Store a value; false when the service is absent or refuses."""
+        if not self.present():
+            return False
         try:
             return int(self._bus.call(SERVICE, self._root + key, "SetValue", "v", to_wire(value))) == 0
         except LinkError as error:
