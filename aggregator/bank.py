@@ -55,7 +55,7 @@ class Bank:
         self._table = PackTable(pack_settings)
         self._presence = PresenceTracker(np.array(expected if expected is not None else [True] * len(names)), settings)
         self._own = OwnLimitCurves(self._table)
-        self._share = ShareEstimator(self._table, settings.sensor_error)
+        self._share = ShareEstimator(self._table)
         self._limits = BankLimits(self._table, settings)
         self._charge = ChargeControl(self._table, settings)
         self._soc = SocKeeper(self._table, settings)
@@ -95,8 +95,8 @@ class Bank:
         tele = read(matrix, now, self._table)
         sets = self._presence.step(tele, _told(tele, self._table), now)
         own = self._own.step(tele, sets, self._charge.raised(), self._busbar)
-        weights = self._share.step(tele, sets, dt)
-        return Instant(tele, sets, own, weights, now, wall, dt, self._presence.ready)
+        weights, prior = self._share.step(tele, sets, dt)
+        return Instant(tele, sets, own, weights, prior, now, wall, dt, self._presence.ready)
 
     def _battery(
         self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]

@@ -11,7 +11,7 @@ from packbank.aggregator.battery import Cause, Limit
 from packbank.aggregator.columns import Column
 from packbank.aggregator.controls import NAN, Controls
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.presence import LOST, NOISE_AMPERES
+from packbank.aggregator.presence import LOST
 from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
@@ -20,10 +20,10 @@ from packbank.aggregator.telemetry import Telemetry
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-OVER = 1.02  # a pack is over its limit from this multiple of it
+SLACK = 0.5  # A over its own limit from which a pack counts as over it, unless it is at its ceiling
 SAMPLES = 2  # of its own in a row that must show it
-LOWEST_FEEDBACK = 0.3
-RECOVERY = 0.01  # of the feedback, per s
+LOWEST_FEEDBACK = 0.02  # not 0: a DCL of 0 shuts an islanded inverter down
+RECOVERY = 0.01  # of the feedback's own value, per s
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +57,41 @@ def shared_limits(own: Floats, weights: Floats, chosen: Bools, margin: float) ->
 class Feedback:
     """The safety net under the shares: a factor a direction that falls at once and always recovers.
 
-    When a pack is measured over its limit in two samples of its own, the factor falls to (share assumed) / (share
-    seen), so that the bank's limit becomes the one that its real share allows. It does not compound while the
-    inverter follows, since both shares stay what they are.
+    A pack's current is ``a_i + s_i * I``, where ``a_i`` is what it exchanges with the other packs whatever the bank
+    carries. So when a pack is measured over its limit in two samples of its own, the bank must carry less by its excess
+    over ``s_i``, counted from the measured current; that does not compound while the inverter follows. ``s_i`` is
+    the prior share here: the measured one holds ``a_i`` too, and would give way too little near full or empty.
     """
 
-    def __init__(self, packs: int) -> None:
+    def __init__(self, packs: int, margin: float) -> None:
+        self._margin = margin
         self._count = np.zeros((2, packs), dtype=np.int8)
         self._seen = np.full(packs, np.nan)
         self.factor = [1.0, 1.0]
 
-    def step(self, tele: Telemetry, own: Floats, weights: Floats, conducting: Bools, dt: float) -> None:
-        """Compare this step's currents with the packs' own limits; ``conducting`` packs must be online."""
+    def step(self, instant: Instant, conducting: Bools, limits: tuple[Shared, Shared]) -> None:
+        """Compare the packs' currents with their own limits; ``limits`` are the bank's before this factor."""
+        tele, own = instant.tele, instant.own.value
         status = tele[Column.STATUS_TIME]
         new = status != self._seen
         self._seen = status
-        over = conducting & (tele.flow > own * OVER + NOISE_AMPERES)
-        self.factor = [min(1.0, factor + RECOVERY * dt) for factor in self.factor]
+        self.factor = [min(1.0, factor * (1.0 + RECOVERY * instant.dt)) for factor in self.factor]
+        flow = np.where(conducting, tele.flow, 0.0)
+        over = flow > np.fmin(own + SLACK, instant.own.ceiling)  # a BMS trips just above its ceiling
+        excess = flow - own / (1.0 + self._margin)
         if not over.any():
             self._count[:] = 0
             return
         self._count = np.where(over, np.minimum(self._count + new, SAMPLES), 0).astype(np.int8)
-        shares = weights / np.where(conducting, weights, 0.0).sum(axis=1, keepdims=True).clip(1e-12)
-        flow = np.where(conducting, tele.flow, 0.0)
-        seen = flow / flow.sum(axis=1, keepdims=True).clip(1e-12)
-        for direction in (CHARGE, DISCHARGE):
+        net = float(flow[CHARGE].sum() - flow[DISCHARGE].sum())
+        for direction, carried in ((CHARGE, net), (DISCHARGE, -net)):
             proven = self._count[direction] >= SAMPLES
-            if proven.any():
-                ratio = float((shares[direction, proven] / seen[direction, proven]).min())
-                self.factor[direction] = min(self.factor[direction], max(LOWEST_FEEDBACK, ratio))
+            limit = limits[direction].value
+            if proven.any() and limit > 0.0:
+                prior = instant.prior
+                less = (excess[direction, proven] / prior[proven]).max() * prior[conducting[direction]].sum()
+                allowed = max(LOWEST_FEEDBACK, float(carried - less) / limit)
+                self.factor[direction] = min(self.factor[direction], allowed)
 
 
 class BankLimits:
@@ -94,7 +100,7 @@ class BankLimits:
     def __init__(self, table: PackTable, settings: BankSettings) -> None:
         self._table = table
         self._settings = settings
-        self.feedback = Feedback(len(table.capacity))
+        self.feedback = Feedback(len(table.capacity), settings.sensor_error)
         self._ramps = (
             Ramp(settings.ccl_recovery_hold_sec, settings.ccl_recovery_rate_a_per_sec),
             Ramp(settings.dcl_recovery_hold_sec, settings.dcl_recovery_rate_a_per_sec),
@@ -115,7 +121,7 @@ class BankLimits:
             conducting = sets.sure | sets.maybe
             wide = shared_limits(own.value, weights, conducting, margin)
             charge, discharge = min(charge, wide[CHARGE], key=_value), min(discharge, wide[DISCHARGE], key=_value)
-        self.feedback.step(instant.tele, own.value, weights, conducting & sets.online, instant.dt)
+        self.feedback.step(instant, conducting & sets.online, (charge, discharge))
         ccl, dcl = self._explain(CHARGE, charge, instant), self._explain(DISCHARGE, discharge, instant)
         ccl, dcl = self._follow(CHARGE, ccl, instant), self._follow(DISCHARGE, dcl, instant)
         return (

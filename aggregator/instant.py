@@ -19,7 +19,8 @@ class Instant:
     tele: Telemetry
     sets: Sets
     own: OwnLimits
-    weights: NDArray[np.float64]  # (2, packs)
+    weights: NDArray[np.float64]  # (2, packs): shares of the bank's current
+    prior: NDArray[np.float64]  # (packs,): shares of a change of it
     now: float  # monotonic s
     wall: float  # epoch s
     dt: float  # s since the last step, 0 at the first

@@ -205,8 +205,8 @@ class BankSettings:
         None, "ceiling for the whole bank: busbar, fuses, inverters", "A", 0, 20000
     )
     sensor_error: float = setting(
-        0.02,
-        "relative error of the current sensors: smaller differences in share are ignored, limits keep this margin",
+        0.015,
+        "margin that the current limits keep for what the measured shares do not show: noise and delay",
         "",
         0,
         0.2,
@@ -218,10 +218,18 @@ class BankSettings:
         30.0, "how long a higher discharge limit must be justified before DCL rises", "s", 0, 3600
     )
     ccl_recovery_rate_a_per_sec: float = setting(
-        5.0, "how fast CCL rises, for each conducting pack; 0: at once", "A/s", 0, 1000
+        1.0,
+        "how fast CCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5, which swings near full)",
+        "A/s",
+        0,
+        1000,
     )
     dcl_recovery_rate_a_per_sec: float = setting(
-        5.0, "how fast DCL rises, for each conducting pack; 0: at once", "A/s", 0, 1000
+        1.0,
+        "how fast DCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5, which swings near empty)",
+        "A/s",
+        0,
+        1000,
     )
     charge_current_recovery_threshold_percent: float = setting(
         0.015, "after CCL 0, charge again only from this fraction (not percent) of the packs' ceilings", "", 0, 1

@@ -27,7 +27,7 @@ SETTLE = 15.0  # s, time constant of the correction at FULL_WEIGHT
 FULL_WEIGHT = 0.2  # of the capacity, in A: from here a sample counts fully
 FORGET = 3600.0  # s, time constant of the way back to the prior
 PROVEN = 60.0  # s of evidence that make a direction stand on its own
-LOWEST, HIGHEST = 0.25, 4.0  # bounds of the correction
+LOWEST, HIGHEST = 0.1, 16.0  # bounds of the correction
 
 
 @dataclass(slots=True)
@@ -40,13 +40,12 @@ class _State:
 class ShareEstimator:
     """Weights of the packs, shape ``(2, packs)``; only their ratios matter."""
 
-    def __init__(self, table: PackTable, sensor_error: float) -> None:
+    def __init__(self, table: PackTable) -> None:
         self._table = table
-        self._error = sensor_error
         self._state = _State(np.ones((2, len(table.capacity))), [0.0, 0.0])
 
-    def step(self, tele: Telemetry, sets: Sets, dt: float) -> Floats:
-        """Learn from this step's currents and return the weights to share by."""
+    def step(self, tele: Telemetry, sets: Sets, dt: float) -> tuple[Floats, Floats]:
+        """Learn from this step's currents; the weights to share by, and the prior alone, of shape ``(packs,)``."""
         prior = self._prior(tele)
         state = self._state
         totals = np.where(sets.sure, tele.flow, 0.0).sum(axis=1)
@@ -59,7 +58,7 @@ class ShareEstimator:
             self._learn(CHARGE if net > 0 else DISCHARGE, tele, sets, prior, dt * weight)
         else:
             state.correction += (1.0 - state.correction) * min(1.0, dt / FORGET)
-        return prior * self._trusted()
+        return prior * self._state.correction, prior
 
     def _prior(self, tele: Telemetry) -> Floats:
         capacity = tele.capacity
@@ -81,11 +80,6 @@ class ShareEstimator:
         self._state.evidence[direction] += evidence
         if self._state.evidence[1 - direction] < PROVEN:
             self._state.correction[1 - direction] = correction
-
-    def _trusted(self) -> Floats:
-        """The corrections with a dead zone of the sensors' error: a smaller difference is not information."""
-        away = self._state.correction - 1.0
-        return 1.0 + away - np.clip(away, -self._error, self._error)
 
     def save(self, names: Sequence[str]) -> dict[str, list[float]]:
         """Corrections by pack name, for a restart."""
