@@ -1,0 +1,80 @@
+"""One status of each family into a row: ``pytest -s -o addopts= benchmarks/bench_other_bms.py``.
+
+Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The wire time is that
+of requests and answers alone, without the pauses that the packs need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column, empty_matrix
+from packbank.bms import registry
+from packbank.bms.protocol import Identity, Row, Topic
+from packbank.sim.wire_bank import RESPONDERS
+
+FAMILIES = ("daly", "eg4", "jkbms", "jkpb")
+ADDRESS = 1
+BITS_A_BYTE = 10
+
+Answers = dict[str, tuple[bytes, bytes]]  # question -> request, answer
+
+
+def row() -> Row:
+    made: Row = empty_matrix(1)[0]
+    made[CELL_VOLTAGES][:16] = 3.3
+    made[ALARMS] = 0.0
+    made[Column.VOLTAGE], made[Column.CURRENT], made[Column.SOC], made[Column.CYCLES] = 52.8, 10.0, 60.0, 5.0
+    made[[Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_MOS]] = 25.0
+    made[[Column.REMAINING_CAPACITY, Column.FULL_CAPACITY, Column.NOMINAL_CAPACITY]] = 168.0, 280.0, 280.0
+    made[[Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]] = 1.0
+    made[[Column.CELL_AVERAGE, Column.CELL_DELTA, Column.CELL_COUNT]] = 3.3, 0.0, 16.0
+    return made
+
+
+def conversation(family: str) -> Answers:
+    """What is said for one status, and before it what must be known for that."""
+    protocol, responder = registry.protocol(family), RESPONDERS[family](ADDRESS, Identity())
+    said: Answers = {}
+    questions = list(protocol.questions_to(ADDRESS, Topic.STATUS))
+    for question in questions:
+        ways = (protocol.exchange(question, ADDRESS).request for _ in range(protocol.ways_to_ask(ADDRESS)))
+        request = next(way for way in ways if responder.wants(way))
+        bursts = responder.answer(request, row(), Random(1))
+        said[question] = request, b"".join(burst.data for burst in bursts)
+    return said
+
+
+def status(family: str, said: Answers) -> Callable[[Row], None]:
+    protocol, previous = registry.protocol(family), np.full(COLUMNS, np.nan)
+
+    def run(target: Row) -> None:
+        identity = Identity()
+        for question in protocol.questions_to(ADDRESS, Topic.STATUS):
+            exchange = protocol.exchange(question, ADDRESS)
+            exchange.feed(said[question][1])
+            identity = exchange.apply(target, identity)
+        protocol.check(target, previous)
+
+    return run
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_status(benchmark: BenchmarkFixture, family: str) -> None:
+    said = conversation(family)
+    run, target = status(family, said), empty_matrix(1)[0]
+    run(target)  # from here on the cell count is known
+    assert target[Column.VOLTAGE] == 52.8
+    benchmark(run, target)
+    asked = [said[question] for question in registry.protocol(family).questions[Topic.STATUS]]
+    size = sum(len(request) + len(answer) for request, answer in asked)
+    wire = size * BITS_A_BYTE / registry.protocol(family).line.baudrate * 1e3
+    best = benchmark.stats["min"] * 1e6
+    print(
+        f"\n{family}: {best:.1f} us of CPU, {len(asked)} questions and answers of {size} bytes, {wire:.0f} ms of wire"
+    )
