@@ -36,6 +36,7 @@ class Side:
 
     sign: float
     ceiling: Array
+    trip: Array  # true current at which the BMS's own sensor shows its over-current protection
     cell: Curve
     temperature: Curve
     mosfet: Curve
@@ -51,11 +52,12 @@ class Judge:
     """Knows the truth about a bank whose packs all have the same ``settings``."""
 
     def __init__(self, bank: PhysicalBank, settings: PackSettings) -> None:
-        s, amps = settings, bank.settings
+        s, amps, sensor = settings, bank.settings, bank.sensor
         self._bank = bank
         self.charge = Side(
             1.0,
             _lower(amps[:, Column.CHARGE_CURRENT_LIMIT], s.max_battery_charge_current),
+            (amps[:, Column.CHARGE_CURRENT_LIMIT] - sensor.offset) / sensor.gain,
             _curve(s.cell_voltages_while_charging, s.max_charge_current_cv_fraction),
             _curve(s.temperatures_while_charging, s.max_charge_current_t_fraction),
             _curve(s.mosfet_temperatures_while_charging, s.max_charge_current_t_mosfet_fraction),
@@ -63,6 +65,7 @@ class Judge:
         self.discharge = Side(
             -1.0,
             _lower(amps[:, Column.DISCHARGE_CURRENT_LIMIT], s.max_battery_discharge_current),
+            (amps[:, Column.DISCHARGE_CURRENT_LIMIT] + sensor.offset) / sensor.gain,
             _curve(s.cell_voltages_while_discharging, s.max_discharge_current_cv_fraction),
             _curve(s.temperatures_while_discharging, s.max_discharge_current_t_fraction),
             _curve(s.mosfet_temperatures_while_discharging, s.max_discharge_current_t_mosfet_fraction),
@@ -88,8 +91,9 @@ class Judge:
     def best(self, side: Side, dt: float, ceiling: float) -> float:
         """The largest bank current in that direction, A >= 0, over ``dt`` s at which no pack exceeds its own limit.
 
-        Its own limit shrinks as its cells answer to the current, so each pack's current is searched for; the pack
-        that reaches its own first sets the bus voltage, and the bus voltage sets everybody's current.
+        Nor does any BMS see over-current with its own sensor. A pack's limit shrinks as its cells answer to the
+        current, so each pack's current is searched for; the pack that reaches its own first sets the bus voltage, and
+        the bus voltage sets everybody's current.
         """
         bank = self._bank
         network, source, resistance = bank.network(dt)
@@ -97,7 +101,7 @@ class Judge:
         conducts = network.charge_on if charging else network.discharge_on
         if not conducts.any():
             return 0.0
-        low, high = np.zeros_like(bank.currents), side.ceiling.copy()
+        low, high = np.zeros_like(bank.currents), np.minimum(side.ceiling, side.trip)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             cells = source + side.sign * resistance * middle
