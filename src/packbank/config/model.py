@@ -39,7 +39,10 @@ class BusConfig:
     addresses: tuple[int, ...] = setting(
         (), "addresses of the packs, lists and ranges, hexadecimal: 0x01-0x0F; empty: whoever answers is taken in"
     )
-    mode: Mode = setting(Mode.POLL, "poll: we ask; listen: another master asks, we hear; auto: hear first")
+    mode: Mode = setting(
+        Mode.POLL,
+        "poll: we ask; listen: a master at 0x00 asks, we hear it and the others; auto: hear first, ask when nobody does",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,10 +45,10 @@ class Machine:
         path.write_text(f'#!{self.bin}/bash\necho "{name} $*" >>{self.log}\n{body}\n', encoding="utf-8")
         path.chmod(0o755)
 
-    def setup(self, *arguments: str, script: str = "scripts/setup") -> tuple[int, str]:
+    def setup(self, *arguments: str, script: str = "scripts/setup", **environment: str) -> tuple[int, str]:
         result = subprocess.run(
             [self.tree / script, *arguments],
-            env={"PATH": str(self.bin)},
+            env={"PATH": str(self.bin), **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -105,6 +105,14 @@ def test_a_package_that_the_system_does_not_know_is_not_asked_for(machine: Machi
     assert "this system has no package libgirepository1.0-dev" in said
     (install,) = [line for line in machine.log.read_text().splitlines() if line.startswith("apt-get -qq install")]
     assert "libgirepository" not in install
+
+
+def test_a_chosen_python_that_will_not_do_is_said_and_not_replaced(machine: Machine) -> None:
+    machine.provide("python3", PYTHON)
+    machine.provide("old", "exit 1")
+    code, said = machine.setup(PYTHON="old")
+    assert code == 1
+    assert said.splitlines() == ["setup: PYTHON=old is not a Python 3.11 or newer; set it to one, or leave it away"]
 
 
 def test_an_unknown_option_is_refused(machine: Machine) -> None:
