@@ -6,7 +6,7 @@ root=${PACKBANK_ROOT:-}
 boot=$root/data/rc.local
 
 if [ -f "$boot" ]; then
-    others=$(grep -vxF "$app/enable.sh" "$boot" || true)
+    others=$(grep -vxF "ln -sfn $app/service $root/service/packbank" "$boot" || true)
     printf '%s\n' "$others" >"$boot"
 fi
 if [ -L "$root/service/packbank" ]; then

@@ -12,10 +12,11 @@ fi
 "$app/bin/packbank" check "$app/config.ini"
 
 # /service is made anew at each boot, and a firmware update replaces the root: /data/rc.local outlives both.
+link="ln -sfn $app/service $root/service/packbank"
 if [ ! -f "$boot" ]; then
     printf '#!/bin/sh\n' >"$boot"
 fi
-grep -qxF "$app/enable.sh" "$boot" || printf '%s\n' "$app/enable.sh" >>"$boot"
+grep -qxF "$link" "$boot" || printf '%s\n' "$link" >>"$boot"
 chmod +x "$boot"
 
 ln -sfn "$app/service" "$root/service/packbank"

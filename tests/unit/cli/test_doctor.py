@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,14 @@ def test_without_a_bus_the_page_says_so_and_the_exit_code_too(
     page = capsys.readouterr().out
     assert "WRONG no D-Bus at unix:path=/nowhere" in page
     assert page.endswith("1 thing wrong\n")
+
+
+def test_without_dbus_python_it_says_what_to_install() -> None:
+    program = "import sys; sys.modules['dbus'] = None; from packbank.cli import main; sys.exit(main(['doctor']))"
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "WRONG the D-Bus needs dbus-python and PyGObject" in done.stdout
+    assert "-> pip install 'packbank[venus]'" in done.stdout
 
 
 def test_a_wrong_configuration_is_a_finding(

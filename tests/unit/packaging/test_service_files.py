@@ -74,7 +74,7 @@ def test_enable_links_the_service_and_outlives_a_boot(root: Path, app: Path) -> 
     call(app / "enable.sh", root)
     assert (root / "service/packbank").resolve() == app / "service"
     boot = root / "data/rc.local"
-    assert boot.read_text() == f"#!/bin/sh\n{app}/enable.sh\n"
+    assert boot.read_text() == f"#!/bin/sh\nln -sfn {app}/service {root}/service/packbank\n"
     (root / "service/packbank").unlink()  # as a boot does
     call(boot, root)
     assert (root / "service/packbank/run").exists()
@@ -83,7 +83,7 @@ def test_enable_links_the_service_and_outlives_a_boot(root: Path, app: Path) -> 
 def test_enable_keeps_what_else_is_started_at_boot(root: Path, app: Path) -> None:
     executable(root / "data/rc.local", "echo other\n")
     call(app / "enable.sh", root)
-    assert (root / "data/rc.local").read_text() == f"#!/bin/sh\necho other\n{app}/enable.sh\n"
+    assert (root / "data/rc.local").read_text().startswith("#!/bin/sh\necho other\nln -sfn ")
     call(app / "disable.sh", root)
     assert (root / "data/rc.local").read_text() == "#!/bin/sh\necho other\n"
     assert os.access(root / "data/rc.local", os.X_OK)
