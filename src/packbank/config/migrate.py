@@ -21,6 +21,11 @@ COMMENT = re.compile(r"\s+[;#].*")
 # What a file of dbus-serialbattery means when it leaves a key out and our default is another.
 DRIVER_DEFAULTS = {"MAX_BATTERY_CHARGE_CURRENT": "50", "MAX_BATTERY_DISCHARGE_CURRENT": "60"}
 
+
+def _fast(amperes_per_second: float) -> bool:
+    return amperes_per_second > 1 or amperes_per_second == 0
+
+
 # Values that are right for one pack and doubtful for many in parallel: key, when, why.
 DOUBTS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("MAX_BATTERY_CHARGE_CURRENT", bool, "holds for each pack; busbar and chargers: MAX_BANK_CHARGE_CURRENT"),
@@ -33,6 +38,8 @@ DOUBTS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ),
     ("SOC_RESET_AFTER_DAYS", bool, "the whole bank is raised at once; the charge curve must let current through there"),
     ("VOLTAGE_DROP", bool, "is added once for the bank; measure it at the bank's current, not at one pack's"),
+    ("CCL_RECOVERY_RATE_A_PER_SEC", _fast, "is for each pack: many of them rising fast swing near full; ours is 1"),
+    ("DCL_RECOVERY_RATE_A_PER_SEC", _fast, "is for each pack: many of them rising fast swing near empty; ours is 1"),
     ("CVCM_ENABLE", lambda on: not on, "the bank then holds its target voltage for ever"),
     ("CCCM_CV_ENABLE", lambda on: not on, "no high cell slows the charging any more"),
     ("DCCM_CV_ENABLE", lambda on: not on, "no low cell slows the discharging any more"),

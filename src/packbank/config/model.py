@@ -41,7 +41,7 @@ class BusConfig:
     )
     mode: Mode = setting(
         Mode.POLL,
-        "poll: we ask; listen: a master at 0x00 asks, we hear it and the others; auto: hear first, ask when nobody does",
+        "poll: we ask; listen: a master at 0x00 asks, we hear all; auto: hear first, ask when nobody does",
     )
 
 
