@@ -11,11 +11,11 @@ from packbank.aggregator.battery import Cause, Limit
 from packbank.aggregator.columns import Column
 from packbank.aggregator.controls import NAN, Controls
 from packbank.aggregator.instant import Instant
+from packbank.aggregator.limits import describe
 from packbank.aggregator.presence import LOST
 from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
-from packbank.aggregator.telemetry import Telemetry
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,6 +68,7 @@ class Feedback:
         self._count = np.zeros((2, packs), dtype=np.int8)
         self._seen = np.full(packs, np.nan)
         self.factor = [1.0, 1.0]
+        self.pack = [-1, -1]  # the one behind the factor
 
     def step(self, instant: Instant, conducting: Bools, limits: tuple[Shared, Shared]) -> None:
         """Compare the packs' currents with their own limits; ``limits`` are the bank's before this factor."""
@@ -88,10 +89,11 @@ class Feedback:
             proven = self._count[direction] >= SAMPLES
             limit = limits[direction].value
             if proven.any() and limit > 0.0:
-                prior = instant.prior
-                less = (excess[direction, proven] / prior[proven]).max() * prior[conducting[direction]].sum()
-                allowed = max(LOWEST_FEEDBACK, float(carried - less) / limit)
-                self.factor[direction] = min(self.factor[direction], allowed)
+                less = np.where(proven, excess[direction] / instant.prior, -np.inf)
+                whole = instant.prior.sum(where=conducting[direction])
+                factor = max(LOWEST_FEEDBACK, (carried - float(less.max() * whole)) / limit)
+                if factor < self.factor[direction]:
+                    self.factor[direction], self.pack[direction] = factor, int(less.argmax())
 
 
 class BankLimits:
@@ -131,17 +133,18 @@ class BankLimits:
 
     def _explain(self, direction: int, shared: Shared, instant: Instant) -> Limit:
         """The shared limit under its feedback, with the pack behind it."""
-        pack = shared.pack
+        pack, factor = shared.pack, self.feedback.factor[direction]
         if pack < 0:
             return Limit(0.0, cause=Cause.BLOCKED)
+        if factor < 1.0:
+            over = self.feedback.pack[direction]
+            share = float(instant.weights[direction, over] / instant.weights[direction, pack]) * shared.share
+            return Limit(shared.value * factor, over, Cause.SHARE, share, f"was over its limit, bank at {factor:.0%}")
         cause = instant.own.cause(direction, pack, self._table)
         detail = describe(cause, direction, pack, instant.tele)
         if instant.sets.code[pack] == LOST:
             cause = Cause.LOST_PACK
-        factor = self.feedback.factor[direction]
-        if factor < 1.0:
-            cause, detail = Cause.SHARE, f"carried more than its share, limit at {factor:.0%}"
-        return Limit(shared.value * factor, pack, cause, shared.share, detail)
+        return Limit(shared.value, pack, cause, shared.share, detail)
 
     def _cap(self, direction: int, limit: Limit, cap: float | None, off: bool) -> Limit:
         """Cap by what holds for the bank as a whole: its ceiling and the user's wishes."""
@@ -155,10 +158,7 @@ class BankLimits:
     def _follow(self, direction: int, limit: Limit, instant: Instant) -> Limit:
         """Let the limit follow what the packs allow, at its pace."""
         ramp = self._ramps[direction]
-        if not instant.ready:
-            ramp.jump(limit.value)
-            return limit
-        if limit.value == ramp.value:
+        if not instant.ready or limit.value == ramp.value:
             ramp.jump(limit.value)
             return limit
         sure = instant.sets.sure[direction]
@@ -171,20 +171,3 @@ class BankLimits:
 
 def _value(shared: Shared) -> float:
     return shared.value
-
-
-def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
-    """The measured figure behind a pack's own limit, ready to print."""
-    if cause is Cause.CELL_VOLTAGE:
-        cells = tele.cell_voltages[pack]
-        if np.isnan(cells).all():
-            return "cell voltages unknown"
-        number = int(np.nanargmax(cells) if direction == CHARGE else np.nanargmin(cells))
-        return f"cell {number + 1} {cells[number]:.3f} V"
-    if cause is Cause.TEMPERATURE:
-        return f"battery {tele.coldest[pack]:.1f} to {tele.hottest[pack]:.1f} degC"
-    if cause is Cause.MOS_TEMPERATURE:
-        return f"MOSFETs {tele[Column.TEMPERATURE_MOS][pack]:.1f} degC"
-    if cause is Cause.SOC:
-        return f"SoC {tele[Column.SOC][pack]:.0f} %"
-    return ""

@@ -118,6 +118,23 @@ def _protection(tele: Telemetry, highest: Floats, lowest: Floats) -> Floats:
     return np.where(np.isnan(clipped), 1.0, clipped)
 
 
+def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
+    """The measured figure behind a pack's own limit, ready to print."""
+    if cause is Cause.CELL_VOLTAGE:
+        cells = tele.cell_voltages[pack]
+        if np.isnan(cells).all():
+            return "cell voltages unknown"
+        number = int(np.nanargmax(cells) if direction == CHARGE else np.nanargmin(cells))
+        return f"cell {number + 1} {cells[number]:.3f} V"
+    if cause is Cause.TEMPERATURE:
+        return f"battery {tele.coldest[pack]:.1f} to {tele.hottest[pack]:.1f} degC"
+    if cause is Cause.MOS_TEMPERATURE:
+        return f"MOSFETs {tele[Column.TEMPERATURE_MOS][pack]:.1f} degC"
+    if cause is Cause.SOC:
+        return f"SoC {tele[Column.SOC][pack]:.0f} %"
+    return ""
+
+
 def unlimited_packs(own: OwnLimits, told: Bools) -> list[tuple[int, str]]:
     """Packs that have told enough, yet neither BMS nor configuration limits their current: (pack, key to set)."""
     found = np.argwhere(np.isnan(own.ceiling) & told)

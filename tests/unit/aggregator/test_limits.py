@@ -79,7 +79,7 @@ def test_feedback_falls_to_what_the_real_share_allows_and_recovers() -> None:
     rig.rows[:, Column.CURRENT] = [125.0, 75.0]
     rig.run(2)
     limit = rig.step().charge_current_limit
-    assert limit.cause is Cause.SHARE
+    assert (limit.cause, limit.pack) == (Cause.SHARE, 0)
     assert limit.value == pytest.approx(200.0 - (125.0 - 100.0 / MARGIN) / 0.5, rel=0.03)
     rig.rows[:, Column.CURRENT] = 0.0
     assert rig.run(120).charge_current_limit.value == pytest.approx(200.0 / MARGIN, rel=0.1)
