@@ -78,7 +78,7 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
 
         bus = Bus()
     except PackbankError as error:
-        what, _, remedy = str(error).partition("; ")
+        what, _, remedy = str(error).rpartition("; ")
         yield "D-Bus", [wrong(what, remedy)]
         return
     with closing(bus):

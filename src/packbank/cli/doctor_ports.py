@@ -65,5 +65,5 @@ def usb_identity(tty: str) -> tuple[str, str]:
 
 def _split(message: str) -> tuple[str, str]:
     """A message of the form ``what; remedy`` in its two halves."""
-    what, _, remedy = message.partition("; ")
+    what, _, remedy = message.rpartition("; ")
     return what, remedy
