@@ -73,6 +73,7 @@ def migrate(sections: Sections, ports: Sequence[str] = ()) -> Migration:
     changes += found
     entries, found = translate(tidy, default_keys())
     changes += found
+    changes += _drop_empty_ceilings(entries)
     changes += _drop_wrong(entries, ports)
     told = {change.entry.key for change in changes}
     changes += [Change(Kind.TAKEN, key, entry) for key, entry in entries.items() if key not in told]
@@ -104,6 +105,13 @@ def _without_comments(entries: Mapping[str, Entry]) -> tuple[dict[str, Entry], l
             why = "the comment behind it made dbus-serialbattery read something else; it has no such comments"
             changes.append(Change(Kind.CHANGED, key, tidy[key], why))
     return tidy, changes
+
+
+def _drop_empty_ceilings(entries: dict[str, Entry]) -> Iterator[Change]:
+    """An empty ceiling was 0 A to the driver and is no ceiling to us; neither can be meant."""
+    for key in DRIVER_DEFAULTS:
+        if key in entries and not entries[key].value:
+            yield Change(Kind.DROPPED, key, entries.pop(key), "dbus-serialbattery reads an empty ceiling as 0 A")
 
 
 def _drop_wrong(entries: dict[str, Entry], ports: Sequence[str]) -> Iterator[Change]:

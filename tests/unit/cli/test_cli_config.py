@@ -106,6 +106,15 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
     assert "secret" not in text
 
 
+def test_an_empty_ceiling_does_not_become_none_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.ini"
+    path.write_text("[DEFAULT]\nMAX_BATTERY_CHARGE_CURRENT =\n", encoding="utf-8")
+    assert main(["migrate", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert "MAX_BATTERY_CHARGE_CURRENT = 50\n" in captured.out
+    assert "dropped  MAX_BATTERY_CHARGE_CURRENT = : dbus-serialbattery reads an empty ceiling as 0 A" in captured.err
+
+
 def test_several_ports_become_several_buses(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", str(old), "--port", "/dev/ttyUSB7", "--port", "/dev/ttyUSB8"]) == 0
     text = capsys.readouterr().out
