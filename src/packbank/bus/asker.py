@@ -13,7 +13,7 @@ from math import nan
 
 from packbank.bms.protocol import Exchange, Protocol
 from packbank.bus.link import Link
-from packbank.bus.pacing import Guard, ReadMoment
+from packbank.bus.pacing import HABIT_MARGIN, SURPRISE, Guard, Habit, ReadMoment
 from packbank.bus.stats import BITS_A_BYTE, Counters
 
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
@@ -49,26 +49,34 @@ class Asker:
         self._byte_time = BITS_A_BYTE / protocol.line.baudrate
         self._guard = guard
         self._moment = ReadMoment(link.latency)
+        self._habit = Habit()
+        self._presumed = False  # whether the line's silence is presumed rather than seen
+        self._shortest: dict[str, int] = {}  # bytes of the shortest answer to each question
         self._counters = counters
         self._eager = eager
         self._clock = clock
         self._ear = protocol.overhear()
+        self._on_time = False  # whether the first read found the whole answer
         self._own = b""  # our last request, which an adapter may echo
         self._speaker = -1  # who answered last
         self._quiet_since = clock()  # when the last byte we know of was on the line
         self._babbles = False  # the line is never quiet: draining it is in vain
 
-    def ask(self, question: str, address: int, retry: bool) -> Exchange | None:
+    def ask(self, question: str, address: int, *, retry: bool, last: bool = False) -> Exchange | None:
         """Ask a pack; its answer once it is complete and passed every check of its frame, else ``None``.
 
-        With ``retry`` a question is repeated once. Raises LinkError when the port fails.
+        With ``retry`` a question is repeated once; ``last`` says that another pack comes next, so that the guard
+        may be slept through together with the answer. Raises LinkError when the port fails.
         """
         exchange = self._protocol.exchange(question, address)
         silence = self._keep_silence(address)
-        other = self._speaker not in (address, -1)
-        if self._transact(exchange):
+        presumed, other = self._presumed, self._speaker not in (address, -1)
+        linger = last and self._habit.holds and not self._eager and not self._link.latency
+        if self._transact(exchange, self._guard.value if linger else 0.0):
             if other:
                 self._guard.answered(silence, self._clock())
+            if linger:
+                self._presume(question)
             return exchange
         if not retry:
             return None
@@ -78,7 +86,9 @@ class Asker:
         again = self._protocol.exchange(question, address)
         if not self._transact(again):
             return None
-        if other and unheard:
+        if unheard and presumed:
+            self._habit.broken()
+        elif unheard and other:
             self._guard.missed(silence, self._clock())
         return again
 
@@ -102,8 +112,9 @@ class Asker:
     def _keep_silence(self, address: int) -> float:
         """Wait until ``address`` hears again after what was on the line last; the silence kept."""
         gap = self._line.same_pack_gap if address == self._speaker else self._guard.value
-        self._link.sleep(self._quiet_since + gap - self._clock())
-        stray = self._link.read()
+        pause = self._quiet_since + gap - self._clock()
+        self._link.sleep(pause)
+        stray = self._link.read() if pause > 0.0 else b""  # without a pause the line has been read just now
         if stray and self._drain(stray):
             self._quiet_since = self._clock()
             self.listen(self._guard.value)
@@ -122,12 +133,26 @@ class Asker:
         self._babbles = not quiet
         return sense
 
-    def _transact(self, exchange: Exchange) -> bool:
+    def _presume(self, question: str) -> None:
+        """The answer was there after a sleep that covered the guard as well: its end was when it always is.
+
+        Unless more came than such answers have: then somebody spoke behind it, and the silence begins now.
+        """
+        length = len(self.heard)
+        shortest = self._shortest[question] = min(length, self._shortest.get(question, length))
+        if length - shortest >= MEANINGFUL:
+            self._overhear(self.heard)
+        elif self._on_time:
+            self._quiet_since -= self._guard.value
+            self._presumed = True
+
+    def _transact(self, exchange: Exchange, linger: float = 0.0) -> bool:
+        self._presumed = False
         self._own = exchange.request
         self._link.write(exchange.request)
         self._quiet_since = self._clock() + len(exchange.request) * self._byte_time
         self._counters.requests += 1
-        if complete := self._hear(exchange, self._quiet_since):
+        if complete := self._hear(exchange, self._quiet_since, linger):
             now = self._clock()
             self.response_time, self._quiet_since = now - self._quiet_since, now
             self._speaker = exchange.address
@@ -140,14 +165,18 @@ class Asker:
             self._counters.refuse(exchange.address, error, self._protocol.conceal(self.heard))
         return complete
 
-    def _hear(self, exchange: Exchange, sent: float) -> bool:
+    def _hear(self, exchange: Exchange, sent: float, linger: float) -> bool:
         """Read until the answer is complete, or the line has been silent for so long that none will come."""
         link = self._link
         asleep = 0.0 if self._eager else exchange.answer_time
-        link.sleep(sent - self._clock() + asleep + self._moment.value)
+        after = HABIT_MARGIN + linger if linger else self._moment.value
+        link.sleep(sent - self._clock() + asleep + after)
         self.heard = link.read()
-        if self.heard and exchange.feed(self.heard):
-            self._moment.whole()
+        self._on_time = bool(self.heard) and exchange.feed(self.heard)
+        if self._on_time:
+            self._habit.kept()
+            if not linger:
+                self._moment.whole()
             return True
         in_time = len(self.heard) > len(exchange.request)
         silent_at = sent + self._line.first_byte_timeout + link.latency
@@ -160,8 +189,7 @@ class Asker:
                 first = len(self.heard) <= len(exchange.request)
                 self.heard += data
                 if exchange.feed(data):
-                    if in_time:
-                        self._moment.partial()
+                    self._learn_late(self._clock() - sent - asleep, in_time)
                     return True
                 link.sleep(asleep if first else SETTLE)
             now = self._clock()
@@ -169,6 +197,15 @@ class Asker:
                 quiet_at = now + self._line.idle_timeout + link.latency
                 quiet_at = quiet_at if exchange.rejected else max(quiet_at, silent_at)
         return exchange.feed(b"")
+
+    def _learn_late(self, lateness: float, in_time: bool) -> None:
+        """An answer was complete only after the first read; ``in_time``: its beginning was there."""
+        if lateness > self._moment.value + SURPRISE:
+            self._habit.broken()
+        else:
+            self._habit.kept()
+        if in_time:
+            self._moment.partial()
 
     def _overhear(self, data: bytes) -> bool:
         """Note requests that are not our own coming back from the adapter; whether ``data`` made any sense."""

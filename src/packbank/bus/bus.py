@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Event, Thread
 
 from packbank.bms.protocol import Protocol
@@ -108,7 +108,8 @@ class Bus:
 
     def _await_device(self) -> bool:
         """Wait until a device that was there before is plugged in again; false when stopped meanwhile."""
-        while self._counters.error and "://" not in self._config.port and not os.path.exists(self._config.port):
+        port = self._config.port
+        while self._counters.error and "://" not in port and not Path(port).exists():
             if self._stop.wait(FIRST_PAUSE):
                 return False
         return True

@@ -79,8 +79,10 @@ class Poller:
 
     def _ask(self, asker: Asker, topic: Topic, turn: Turn) -> bool:
         fills = []
-        for question in self._protocol.questions_to(turn.address, topic):
-            exchange = asker.ask(question, turn.address, turn.retry)
+        questions = self._protocol.questions_to(turn.address, topic)
+        for question in questions:
+            last = topic is turn.topics[-1] and question is questions[-1]
+            exchange = asker.ask(question, turn.address, retry=turn.retry, last=last)
             if exchange is not None:
                 fills.append(exchange.apply)
             elif not self._protocol.may_lack(turn.address, question):
