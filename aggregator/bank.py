@@ -55,16 +55,14 @@ class Bank:
         self._table = PackTable(pack_settings)
         self._presence = PresenceTracker(np.array(expected if expected is not None else [True] * len(names)), settings)
         self._own = OwnLimitCurves(self._table)
-        self._share = ShareEstimator(self._table)
         self._limits = BankLimits(self._table, settings)
-        self._charge = ChargeControl(self._table, settings)
-        self._soc = SocKeeper(self._table, settings)
         self._alarms = AlarmKeeper(settings)
-        self._history = HistoryKeeper()
+        self._begin_anew()
         self._last: float | None = None
         self._busbar = float("nan")
         self._instant: Instant | None = None
-        if state is not None and state.get("version") == STATE_VERSION:
+        self.state_error = ""  # why a saved state was not used
+        if state is not None:
             self._restore(state)
 
     def step(
@@ -185,11 +183,26 @@ class Bank:
             "history": self._history.save(),
         }
 
+    def _begin_anew(self) -> None:
+        """Make the parts that have something to remember."""
+        self._share = ShareEstimator(self._table)
+        self._charge = ChargeControl(self._table, self._settings)
+        self._soc = SocKeeper(self._table, self._settings)
+        self._history = HistoryKeeper()
+
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._share.restore(self.names, state["share"])
-        self._charge.restore(self.names, state["charge"])
-        self._soc.restore(state["soc"])
-        self._history.restore(state["history"])
+        """Take a saved state back whole, or not at all: a damaged one must not keep the bank from starting."""
+        if state.get("version") != STATE_VERSION:
+            self.state_error = f"is of version {state.get('version')}, not {STATE_VERSION}"
+            return
+        try:
+            self._share.restore(self.names, state["share"])
+            self._charge.restore(self.names, state["charge"])
+            self._soc.restore(state["soc"])
+            self._history.restore(state["history"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.state_error = f"is damaged: {error!r}"
+            self._begin_anew()
 
 
 def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:

@@ -144,7 +144,7 @@ class VirtualBattery:
     consumed_ah: float  # negative or zero
     time_to_go: float  # s, NaN while not discharging
 
-    charge_voltage_limit: Limit  # CVL, never 0; NaN only when no pack conducts
+    charge_voltage_limit: Limit  # CVL, never 0; NaN only when no pack answers
     charge_current_limit: Limit  # CCL >= 0, never NaN
     discharge_current_limit: Limit  # DCL >= 0, never NaN
     battery_low_voltage: float

@@ -88,8 +88,9 @@ class ChargeControl:
     def step(self, instant: Instant, soc: float, cap: float | None) -> ChargeState:
         """Advance stages, ramp and guards; ``soc`` is the bank's, ``cap`` the user's highest voltage."""
         sets, tele, state = instant.sets, instant.tele, self._state
-        conducting = sets.sure[CHARGE] if sets.sure[CHARGE].any() else sets.member
-        if not conducting.any():
+        chosen = (sets.sure[CHARGE], sets.member, sets.online)
+        conducting = next((packs for packs in chosen if packs.any()), None)
+        if conducting is None:
             return ChargeState(Limit(NAN), self._text())
         self._schedule(instant.wall)
         published = not np.isnan(self._cvl)  # nothing can have been reached before there was a CVL

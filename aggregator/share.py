@@ -87,6 +87,7 @@ class ShareEstimator:
 
     def restore(self, names: Sequence[str], saved: Mapping[str, Sequence[float]]) -> None:
         """Take corrections back; packs that are not named keep the prior."""
+        known = dict(saved)
         for i, name in enumerate(names):
-            if name in saved:
-                self._state.correction[:, i] = np.clip(saved[name], LOWEST, HIGHEST)
+            if name in known:
+                self._state.correction[:, i] = np.clip(known[name], LOWEST, HIGHEST)

@@ -129,4 +129,21 @@ def test_measured_shares_survive_a_restart_by_name() -> None:
 
 
 def test_a_state_of_another_version_is_passed_over() -> None:
-    assert Rig(2, state={"version": 0, "nonsense": True}).step().ready
+    rig = Rig(2, state={"version": 0, "nonsense": True})
+    assert rig.step().ready
+    assert "version 0" in rig.bank.state_error
+
+
+@pytest.mark.parametrize("part", ["share", "charge", "soc", "history"])
+@pytest.mark.parametrize("damage", [None, {}, {"pack 1": "x"}, [1, 2]])
+def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: object) -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CURRENT] = -28.0
+    rig.run(10)
+    state = rig.bank.state() | {part: damage}
+    again = Rig(2, state=state)
+    if part == "share" and damage == {}:
+        assert again.bank.state_error == ""  # no shares are known: that is no damage
+        return
+    assert "damaged" in again.bank.state_error
+    assert again.step().history.total_ah_drawn == 0.0

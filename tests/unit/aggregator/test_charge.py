@@ -164,6 +164,14 @@ def test_cvl_stays_while_every_pack_blocks_charge() -> None:
     assert rig.run(3).charge_voltage_limit.value == pytest.approx(55.2)
 
 
+def test_cvl_is_there_even_if_every_switch_is_open_from_the_start() -> None:
+    rig = Rig(2)
+    rig.rows[:, [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]] = 0.0
+    battery = rig.run(3)
+    assert battery.charge_voltage_limit.value == pytest.approx(55.2)
+    assert battery.charge_current_limit.value == battery.discharge_current_limit.value == 0.0
+
+
 def test_user_cap_holds_but_nonsense_does_not() -> None:
     rig = Rig(2)
     rig.controls = Controls(charge_voltage=54.4)
