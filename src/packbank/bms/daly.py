@@ -43,7 +43,6 @@ class Daly(Protocol):
         same_pack_gap=0.020,
     )
     addresses = range(1, 17)
-    tells_limits = False
     questions = QUESTIONS
     tells_limits = False
 
@@ -87,22 +86,7 @@ class Daly(Protocol):
 
     def describe(self, data: bytes) -> Description:
         """As :meth:`Protocol.describe`; several frames of one board are put together."""
-        frames, rest = _cut(data)
-        if not frames:
-            return Description("unknown", DAMAGED if HEAD.search(rest) else "no Daly frame")
-        board, code = frames[0][1], frames[0][2]
-        question = next((command.question for command in commands().values() if command.code == code), "")
-        if board not in self.addresses:
-            asked = board - HOST + 1
-            values = {"host": f"{board:#04x}", "command": f"{code:#04x}", "question": question or None}
-            return Description("request", address=asked if asked in self.addresses else None, values=values)
-        kind = next((topic.value for topic, asked in QUESTIONS.items() if question in asked), "other")
-        if HEAD.search(rest):
-            return Description(kind, DAMAGED, address=board)
-        try:
-            return Description(kind, address=board, values=_values(board, frames))
-        except FrameError as error:
-            return Description(kind, str(error), address=board)
+        return describe(data)
 
     def explain_address(self, address: int) -> str:
         """As :meth:`Protocol.explain_address`."""
@@ -113,6 +97,26 @@ class Daly(Protocol):
     def _board(self, address: int) -> Board:
         known = [OLD_HOST] if address == 1 else []
         return self._boards.setdefault(address, Board([HOST + address - 1, *known]))
+
+
+def describe(data: bytes) -> Description:
+    """What frames are: a request, or what one board answers."""
+    frames, rest = _cut(data)
+    if not frames:
+        return Description("unknown", DAMAGED if HEAD.search(rest) else "no Daly frame")
+    board, code = frames[0][1], frames[0][2]
+    question = next((command.question for command in commands().values() if command.code == code), "")
+    if board not in Daly.addresses:
+        asked = board - HOST + 1
+        values = {"host": f"{board:#04x}", "command": f"{code:#04x}", "question": question or None}
+        return Description("request", address=asked if asked in Daly.addresses else None, values=values)
+    kind = next((topic.value for topic, questions in QUESTIONS.items() if question in questions), "other")
+    if HEAD.search(rest):
+        return Description(kind, DAMAGED, address=board)
+    try:
+        return Description(kind, address=board, values=_values(board, frames))
+    except FrameError as error:
+        return Description(kind, str(error), address=board)
 
 
 def _cut(data: bytes) -> tuple[list[bytes], bytes]:
