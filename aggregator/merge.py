@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ Bools = NDArray[np.bool_]
 
 # Number of a battery sensor as its column names it: the third sensor is T4 on the pack.
 _SENSOR_NUMBERS = tuple(int(column.name.rsplit("_", 1)[1]) for column in BATTERY_TEMPERATURES)
+_LOWEST_FIRST = np.array([[1.0], [-1.0], [1.0], [-1.0]])  # turns the highest of a row into its lowest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,35 +95,30 @@ def mean(values: Floats, chosen: Bools, weight: Floats | None = None) -> float:
 
 
 def _extremes(instant: Instant) -> dict[str, Extreme]:
+    """Lowest and highest cell and battery temperature, each with the pack and the cell or sensor that has it."""
     tele, online = instant.tele, instant.sets.online
+    values = np.stack([tele.lowest_cell, tele.highest_cell, tele.coldest, tele.hottest])
+    packs = np.where(online & ~np.isnan(values), values * _LOWEST_FIRST, np.inf).argmin(axis=1).tolist()
+    lowest, highest, coldest, hottest = (
+        _extreme(float(values[row, pack]), pack, parts[pack]) if online[pack] else Extreme()
+        for row, (pack, parts) in enumerate(
+            zip(packs, (tele.cell_voltages, tele.cell_voltages, tele.sensors.T, tele.sensors.T), strict=True)
+        )
+    )
     return {
-        "lowest_cell": _lowest(tele.lowest_cell, online, tele.cell_voltages),
-        "highest_cell": _highest(tele.highest_cell, online, tele.cell_voltages),
-        "lowest_temperature": _named_sensor(_lowest(tele.coldest, online, tele.sensors.T)),
-        "highest_temperature": _named_sensor(_highest(tele.hottest, online, tele.sensors.T)),
+        "lowest_cell": lowest,
+        "highest_cell": highest,
+        "lowest_temperature": _named_sensor(coldest),
+        "highest_temperature": _named_sensor(hottest),
     }
 
 
-def _lowest(values: Floats, chosen: Bools, parts: Floats) -> Extreme:
-    """The lowest of one value a pack, and which of the pack's ``parts`` (packs, parts) has it."""
-    pack = int(np.where(chosen & ~np.isnan(values), values, np.inf).argmin())
-    if not chosen[pack] or np.isnan(values[pack]):
+def _extreme(value: float, pack: int, parts: Floats) -> Extreme:
+    """``value`` of ``pack`` with the number, from 1, of the part that has it; 0 if it was reckoned, not measured."""
+    if isnan(value):
         return Extreme()
-    return Extreme(float(values[pack]), pack, _part(parts[pack], float(values[pack])))
-
-
-def _highest(values: Floats, chosen: Bools, parts: Floats) -> Extreme:
-    """The highest of one value a pack, as :func:`_lowest`."""
-    pack = int(np.where(chosen & ~np.isnan(values), values, -np.inf).argmax())
-    if not chosen[pack] or np.isnan(values[pack]):
-        return Extreme()
-    return Extreme(float(values[pack]), pack, _part(parts[pack], float(values[pack])))
-
-
-def _part(parts: Floats, value: float) -> int:
-    """Number, from 1, of the part that has ``value``; 0 when none has (it was reckoned, not measured)."""
-    found = np.flatnonzero(parts == value)
-    return int(found[0]) + 1 if len(found) else 0
+    part = int((parts == value).argmax())
+    return Extreme(value, pack, part + 1 if parts[part] == value else 0)
 
 
 def _named_sensor(extreme: Extreme) -> Extreme:
