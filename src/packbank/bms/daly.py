@@ -110,7 +110,8 @@ def describe(data: bytes) -> Description:
         asked = board - HOST + 1
         values = {"host": f"{board:#04x}", "command": f"{code:#04x}", "question": question or None}
         return Description("request", address=asked if asked in Daly.addresses else None, values=values)
-    kind = next((topic.value for topic, questions in QUESTIONS.items() if question in questions), "other")
+    known = Topic.STATUS.value if question else "other"
+    kind = next((topic.value for topic, questions in QUESTIONS.items() if question in questions), known)
     if HEAD.search(rest):
         return Description(kind, DAMAGED, address=board)
     try:
