@@ -20,15 +20,11 @@ from packbank.sim.wire import Pack, Wire
 from packbank.sim.wire_bank import LiveBank, demo_spec
 from packbank.sim.wire_pty import Buses
 
+DALY = (DalyResponder(1, old_firmware=True), DalyResponder(3))
+EG4 = (Eg4Responder(1, start=0x7C), Eg4Responder(3))
 
-@pytest.mark.parametrize(
-    ("family", "odd", "usual"),
-    [
-        (Daly, DalyResponder(1, old_firmware=True), DalyResponder(3)),
-        (Eg4, Eg4Responder(1, start=0x7C), Eg4Responder(3)),
-    ],
-    ids=["daly", "eg4"],
-)
+
+@pytest.mark.parametrize(("family", "responders"), [(Daly, DALY), (Eg4, EG4)], ids=["daly", "eg4"])
 def test_packs_are_found_however_they_want_to_be_asked(
     family: type[Protocol],
     responders: tuple[Responder, ...],

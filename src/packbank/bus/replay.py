@@ -44,6 +44,7 @@ class RecordedEar(Overhearing):
             for topic, questions in protocol.questions.items()
             for question in questions
             for address in protocol.addresses
+            for _ in range(protocol.ways_to_ask(address))
         }
         self._visit: tuple[Topic, int] | None = None
         self._asked: dict[str, Exchange] = {}
