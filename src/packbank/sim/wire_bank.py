@@ -22,7 +22,7 @@ from packbank.sim.wire_master import MASTER, JkPbMaster
 
 STEP = 0.1  # s of the physics; the resolution of JK's ticks
 PLATEAU = 10.0  # s
-LOADS = (0.0, 20.0, 35.0, -15.0, -40.0, 10.0)  # A a pack, one after the other: a plateau lets every row catch up
+LOADS = (0.0, 20.0, 35.0, -15.0, -40.0)  # A a pack, in turn: a plateau lets every row catch up; they add up to nothing
 MANUFACTURED = "2024-05-17"
 MODELS = {
     "jkpb": ("JK_PB2A16S20P", "15.41"),
