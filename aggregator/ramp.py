@@ -19,9 +19,13 @@ class Ramp:
     _higher_since: float = _NEVER
 
     def jump(self, target: float) -> float:
-        """Take the target over, up or down: nobody relies on the value yet."""
+        """Take the target over at once, up or down."""
         self.value, self._higher_since = target, _NEVER
         return target
+
+    def forget(self) -> None:
+        """No battery is published: the first limit of the next one is jumped to, or it would start from 0."""
+        self.jump(float("nan"))
 
     def step(self, target: float, threshold: float, packs: int, now: float, dt: float) -> float:
         """The value to publish; from 0 it only rises once ``target`` has reached ``threshold``."""

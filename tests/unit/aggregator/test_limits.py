@@ -256,12 +256,14 @@ def test_a_bank_that_comes_to_life_begins_at_what_its_packs_allow() -> None:
 def test_a_bank_that_appears_or_returns_has_its_limits_at_once() -> None:
     rig = Rig(2)
     rows = rig.rows.copy()
-    rig.rows[:] = NAN
-    assert rig.step(fresh=[]).discharge_current_limit.value == 0.0
-    rig.rows[:] = rows
+    rig.rows[:], rig.silent = NAN, {0, 1}
+    assert rig.step().discharge_current_limit.value == 0.0
+    rig.rows[:], rig.silent = rows, set()
     full = rig.step().discharge_current_limit.value
     assert full == pytest.approx(300.0 / MARGIN)
-    assert rig.run(120, fresh=[]).discharge_current_limit.value == 0.0
+    rig.silent = {0, 1}
+    assert rig.run(120).discharge_current_limit.value == 0.0
+    rig.silent = set()
     assert rig.run(10).discharge_current_limit.value == pytest.approx(full)
 
 
