@@ -112,10 +112,9 @@ class BankLimits:
             settings.discharge_current_recovery_threshold_percent,
         )
         self._ceilings = (settings.max_bank_charge_current, settings.max_bank_discharge_current)
-        self._published = False
 
     def step(self, instant: Instant, controls: Controls) -> tuple[Limit, Limit]:
-        """The limits to publish; up to the first ones that go out they follow their targets without delay."""
+        """The limits to publish; before the bank is ready they follow their targets without delay."""
         sets, own, weights = instant.sets, instant.own, instant.weights
         margin = self._settings.sensor_error
         charge, discharge = shared_limits(own.value, weights, sets.sure, margin)
@@ -127,7 +126,6 @@ class BankLimits:
         self.feedback.step(instant, conducting & sets.online, (charge, discharge))
         ccl, dcl = self._explain(CHARGE, charge, instant), self._explain(DISCHARGE, discharge, instant)
         ccl, dcl = self._follow(CHARGE, ccl, instant), self._follow(DISCHARGE, dcl, instant)
-        self._published = instant.ready
         return (
             self._cap(CHARGE, ccl, controls.charge_current, controls.charge_off),
             self._cap(DISCHARGE, dcl, controls.discharge_current, controls.discharge_off),

@@ -243,16 +243,6 @@ def test_limits_fall_at_once_and_rise_late_and_slowly() -> None:
     assert rig.run(60).charge_current_limit.value == pytest.approx(full)
 
 
-def test_a_bank_that_comes_to_life_begins_at_what_its_packs_allow() -> None:
-    rig = Rig(2)
-    rig.silent = {0, 1}
-    assert rig.run(2).discharge_current_limit.value == 0.0
-    rig.silent = set()
-    battery = rig.step()
-    assert battery.ready
-    assert battery.discharge_current_limit.value > 250.0  # an inverter that sees 0 A switches its loads off
-
-
 def test_a_bank_that_appears_or_returns_has_its_limits_at_once() -> None:
     rig = Rig(2)
     rows = rig.rows.copy()
