@@ -20,7 +20,7 @@ from packbank.cext.tlv import find_a5
 from packbank.errors import FrameError
 
 PATIENCE = 4  # times that a question may be left unanswered before it is asked more rarely
-RARELY = 16  # rounds
+RARELY = 10  # rounds
 
 HEAD = re.compile(b"\xa5[\x00-\x10].\x08", re.DOTALL)  # of an answer that is damaged or broken off
 DAMAGED = "sum8: a frame with a wrong sum, or not all of it"
@@ -58,13 +58,17 @@ class Daly(Protocol):
         return DalyExchange(commands()[question], address, board, address in self.inverted)
 
     def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
-        """As :meth:`Protocol.questions_to`: the cell count first, and rarely what this board has never answered."""
+        """As :meth:`Protocol.questions_to`: rarely what this board has never answered.
+
+        The cell count comes first while it is unknown, and now and then: with a wrong one no status is ever right.
+        """
         board = self._board(address)
         asked = self.questions[topic]
-        if topic is Topic.STATUS:
-            board.rounds += 1
-            asked = asked if board.cells else ("counts", *asked)
-        if board.rounds % RARELY == 0:
+        board.rounds += topic is Topic.STATUS
+        rare = board.rounds % RARELY == 0
+        if topic is Topic.STATUS and (rare or not board.cells):
+            asked = ("counts", *asked)
+        if rare:
             return asked
         return tuple(
             question

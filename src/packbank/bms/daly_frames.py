@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from packbank.aggregator.columns import CELLS
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
 from packbank.bms.protocol import Exchange, Identity, Row
 from packbank.cext.checksum import sum8
@@ -136,7 +137,8 @@ class DalyExchange(Exchange):
         if self.command.frames:
             self.board.bursts[self.command.code] = len(self._frames)
         if self.command.question == "counts":
-            self.board.cells, self.board.sensors = self._frames[1][DATA], self._frames[1][DATA + 1]
+            cells, self.board.sensors = self._frames[1][DATA : DATA + 2]
+            self.board.cells = cells if cells <= CELLS else 0
 
     def _refuse_broken(self, skipped: bytes) -> None:
         if self._head in skipped:

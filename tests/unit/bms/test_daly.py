@@ -292,6 +292,20 @@ def test_the_cell_count_is_asked_before_the_cells() -> None:
     assert "counts" not in counted(4).questions_to(1, Topic.STATUS)
 
 
+@pytest.mark.parametrize("wrong", [1, 14, 20, 32, 33, 255])
+def test_a_wrong_cell_count_does_not_last(wrong: int) -> None:
+    daly, row = counted(wrong), pack_row(16)
+    for _ in range(RARELY + 1):
+        told, complete = blank(), True
+        for question in daly.questions_to(1, Topic.STATUS):
+            exchange = daly.exchange(question, 1)
+            complete = answered(exchange, DalyResponder(1), row) and complete
+            if exchange.complete:
+                exchange.apply(told, Identity())
+    assert complete
+    assert np.isfinite(told[CELL_VOLTAGES]).sum() == 16
+
+
 @pytest.mark.parametrize("cells", [0, 33, 48])
 def test_an_impossible_cell_count_is_refused(cells: int) -> None:
     with pytest.raises(FrameError, match="cells in series"):
