@@ -7,7 +7,6 @@ next request, so that no answer is ever taken for another pack's.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from math import nan
 
@@ -15,13 +14,13 @@ from packbank.bms.protocol import Exchange, Protocol
 from packbank.bus.link import Link
 from packbank.bus.pacing import HABIT_MARGIN, SURPRISE, Guard, Habit, ReadMoment
 from packbank.bus.stats import BITS_A_BYTE, Counters
+from packbank.bus.strangers import MEANINGFUL, Strangers
 
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
 SETTLE = 0.002  # s, lets the rest of an answer gather
 QUIET = 0.005  # s of silence that end a drain
 DRAIN_LIMIT = 0.060  # s
-MEANINGFUL = 8  # bytes that are no mere noise, where the protocol cannot tell
-FOREIGN_KEPT = 8  # times of the last foreign requests
+JUST_NOW = 0.005  # s since the last read, within which nothing worth a system call can have come
 
 
 class Asker:
@@ -41,7 +40,7 @@ class Asker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.heard = b""  # what came in the last transaction
-        self._foreign: deque[float] = deque(maxlen=FOREIGN_KEPT)  # when another master's requests were heard
+        self.strangers = Strangers(protocol.overhear(), counters, clock)
         self.response_time = nan  # s, from the end of the last request to when its answer was read
         self._link = link
         self._protocol = protocol
@@ -55,11 +54,11 @@ class Asker:
         self._counters = counters
         self._eager = eager
         self._clock = clock
-        self._ear = protocol.overhear()
         self._on_time = False  # whether the first read found the whole answer
         self._own = b""  # our last request, which an adapter may echo
         self._speaker = -1  # who answered last
         self._quiet_since = clock()  # when the last byte we know of was on the line
+        self._looked = clock()  # when the line was read last
         self._babbles = False  # the line is never quiet: draining it is in vain
 
     def ask(self, question: str, address: int, *, retry: bool, last: bool = False) -> Exchange | None:
@@ -97,7 +96,7 @@ class Asker:
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0.0:
             if data := self._link.read(left):
-                self._overhear(data)
+                self.strangers.hear(data, self._own)
                 self._link.sleep(SETTLE)
 
     @property
@@ -105,30 +104,26 @@ class Asker:
         """Whether more came in the last transaction than our own echo, whole or in part, can be."""
         return len(self.heard) > len(self._own)
 
-    def foreign_since(self, time: float) -> int:
-        """How many requests of another master were heard after ``time``, as far back as they are kept."""
-        return sum(heard > time for heard in self._foreign)
-
     def _keep_silence(self, address: int) -> float:
         """Wait until ``address`` hears again after what was on the line last; the silence kept."""
         gap = self._line.same_pack_gap if address == self._speaker else self._guard.value
-        pause = self._quiet_since + gap - self._clock()
-        self._link.sleep(pause)
-        stray = self._link.read() if pause > 0.0 else b""  # without a pause the line has been read just now
-        if stray and self._drain(stray):
-            self._quiet_since = self._clock()
-            self.listen(self._guard.value)
+        self._link.sleep(self._quiet_since + gap - self._clock())
+        if self._clock() - self._looked > JUST_NOW:
+            stray = self._link.read()
+            if stray and self._drain(stray):
+                self._quiet_since = self._clock()
+                self.listen(self._guard.value)
         return self._clock() - self._quiet_since
 
     def _drain(self, stray: bytes) -> bool:
         """Read away what is no answer to us until the line is quiet, never for long; whether it made sense."""
-        sense = self._overhear(stray)
+        sense = self.strangers.hear(stray, self._own)
         quiet = len(stray) <= GLITCH
         until = self._clock() + (0.0 if self._babbles else DRAIN_LIMIT)
         while not quiet and self._clock() < until:
             more = self._link.read(QUIET)
             quiet = not more
-            sense = self._overhear(more) or sense
+            sense = self.strangers.hear(more, self._own) or sense
             self._link.sleep(0.0 if quiet else SETTLE)
         self._babbles = not quiet
         return sense
@@ -141,7 +136,7 @@ class Asker:
         length = len(self.heard)
         shortest = self._shortest[question] = min(length, self._shortest.get(question, length))
         if length - shortest >= MEANINGFUL:
-            self._overhear(self.heard)
+            self.strangers.hear(self.heard, self._own)
         elif self._on_time:
             self._quiet_since -= self._guard.value
             self._presumed = True
@@ -152,13 +147,14 @@ class Asker:
         self._link.write(exchange.request)
         self._quiet_since = self._clock() + len(exchange.request) * self._byte_time
         self._counters.requests += 1
-        if complete := self._hear(exchange, self._quiet_since, linger):
-            now = self._clock()
-            self.response_time, self._quiet_since = now - self._quiet_since, now
+        complete = self._hear(exchange, self._quiet_since, linger)
+        self._looked = self._clock()
+        if complete:
+            self.response_time, self._quiet_since = self._looked - self._quiet_since, self._looked
             self._speaker = exchange.address
         elif self.heard_something:
-            self._quiet_since = self._clock()
-            self._overhear(self.heard)
+            self._quiet_since = self._looked
+            self.strangers.hear(self.heard, self._own)
         elif not exchange.rejected:
             self._counters.missed += 1
         for error in exchange.rejected:
@@ -206,13 +202,3 @@ class Asker:
             self._habit.kept()
         if in_time:
             self._moment.partial()
-
-    def _overhear(self, data: bytes) -> bool:
-        """Note requests that are not our own coming back from the adapter; whether ``data`` made any sense."""
-        if self._ear is None:
-            return len(data) >= MEANINGFUL
-        understood = self._ear.feed(data.replace(self._own, b"", 1), self._clock())
-        foreign = sum(heard.apply is None for heard in understood)
-        self._foreign.extend([self._clock()] * foreign)
-        self._counters.foreign += foreign
-        return bool(understood)

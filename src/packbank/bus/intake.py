@@ -17,7 +17,8 @@ from packbank.bus.stats import Counters
 from packbank.bus.store import Store
 from packbank.errors import FrameError
 
-FORGET_AFTER = 10.0  # s without an accepted answer, after which a pack may be another one, or have booted anew
+FORGET_AFTER = 60.0  # s of silence, after which a pack may be another one: nothing of it is known any more
+DOUBT_AFTER = 10.0  # s of nothing but refusals, after which the last accepted answer itself is in doubt
 SAY_SILENT_AFTER = 10.0  # s
 
 _STAMPS = {Topic.STATUS: Column.STATUS_TIME, Topic.SETTINGS: Column.SETTINGS_TIME}
@@ -43,9 +44,13 @@ def _unknown() -> Row:
 @dataclass(slots=True)
 class _Pack:
     member: Member
-    row: Row = field(default_factory=_unknown)
+    row: Row = field(default_factory=_unknown)  # of the last accepted answers
+    # What the next answer is judged against: the row, or once all was refused for long the newest refused one, so
+    # that one wrong row that passed every check cannot refuse the right ones for ever, and a frozen pack stays out.
+    reference: Row = field(default_factory=_unknown)
     identity: Identity = field(default_factory=Identity)
-    accepted: float | None = None  # when an answer was accepted last
+    heard: float | None = None  # when an answer came last, accepted or not
+    accepted: float | None = None  # when one was accepted last
     said_silent: bool = False
 
 
@@ -71,21 +76,25 @@ class Intake:
         if pack is None:
             self.refuse(address, FrameError("unlisted", f"{address:#04x} is no pack of this bus"), data)
             return False
-        absent = pack.accepted is None or now - pack.accepted > FORGET_AFTER
-        previous = _unknown() if absent else pack.row
-        row, identity = previous.copy(), Identity() if absent else pack.identity
+        if pack.heard is None or now - pack.heard > FORGET_AFTER:
+            pack.row, pack.reference, pack.identity = _unknown(), _unknown(), Identity()
+        pack.heard = now
+        row, identity = pack.row.copy(), pack.identity
         try:
             for fill in fills:
                 identity = fill(row, identity)
             if topic in _STAMPS:
                 row[_STAMPS[topic]] = now
-            self._protocol.check(row, previous)
+            self._protocol.check(row, pack.reference)
         except FrameError as error:
             self.refuse(address, error, data)
+            if pack.accepted is None or now - pack.accepted > DOUBT_AFTER:
+                pack.reference = row
             return False
         self._counters.answers += 1
         self._tell(pack, identity)
-        pack.row, pack.identity, pack.accepted = row, identity, now
+        pack.row = pack.reference = row
+        pack.identity, pack.accepted = identity, now
         self._store.put(pack.member.index, row, identity)
         return True
 

@@ -58,7 +58,7 @@ class Poller:
             link.check_alive()
             self._counters.guard = self._guard.value
             if self._counters.foreign > foreign:
-                if asker.foreign_since(self._clock() - FOREIGN_SPAN) >= FOREIGN_MANY:
+                if asker.strangers.requests_since(self._clock() - FOREIGN_SPAN) >= FOREIGN_MANY:
                     return
                 asker.listen(ASIDE)
 
