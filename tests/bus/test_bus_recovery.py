@@ -102,6 +102,16 @@ def test_a_busy_port_is_named_with_its_holder_and_taken_when_free(tmp_path: Path
     assert bus.stats().answers
 
 
+def test_a_port_that_can_change_its_name_is_advised_against(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("packbank.bus.bus.stable_path", lambda _: "/dev/serial/by-id/usb-A")
+    with Rig(tmp_path, all_answer):
+        pass
+    assert "better PORT = /dev/serial/by-id/usb-A" in caplog.text
+
+
 CHILD = """
 import sys, time
 sys.path.insert(0, sys.argv[2])

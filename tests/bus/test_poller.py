@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count, pairwise
 from math import isnan
 from pathlib import Path
 
 import pytest
-from plain_protocol import LINE, Rig, Script, all_answer, answer, request
+from plain_protocol import LINE, PlainProtocol, Rig, Script, all_answer, answer, request
 
 from packbank.aggregator.columns import Column
+from packbank.bus.bus import Bus
+from packbank.bus.intake import Member
 from packbank.bus.stats import State
+from packbank.bus.store import Store
+from packbank.config.model import BusConfig, Mode
+from packbank.errors import ConfigError
 
 
 def right(rig: Rig) -> bool:
@@ -190,9 +194,6 @@ def test_a_line_that_is_never_quiet_is_still_read(tmp_path: Path) -> None:
         assert right(rig)
 
 
-Waiter = Callable[[], bool]
-
-
 def test_another_master_makes_us_stand_back_and_listen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Rig(tmp_path, all_answer) as rig:
         rig.wait(lambda: right(rig))
@@ -217,3 +218,51 @@ def test_another_master_makes_us_stand_back_and_listen(tmp_path: Path, caplog: p
         rig.wait(lambda: rig.bus.stats().state is State.POLLING, 3.0)
         rig.wait(lambda: right(rig))
     assert sum("somebody else asks" in record.message for record in caplog.records) == 1
+
+
+def test_a_stale_answer_that_waits_in_the_buffer_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """One pack, asked four times a second: what arrives in the long pause between must be read away."""
+
+    def script(address: int, question: str) -> list[tuple[float, bytes]]:
+        stale = [(0.02, answer(address, "v", 7))] if question == "c" else []
+        return [(0.003, answer(address, question, 100)), *stale]
+
+    seen: set[float] = set()
+    with Rig(tmp_path, script, packs=1) as rig:
+
+        def enough() -> bool:
+            seen.update(rig.voltages)
+            return rig.bus.stats().rounds >= 6
+
+        rig.wait(enough, 5.0)
+    assert 100.0 in seen
+    assert 7.0 not in seen
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(*_: object) -> None:
+        raise RuntimeError("a fault of our own")
+
+    monkeypatch.setattr(PlainProtocol, "check", check)
+    with Rig(tmp_path, all_answer) as rig:
+        rig.wait(lambda: rig.bus.failed)
+
+
+def test_a_stopped_thread_has_not_failed(tmp_path: Path) -> None:
+    with Rig(tmp_path, all_answer) as rig:
+        assert not rig.bus.failed
+    assert not rig.bus.failed
+
+
+def test_a_protocol_that_cannot_be_overheard_cannot_be_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlainProtocol, "overhear", lambda _: None)
+    with pytest.raises(ConfigError, match="cannot be listened to"):
+        Bus(
+            BusConfig(name="rack", port=str(tmp_path), mode=Mode.LISTEN),
+            PlainProtocol(),
+            [Member(0, 1, "pack")],
+            Store(1),
+        )

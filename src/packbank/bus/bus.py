@@ -17,6 +17,7 @@ from packbank.bus.intake import Intake, Member
 from packbank.bus.link import Link, Tap, open_link
 from packbank.bus.listener import Listener
 from packbank.bus.poller import Poller
+from packbank.bus.ports import stable_path
 from packbank.bus.stats import BusStats, Counters, State
 from packbank.bus.store import Store
 from packbank.config.model import BusConfig, Mode
@@ -79,6 +80,8 @@ class Bus:
 
     def start(self) -> None:
         """Start the thread."""
+        if better := stable_path(self._config.port):
+            _log.info("%s: %s can change its name; better PORT = %s", self.name, self._config.port, better)
         self._thread.start()
 
     def stop(self) -> None:

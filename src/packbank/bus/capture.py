@@ -45,7 +45,7 @@ class Capture:
         self._lock = Lock()
         self._protocols: dict[str, str] = {}
         try:
-            self._file: IO[str] | None = path.open("w", encoding="ascii")
+            self._file: IO[bytes] | None = path.open("wb", buffering=0)
         except OSError as error:
             raise CaptureError(f"{path}: cannot write the capture: {error.strerror}") from error
 
@@ -81,16 +81,21 @@ class Capture:
             if self._file is None:
                 return
             try:
-                self._file.write(json.dumps(line) + "\n")
+                self._file.write(_encoded(line))
                 if self._file.tell() >= self._limit:
                     self._rotate(self._file)
             except OSError as error:
                 _log.warning("%s: capture ended: %s", self._path, error.strerror)
+                self._file.close()
                 self._file = None
 
-    def _rotate(self, full: IO[str]) -> None:
+    def _rotate(self, full: IO[bytes]) -> None:
         full.close()
         self._path.replace(self._path.with_name(self._path.name + ".1"))
-        self._file = self._path.open("w", encoding="ascii")
+        self._file = self._path.open("wb", buffering=0)
         for bus in self._protocols:
-            self._file.write(json.dumps(self._header(bus)) + "\n")
+            self._file.write(_encoded(self._header(bus)))
+
+
+def _encoded(line: dict[str, object]) -> bytes:
+    return json.dumps(line).encode() + b"\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from packbank.bms.protocol import Line, Topic
 from packbank.bus import pacing
-from packbank.bus.pacing import GUARD_JURY, Guard, ReadMoment, Schedule, Turn
+from packbank.bus.pacing import GUARD_JURY, HABIT_LOOK, HABIT_MADE, Guard, Habit, ReadMoment, Schedule, Turn
 
 LINE = Line(115200, 0.1, 0.02, 0.040, 0.030, 0.120, 0.005)
 TOPICS = (Topic.STATUS, Topic.SETTINGS, Topic.ABOUT)
@@ -116,6 +116,18 @@ def test_the_read_moment_is_bounded() -> None:
     for _ in range(1000):
         moment.whole()
     assert moment.value == 0.0
+
+
+def test_a_habit_is_made_slowly_looked_at_now_and_then_and_broken_at_once() -> None:
+    habit = Habit()
+    held = []
+    for _ in range(HABIT_MADE + 10 * HABIT_LOOK):
+        held.append(habit.holds)
+        habit.kept()
+    assert not any(held[:HABIT_MADE])
+    assert held[HABIT_MADE:].count(False) == 10
+    habit.broken()
+    assert not habit.holds
 
 
 class Play:
