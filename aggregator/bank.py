@@ -116,6 +116,7 @@ class Bank:
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
             packs=Packs(len(self.names), PackViews(self.names, instant, self._table)),
+            standing=sets.code.tobytes() + sets.blocked.tobytes(),
             ready=instant.ready,
             voltage=measured.voltage,
             current=measured.current,

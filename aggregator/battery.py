@@ -129,6 +129,7 @@ class VirtualBattery:
     """The bank at one instant."""
 
     packs: Sequence[PackView]
+    standing: bytes  # equal to another battery's while every pack's presence and switches are: no need to look at them
     ready: bool  # every expected pack told enough to count, or START_TIMEOUT passed and one did: fit to be published
 
     voltage: float

@@ -27,6 +27,7 @@ def pack_view(name: str, **changes: Any) -> PackView:
 def virtual_battery(**changes: Any) -> VirtualBattery:
     values: dict[str, Any] = {
         "packs": (pack_view("pack 1"), pack_view("pack 2")),
+        "standing": b"",
         "ready": True,
         "voltage": 53.1249,
         "current": -12.34,
@@ -64,6 +65,8 @@ def virtual_battery(**changes: Any) -> VirtualBattery:
         "alarms": {Alarm.LOW_SOC: 0, Alarm.BMS_CABLE: 0, Alarm.HIGH_CELL_VOLTAGE: 0},
         "history": History(charge_cycles=12.4, total_ah_drawn=-4321.0),
     }
+    if "packs" in changes:
+        values["standing"] = repr(changes["packs"]).encode()
     return VirtualBattery(**(values | changes))
 
 

@@ -78,6 +78,8 @@ class Daemon:
             [pack.expected for pack in config.packs],
             _mapping(saved.get("bank")),
         )
+        if self.bank.state_error:
+            log.warning("%s: the saved state %s; history begins anew", state_file, self.bank.state_error)
         self._buses: list[Bus] = []
         self._state_file = state_file
         self._capture = capture

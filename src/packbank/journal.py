@@ -52,6 +52,8 @@ class Journal:
     @staticmethod
     def _packs(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
         """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
+        if before is not None and before.standing == battery.standing:
+            return
         news: dict[Line, list[str]] = {}
         old = before.packs if before else [None] * len(battery.packs)
         for was, pack in zip(old, battery.packs, strict=True):

@@ -15,6 +15,7 @@ def battery_dict(battery: VirtualBattery) -> dict[str, Any]:
     """Everything of ``battery``; packs are told by name, alarms by their Venus names."""
     names = [pack.name for pack in battery.packs]
     told = _fields(battery, names)
+    del told["standing"]
     told["waiting_for"] = [names[index] for index in battery.waiting_for]
     return told
 

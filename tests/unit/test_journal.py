@@ -3,11 +3,10 @@ import logging
 
 import pytest
 
-from packbank.aggregator.bank import Bank
 from packbank.aggregator.battery import Cause, Limit, PackView, Presence, VirtualBattery
-from packbank.aggregator.columns import Alarm, empty_matrix
-from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.aggregator.columns import Alarm
 from packbank.journal import SETTLED, Journal, explain
+from virtual_battery import virtual_battery
 
 
 def view(name: str, presence: Presence = Presence.FRESH, **changes: object) -> PackView:
@@ -18,18 +17,18 @@ def view(name: str, presence: Presence = Presence.FRESH, **changes: object) -> P
 @pytest.fixture
 def battery() -> VirtualBattery:
     """A bank of two packs with nothing to tell."""
-    empty = Bank(["P1", "P2"], [PackSettings()] * 2, BankSettings()).step(empty_matrix(2), 0.0, 0.0)
-    return dataclasses.replace(
-        empty,
+    return virtual_battery(
         packs=(view("P1"), view("P2")),
-        ready=True,
-        online=2,
         stage="bulk",
         alarms=dict.fromkeys(Alarm, 0),
         charge_voltage_limit=Limit(55.2, cause=Cause.STAGE),
         charge_current_limit=Limit(100.0, 0, Cause.BMS),
         discharge_current_limit=Limit(100.0, 0, Cause.BMS),
     )
+
+
+def with_packs(battery: VirtualBattery, *packs: PackView) -> VirtualBattery:
+    return dataclasses.replace(battery, packs=packs, standing=repr(packs).encode())
 
 
 def texts(journal: Journal, battery: VirtualBattery, now: float) -> list[str]:
@@ -49,7 +48,7 @@ def test_packs_with_the_same_news_share_a_line(battery: VirtualBattery) -> None:
 def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery: VirtualBattery) -> None:
     journal = Journal()
     journal.lines(battery, 0.0)
-    lost = dataclasses.replace(battery, packs=(view("P1"), view("P2", Presence.LOST, age=31.0)))
+    lost = with_packs(battery, view("P1"), view("P2", Presence.LOST, age=31.0))
     [(level, text)] = journal.lines(lost, 1.0)
     assert level == logging.WARNING
     assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
@@ -58,7 +57,7 @@ def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery:
 def test_a_switch_is_told_when_it_changes(battery: VirtualBattery) -> None:
     journal = Journal()
     journal.lines(battery, 0.0)
-    off = dataclasses.replace(battery, packs=(view("P1", blocks_charge=True), view("P2")))
+    off = with_packs(battery, view("P1", blocks_charge=True), view("P2"))
     assert texts(journal, off, 1.0) == ["P1: blocks charge"]
     assert texts(journal, battery, 2.0) == ["P1: conducts again"]
 
