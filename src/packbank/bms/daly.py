@@ -21,6 +21,7 @@ from packbank.errors import FrameError
 
 PATIENCE = 4  # times that a question may be left unanswered before it is asked more rarely
 RARELY = 10  # rounds
+FORGET_AFTER = 30  # questions left unanswered one after the other: a board that returns then may be another one
 
 HEAD = re.compile(b"\xa5[\x00-\x10].\x08", re.DOTALL)  # of an answer that is damaged or broken off
 DAMAGED = "sum8: a frame with a wrong sum, or not all of it"
@@ -99,8 +100,11 @@ class Daly(Protocol):
         return f"{address} is no Daly board number: BmsMonitor sets 1 to 16 (its 'Battery code' is a text, no address)"
 
     def _board(self, address: int) -> Board:
-        known = [OLD_HOST] if address == 1 else []
-        return self._boards.setdefault(address, Board([HOST + address - 1, *known]))
+        board = self._boards.get(address)
+        if board is None or board.silent > FORGET_AFTER:
+            old = [OLD_HOST] if address == 1 else []
+            board = self._boards[address] = Board([HOST + address - 1, *old])
+        return board
 
 
 def describe(data: bytes) -> Description:

@@ -45,6 +45,7 @@ class Board:
     answered: set[str] = field(default_factory=set)  # questions
     unanswered: Counter[str] = field(default_factory=Counter)  # times, of questions that it never answered
     rounds: int = 0
+    silent: int = 0  # questions since the last answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class DalyExchange(Exchange):
         self._frames: dict[int, bytes] = {}
         self._held = b""
         board.unanswered[command.question] += command.question not in board.answered
+        board.silent += 1
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`; at silence, the frames that are needed are enough."""
@@ -134,6 +136,7 @@ class DalyExchange(Exchange):
         self.rejected = [error for error in self.rejected if error.reason != "asleep"]  # it was the adapter's echo
         self.board.hosts = [self.request[1]]
         self.board.answered.add(self.command.question)
+        self.board.silent = 0
         if self.command.frames:
             self.board.bursts[self.command.code] = len(self._frames)
         if self.command.question == "counts":

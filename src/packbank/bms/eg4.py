@@ -7,7 +7,7 @@ found out by asking. 0D and 7E occur inside payloads too, so the length byte alo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, int] = MappingProxyType({"status": 0x01, "firmware": 0x33
 BYTE_TIME = 10 / 9600
 LATENCY = 0.10  # s; 41 to 250 ms were measured
 USUAL_SIZE: Mapping[str, int] = MappingProxyType({"status": 94, "firmware": 28, "barcode": 28})
+FORGET_AFTER = 20  # questions left unanswered one after the other: a pack that returns then may be another one
 HEARD = 300  # bytes kept to recognise another protocol
 ERRORS = ("none", "version", "checksum", "length checksum", "command", "format", "data")  # codes, from basen
 
@@ -64,6 +65,14 @@ def frame_fault(frame: bytes) -> FrameError | None:
     return None
 
 
+@dataclass(slots=True)
+class Pack:
+    """What is remembered of one pack."""
+
+    starts: list[int]  # first bytes that it may want, the next one last; only one once it has answered
+    silent: int = 0  # questions since the last answer
+
+
 class Eg4Exchange(Exchange):
     """One command to one pack.
 
@@ -71,12 +80,12 @@ class Eg4Exchange(Exchange):
     another protocol).
     """
 
-    def __init__(self, question: str, address: int, starts: list[int]) -> None:
+    def __init__(self, question: str, address: int, pack: Pack) -> None:
         self.address = address
         self.question = question
-        self.request = request(starts[-1], address, COMMANDS[question])
+        self.request = request(pack.starts[-1], address, COMMANDS[question])
         self.answer_time = LATENCY + USUAL_SIZE[question] * BYTE_TIME
-        self._starts = starts  # shared with the protocol
+        self._pack = pack
         heads = [bytes((start, address, COMMANDS[question])) for start in STARTS]
         self._search = FrameSearch(heads, frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
@@ -88,7 +97,7 @@ class Eg4Exchange(Exchange):
         if not self._frame:
             self._frame = self._search.feed(data) if data else self._search.flush()
             if self._frame:
-                self._starts[:] = [self.request[0]]
+                self._pack.starts, self._pack.silent = [self.request[0]], 0
             elif not data and (other := look_alike(self._heard)):
                 self.rejected.append(other)
             self._heard = (self._heard + data)[-HEARD:]
@@ -157,19 +166,20 @@ class Eg4(Protocol):
     )
 
     def __init__(self) -> None:
-        self._starts: dict[int, list[int]] = {}
+        self._packs: dict[int, Pack] = {}
 
     def exchange(self, question: str, address: int) -> Eg4Exchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
         if reason := self.explain_address(address):
             raise ValueError(reason)
-        starts = self._ways(address)
-        starts.append(starts.pop(0))
-        return Eg4Exchange(question, address, starts)
+        pack = self._pack(address)
+        pack.starts = [*pack.starts[1:], pack.starts[0]]
+        pack.silent += 1
+        return Eg4Exchange(question, address, pack)
 
     def ways_to_ask(self, address: int) -> int:
         """As :meth:`Protocol.ways_to_ask`."""
-        return len(self._ways(address))
+        return len(self._pack(address).starts)
 
     def may_lack(self, address: int, question: str) -> bool:
         """As :meth:`Protocol.may_lack`: not every pack tells its firmware and its barcode."""
@@ -198,9 +208,11 @@ class Eg4(Protocol):
             )
         return ""
 
-    def _ways(self, address: int) -> list[int]:
-        """The first bytes that this pack may want, the next one last; only one once it has answered."""
-        return self._starts.setdefault(address, list(STARTS))
+    def _pack(self, address: int) -> Pack:
+        pack = self._packs.get(address)
+        if pack is None or pack.silent > FORGET_AFTER:
+            pack = self._packs[address] = Pack(list(STARTS))
+        return pack
 
 
 def describe(data: bytes) -> Description:

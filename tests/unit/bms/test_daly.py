@@ -10,7 +10,7 @@ import pytest
 from other_bms import answered, ask, blank, pack_row
 from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.bms import registry
-from packbank.bms.daly import PATIENCE, RARELY, Daly
+from packbank.bms.daly import FORGET_AFTER, PATIENCE, RARELY, Daly
 from packbank.bms.daly_fields import ALARMS
 from packbank.bms.daly_frames import seal
 from packbank.bms.protocol import Identity, Protocol, Row, Topic
@@ -80,6 +80,16 @@ def test_a_board_that_answered_at_0x40_is_asked_nowhere_else() -> None:
     daly, row = Daly(), pack_row()
     assert answered(daly.exchange("pack", 1), DalyResponder(1), row)
     assert {daly.exchange("pack", 1).request[1] for _ in range(4)} == {0x40}
+
+
+def test_a_board_that_was_silent_for_long_may_be_another_one() -> None:
+    daly, row = counted(16), pack_row(4)
+    old = DalyResponder(1, old_firmware=True)
+    tries = [answered(daly.exchange("pack", 1), old, row) for _ in range(FORGET_AFTER + 3)]
+    assert tries[-1]
+    assert not any(tries[:FORGET_AFTER])
+    assert daly.questions_to(1, Topic.STATUS)[0] == "counts"
+    assert daly.may_lack(1, "alarms")
 
 
 @pytest.mark.parametrize("current", [-3000.0, -276.8, -100.0, 0.0, 276.7, 400.0])

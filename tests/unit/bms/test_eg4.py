@@ -9,7 +9,7 @@ import pytest
 
 from other_bms import answered, ask, blank, pack_row
 from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
-from packbank.bms.eg4 import COMMANDS, Eg4, seal
+from packbank.bms.eg4 import COMMANDS, FORGET_AFTER, Eg4, seal
 from packbank.bms.eg4_fields import ALARMS as BITS
 from packbank.bms.protocol import Identity, Row, Topic
 from packbank.cext.checksum import crc16_modbus
@@ -56,6 +56,15 @@ def test_incumbent_asks_7c_units_in_vain() -> None:
     eg4, unit, row = Eg4(), Eg4Responder(1, start=0x7C), pack_row()
     assert [answered(eg4.exchange("status", 1), unit, row) for _ in range(2)] == [False, True]
     assert {eg4.exchange("status", 1).request[0] for _ in range(4)} == {0x7C}
+
+
+def test_a_pack_that_was_silent_for_long_may_be_another_one() -> None:
+    eg4, row = Eg4(), pack_row()
+    assert answered(eg4.exchange("status", 1), Eg4Responder(1), row)
+    assert eg4.ways_to_ask(1) == 1
+    tries = [answered(eg4.exchange("status", 1), Eg4Responder(1, start=0x7C), row) for _ in range(FORGET_AFTER + 3)]
+    assert tries[-1]
+    assert not any(tries[:FORGET_AFTER])
 
 
 @pytest.mark.parametrize(
