@@ -72,7 +72,7 @@ class Effect(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One trial. ``events`` are (hour, effect); ``step`` is the simulated step in s while nothing much happens."""
+    """One trial. ``events`` are (hour, effect); ``step`` is the simulated step, s, ``calm`` the one far from limits."""
 
     name: str
     summary: str
@@ -84,6 +84,7 @@ class Scenario:
     tolerance: float = 0.05  # overshoot that may last
     utilisation: float = 0.0  # of the best possible current, asked of our policy
     step: float = 1.0
+    calm: float = 1.0
 
 
 # A day in four hours: half an hour of loads beyond every limit, a pause, sun beyond every limit until the bank is full,
@@ -196,7 +197,7 @@ SCENARIOS = {
             profile=HARD,
             tolerance=0.08,
         ),
-        Scenario(name="day", summary="a day of a mixed bank", bank=_MIXED, profile=DAY, hours=24),
+        Scenario(name="day", summary="a day of a mixed bank", bank=_MIXED, profile=DAY, hours=24, calm=10.0),
         Scenario(
             name="month",
             summary="thirty days of a mixed bank with top balancing",
@@ -204,7 +205,8 @@ SCENARIOS = {
             profile=MODERATE,
             settings=BankSettings(soc_reset_after_days=10),
             hours=720,
-            step=60.0,
+            step=3.0,
+            calm=60.0,
         ),
     )
 }

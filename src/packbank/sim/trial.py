@@ -21,11 +21,12 @@ Array = NDArray[np.float64]
 LASTING = 10.0  # s, an overshoot beyond the tolerance may take this long until the loop has answered
 OVERSHOOT = 0.05
 FAINT = 0.1  # of the packs' ceilings: smaller currents, near full and empty, are not compared
-QUIET = 0.5  # of a limit: a current below this is far from it
+CALM = 0.5  # of a limit: a current below this is far from it
 PLATEAU = (3.2, 3.35)  # V a cell, far from both ends of charge
 CHARGER = 130.0  # A a pack, of the chargers
 INVERTER = 180.0  # A a pack
 ORACLE = "oracle"
+START = 60.0  # s until the first comparison with the best possible current
 SAMPLE = 10.0  # s between two comparisons with the best possible current
 _FULL_CELL = 3.38  # V: a pack whose mean cell is above ...
 _BALANCED = 0.025  # V: ... and whose cells are this near to each other is full and balanced
@@ -138,7 +139,7 @@ class Run:
         """Simulate ``hours``; ``tell`` is called after every step."""
         bank, seconds = self.bank, int(hours * 3600)
         solar, load = self.scenario.profile.powers(seconds, bank.spec.packs, bank.spec.seed)
-        tick = sample = 0.0
+        tick, sample = 0.0, START
         while bank.time < seconds:
             while self._events and self._events[0][0] <= bank.time:
                 self._events.pop(0)[1].apply(bank)
@@ -165,13 +166,10 @@ class Run:
     def _pace(self) -> float:
         """The next step, s: a scenario's long one only far from every limit and from both ends of charge."""
         bank, limits = self.bank, self.limits
-        if self.scenario.step <= 1.0:
-            return DVCC_PERIOD if self.name == ORACLE else 1.0
-        quiet = (
-            -QUIET * limits.dcl < bank.current < QUIET * limits.ccl
-            and abs(bank.voltage / bank.spec.cells - 3.27) < 0.08
-        )
-        return self.scenario.step if quiet else DVCC_PERIOD
+        small = -CALM * limits.dcl < bank.current < CALM * limits.ccl
+        flat = PLATEAU[0] < bank.voltage / bank.spec.cells < PLATEAU[1]
+        step = self.scenario.calm if small and flat else self.scenario.step
+        return max(step, DVCC_PERIOD) if self.name == ORACLE else step
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -61,7 +61,7 @@ def test_nobody_moves_more_than_the_best_possible_within_the_limits() -> None:
     assert best.worst_overshoot < 0.01
     assert result.energy_utilisation is not None
     assert 0.85 < result.energy_utilisation <= 1.0
-    assert score.breach_seconds == 0.0
+    assert score.breach_seconds <= LASTING
 
 
 def test_a_limit_that_is_exceeded_is_seen() -> None:
