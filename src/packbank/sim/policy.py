@@ -62,12 +62,14 @@ class Rival:
     """The same packs, the same limit of each pack and the same CVL, but another way to combine currents.
 
     ``n-min``: the smallest limit times the number of packs that conduct, as dbus-aggregate-batteries does.
-    ``sum``: all limits added up, as masters of several makers do. Lost and blocked packs are left out.
+    ``sum``: all limits added up, as masters of several makers do. Lost and blocked packs are left out. Both are
+    given our margin, which they do not have, so that what is left to differ is the way to combine.
     """
 
     def __init__(self, combine: Combine, packs: int, settings: PackSettings, bank: BankSettings) -> None:
         self._share = Share(packs, settings, bank)
         self._combine = combine
+        self._margin = 1 + bank.sensor_error
 
     def step(self, rows: Array, now: float) -> Limits:
         """Combine the packs' own limits."""
@@ -76,7 +78,7 @@ class Rival:
         counted = [pack for pack in packs if pack.presence in _COUNTED]
         charge = [pack.charge_limit for pack in counted if not pack.blocks_charge]
         discharge = [pack.discharge_limit for pack in counted if not pack.blocks_discharge]
-        return Limits(limits.cvl, self._combine(charge), self._combine(discharge))
+        return Limits(limits.cvl, self._combine(charge) / self._margin, self._combine(discharge) / self._margin)
 
 
 def n_min(limits: Sequence[float]) -> float:
