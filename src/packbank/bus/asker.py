@@ -12,7 +12,7 @@ from math import nan
 
 from packbank.bms.protocol import Exchange, Protocol
 from packbank.bus.link import Link
-from packbank.bus.pacing import HABIT_MARGIN, SURPRISE, Guard, Habit, ReadMoment
+from packbank.bus.pacing import SURPRISE, Guard, Habit, ReadMoment
 from packbank.bus.stats import BITS_A_BYTE, Counters
 from packbank.bus.strangers import MEANINGFUL, Strangers
 
@@ -165,7 +165,7 @@ class Asker:
         """Read until the answer is complete, or the line has been silent for so long that none will come."""
         link = self._link
         asleep = 0.0 if self._eager else exchange.answer_time
-        after = HABIT_MARGIN + linger if linger else self._moment.value
+        after = self._habit.margin + linger if linger else self._moment.value
         link.sleep(sent - self._clock() + asleep + after)
         self.heard = link.read()
         self._on_time = bool(self.heard) and exchange.feed(self.heard)

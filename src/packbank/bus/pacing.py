@@ -33,9 +33,12 @@ READ_START = 0.001
 READ_SPAN = 0.010
 
 # Habit
-HABIT_MADE = 50  # answers on time in a row
+HABIT_MADE = 50  # answers on time in a row; doubled whenever the habit was broken
+HABIT_MADE_MOST = 3200
 HABIT_LOOK = 16  # then every so many are looked at
-HABIT_MARGIN = 0.002  # s after an answer's usual end at which it is presumed: 1.1 ms is the most JK PB was seen late
+HABIT_MARGIN = 0.003  # s: 1.1 ms is the most that JK PB was seen late, the rest is for an adapter that sends late
+HABIT_MARGIN_STEP = 0.001
+HABIT_MARGIN_MOST = 0.006
 SURPRISE = 0.0035  # s later than usual, of which 2 ms are the step of the second look
 
 # Schedule
@@ -123,20 +126,24 @@ class Habit:
     """
 
     def __init__(self) -> None:
+        self.margin = HABIT_MARGIN  # s after an answer's usual end at which it is presumed
         self._seen = 0
+        self._needed = HABIT_MADE
 
     @property
     def holds(self) -> bool:
         """Whether the next answer's end may be presumed."""
-        return self._seen >= HABIT_MADE and self._seen % HABIT_LOOK != 0
+        return self._seen >= self._needed and self._seen % HABIT_LOOK != 0
 
     def kept(self) -> None:
         """An answer was on time."""
         self._seen += 1
 
     def broken(self) -> None:
-        """An answer was late, or a request after a presumed silence was not heard."""
+        """An answer was late, or a request after a presumed silence was not heard: presume later, and less readily."""
         self._seen = 0
+        self._needed = min(2 * self._needed, HABIT_MADE_MOST)
+        self.margin = min(self.margin + HABIT_MARGIN_STEP, HABIT_MARGIN_MOST)
 
 
 class Turn(NamedTuple):

@@ -127,7 +127,13 @@ def test_a_habit_is_made_slowly_looked_at_now_and_then_and_broken_at_once() -> N
     assert not any(held[:HABIT_MADE])
     assert held[HABIT_MADE:].count(False) == 10
     habit.broken()
-    assert not habit.holds
+    for _ in range(2 * HABIT_MADE - 1):
+        habit.kept()
+        assert not habit.holds
+    before = habit.margin
+    for _ in range(20):
+        habit.broken()
+    assert before < habit.margin == pacing.HABIT_MARGIN_MOST
 
 
 class Play:
