@@ -75,7 +75,7 @@ def line(scene: Scene) -> str:
     raised = raised_alarms(battery)
     return (
         f"{battery.online}/{len(battery.packs)} packs  {number(battery.voltage, '.2f')} V  "
-        f"{number(battery.current, '+.1f')} A  {number(battery.soc, '.1f')} %  "
+        f"{number(battery.current, '+z.1f')} A  {number(battery.soc, '.1f')} %  "
         f"cells {number(battery.lowest_cell.value, '.3f')}..{number(battery.highest_cell.value, '.3f')} V  "
         f"CVL {number(battery.charge_voltage_limit.value, '.2f')} V  "
         f"CCL {number(battery.charge_current_limit.value, '.1f')} A  "

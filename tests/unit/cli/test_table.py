@@ -58,11 +58,11 @@ def four() -> Scene:
     return scene(4)
 
 
-def drawn(shown: Scene) -> str:
+def drawn(shown: Scene, width: int = 160, height: int = 40) -> str:
     console = pytest.importorskip("rich.console")
     screen = import_module("packbank.cli.screen")
     stream = io.StringIO()
-    console.Console(file=stream, width=160).print(screen.picture(shown))
+    console.Console(file=stream, width=width, height=height).print(screen.Picture(shown))
     return stream.getvalue()
 
 
@@ -89,6 +89,12 @@ def test_line_names_raised_alarms(four: Scene) -> None:
 def test_what_is_unknown_is_a_dash(four: Scene) -> None:
     assert "-  nan" not in line(four._replace(battery=replace(four.battery, soc=float("nan"))))
     assert " - %" in line(four._replace(battery=replace(four.battery, soc=float("nan"))))
+
+
+def test_no_current_has_no_sign_of_discharge(four: Scene) -> None:
+    shown = four._replace(battery=replace(four.battery, current=-0.04))
+    assert " +0.0 A" in line(shown)
+    assert " +0.0 A" in drawn(shown)
 
 
 def test_limit_has_its_reason(four: Scene) -> None:
@@ -127,7 +133,7 @@ def test_table_has_limits_alarms_and_buses(four: Scene) -> None:
     ):
         assert re.search(rf"{name} +{re.escape(limit_text(limit, unit, four.battery.packs))}", text)
     assert re.search(r"alarms +none", text)
-    assert "round 1.07 s (mean 1.08), guard 31 ms, 198 answers, 2 missed, 3 refused" in text
+    assert "round 1.07 s, 198 answers, 2 missed, 3 refused, line 38 %" in text
 
 
 def test_table_says_why_a_bus_is_away(four: Scene) -> None:
@@ -139,11 +145,45 @@ def test_names_are_shown_as_they_are_written(four: Scene) -> None:
     assert "[red]pack 2[/]" in drawn(four._replace(battery=replace(four.battery, packs=packs)))
 
 
-def test_large_bank_stands_side_by_side() -> None:
-    text = drawn(scene(30))
-    both = [shown for shown in text.splitlines() if "pack 1 " in shown and "pack 16 " in shown]
-    assert len(both) == 1
-    assert all(f"pack {n} " in text for n in range(1, 31))
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (140, ["V", "A", "SoC", "low", "high", "cells", "MOS", "charge", "discharge", "share", "age"]),
+        (100, ["V", "A", "SoC", "low", "high", "cells", "charge", "discharge", "age"]),
+        (80, ["A", "SoC", "low", "high", "cells", "charge", "discharge"]),
+        (40, ["A", "SoC", "high"]),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns_and_none_is_cut(four: Scene, width: int, titles: list[str]) -> None:
+    text = drawn(four, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    (head,) = [shown for shown in text.splitlines() if shown.startswith("pack ") and "SoC" in shown]
+    assert [title for title in head.split()[1:] if title not in ("cell", "°C")] == titles
+    for index, row in enumerate(four.matrix):
+        (own,) = [shown for shown in text.splitlines() if shown.startswith(f"pack {index + 1} ")]
+        assert f" {row[Column.CURRENT]:+.1f} " in own
+        assert f"{np.nanmax(row[CELL_VOLTAGES]):.3f} #{np.nanargmax(row[CELL_VOLTAGES]) + 1}" in own
+
+
+@pytest.mark.parametrize(("packs", "width", "height"), [(15, 80, 24), (15, 64, 20), (30, 100, 30), (64, 140, 40)])
+def test_a_low_terminal_shows_all_packs_side_by_side(packs: int, width: int, height: int) -> None:
+    shown = scene(packs)
+    text = drawn(shown, width, height)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    assert len(text.splitlines()) <= height
+    assert "pack 1 " in text
+    for pack, row in zip(shown.battery.packs, shown.matrix, strict=True):
+        assert re.search(rf"{pack.name} +{pack.presence} .*{re.escape(f'{row[Column.CURRENT]:+.1f}')}( |$)", text, re.M)
+
+
+def test_a_long_name_is_never_cut(four: Scene) -> None:
+    name = "the second pack from the left in the attic"
+    packs = (replace(four.battery.packs[0], name=name), *four.battery.packs[1:])
+    text = drawn(four._replace(battery=replace(four.battery, packs=packs)), 40)
+    folded = "".join(shown.split("  ")[0] for shown in text.splitlines())
+    assert name.replace(" ", "") in folded.replace(" ", "")
 
 
 def test_pack_that_never_answered_is_dashes(four: Scene) -> None:
