@@ -34,6 +34,9 @@ PRESENCES = (Presence.ABSENT, Presence.FRESH, Presence.HELD, Presence.LOST, Pres
 
 NOISE_FRACTION = 0.01  # of the capacity, in A: below this a measured current may be the sensor's offset
 NOISE_AMPERES = 1.0
+NEWEST = 0.5  # weight of the newest interval between two answers in a pack's usual one
+RHYTHM = 1.5  # usual intervals that a pack on a slow bus may be silent and still be fresh
+SLOWEST = 2.0  # times HELD_AFTER at most: what is older is old, whatever the bus
 STRAY = 2.0  # a member leaves at this many times JOIN_VOLTAGE, so it cannot flap
 
 
@@ -59,6 +62,8 @@ class PresenceTracker:
         self._expected = expected
         self._code = np.full(len(expected), ABSENT, dtype=np.int8)
         self._well_since = np.full(len(expected), np.inf)
+        self._seen = np.full(len(expected), np.nan)  # STATUS_TIME of the last step
+        self._usual = np.zeros(len(expected))  # s between two answers
         self._start: float | None = None
         self.ready = False
 
@@ -66,9 +71,11 @@ class PresenceTracker:
         """Advance to ``now``; ``told`` says which packs have told enough to count (presence needs it only at start)."""
         if self._start is None:
             self._start = now
-        self._age(tele.age, now)
+        self._age(tele.age, self._patience(tele[Column.STATUS_TIME]), now)
         blocked = _blocked(tele)
         noise = np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES)
+        if not self.ready:  # whoever answered first must not decide which voltage is the busbar's
+            self._code[(self._code == FRESH) | (self._code == HELD)] = JOINING
         reference = self._reference(tele[Column.VOLTAGE], blocked)
         self._leave(tele, reference, noise)
         conducts: Bools = ~np.logical_and(blocked[0], blocked[1])
@@ -76,10 +83,22 @@ class PresenceTracker:
         self.ready = self.ready or self._is_ready(told, now)
         return self._sets(tele, blocked, noise)
 
-    def _age(self, age: Floats, now: float) -> None:
+    def _patience(self, status: Floats) -> Floats:
+        """How old each pack's status may be: ``HELD_AFTER``, or more where its bus has its turn less often than that.
+
+        A cycle of a JK master takes up to 7 s, one of ten Daly boards 9 s: such packs are slow, not silent.
+        """
+        held_after = self._settings.held_after
+        interval = np.minimum(status - self._seen, SLOWEST * held_after)
+        self._usual += np.where(interval > 0.0, NEWEST * (interval - self._usual), 0.0)
+        self._seen = status
+        patience: Floats = np.clip(RHYTHM * self._usual, held_after, SLOWEST * held_after)
+        return patience
+
+    def _age(self, age: Floats, patience: Floats, now: float) -> None:
         """Move every pack by the age of its last status."""
         code = self._code
-        fresh = age <= self._settings.held_after  # false for NaN
+        fresh = age <= patience  # false for NaN
         member = (code == FRESH) | (code == HELD)
         if fresh.all() and member.all():
             code[:] = FRESH
@@ -113,15 +132,17 @@ class PresenceTracker:
             self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= noise)] = JOINING
 
     def _join(self, tele: Telemetry, reference: float, conducts: Bools, now: float) -> None:
-        """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once until the bank is ready."""
+        """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once if there is no bank to join yet."""
         joining = self._code == JOINING
         if not joining.any():
             return
         near = np.abs(tele[Column.VOLTAGE] - reference) <= self._settings.join_voltage
         well = joining & near & conducts & (tele.age <= self._settings.held_after)
         self._well_since = np.where(well, np.minimum(self._well_since, now), np.inf)
-        dwell = self._settings.join_after if self.ready else 0.0
-        self._code[well & (now - self._well_since >= dwell)] = FRESH
+        anyone = ((self._code == FRESH) | (self._code == HELD)).any()  # else each second of waiting is one at 0 A
+        joins = well & (now - self._well_since >= (self._settings.join_after if self.ready and anyone else 0.0))
+        self._code[joins] = FRESH
+        self._well_since[joins] = np.inf
 
     def _is_ready(self, told: Bools, now: float) -> bool:
         if self._start is None or not told.any():

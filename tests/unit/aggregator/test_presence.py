@@ -52,6 +52,32 @@ def test_a_pack_is_not_ready_while_its_limits_are_unknown() -> None:
     assert not rig.step().ready
 
 
+def test_a_pack_on_a_slow_bus_is_not_held_between_its_turns() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    presences = []
+    for _ in range(8):  # pack 2 has its turn every 7 s
+        rig.silent = {1}
+        presences.append([rig.step().packs[1].presence for _ in range(6)])
+        rig.silent = set()
+        rig.step()
+    assert Presence.HELD in presences[0], "it was quick before"
+    assert presences[-1] == [Presence.FRESH] * 6
+    rig.silent = {1}
+    assert rig.run(11).packs[1].presence is Presence.HELD, "slow is not silent, but silent is silent"
+
+
+def test_a_long_silence_does_not_make_a_pack_slow() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    rig.silent = {1}
+    rig.run(300)
+    rig.silent = set()
+    rig.run(30)
+    rig.silent = {1}
+    assert rig.run(6).packs[1].presence is Presence.HELD
+
+
 def test_fresh_held_lost_by_age() -> None:
     rig = Rig(2)
     rig.run(5)
@@ -119,6 +145,29 @@ def test_a_returning_pack_joins_only_at_the_busbars_voltage() -> None:
     set_cells(rig.rows, 2, 3.31)
     assert rig.run(2).packs[2].presence is Presence.JOINING  # for JOIN_AFTER
     assert rig.run(3).packs[2].presence is Presence.FRESH
+
+
+def test_every_return_waits_as_long_as_the_first() -> None:
+    rig = Rig(3)
+    rig.run(5)
+    for _ in range(2):
+        rig.silent = {2}
+        rig.run(40)
+        rig.silent = set()
+        assert rig.run(2).packs[2].presence is Presence.JOINING
+        assert rig.run(3).packs[2].presence is Presence.FRESH
+
+
+def test_the_first_to_answer_does_not_decide_which_voltage_is_the_busbars() -> None:
+    rig = Rig(4)
+    set_cells(rig.rows, 0, 3.20)  # behind an open breaker
+    rig.silent = {1, 2, 3}
+    rig.step()
+    rig.silent = set()
+    battery = rig.step()
+    assert battery.ready
+    assert [pack.presence for pack in battery.packs] == [Presence.JOINING, *[Presence.FRESH] * 3]
+    assert rig.run(60).packs[0].presence is Presence.JOINING
 
 
 def test_a_joining_pack_that_conducts_all_the_same_binds_but_never_helps() -> None:
