@@ -21,14 +21,15 @@ PLAN = BusPlan(packs=2, master=True)
 PATIENCE = 12.0  # s; a cycle of the master takes 4.2 s
 
 
-def test_every_pack_is_heard_the_master_at_address_0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [Mode.LISTEN, Mode.AUTO])
+def test_every_pack_is_heard_the_master_at_address_0(tmp_path: Path, mode: Mode) -> None:
     start = time.monotonic()
     bank = LiveBank(demo_spec(len(PLAN.addresses), 16, 1), start)
     wires = wire_up(bank, [PLAN], [], 1, start)
     store = Store(len(PLAN.addresses))
     members = [Member(address, address, f"pack {address}") for address in PLAN.addresses]
     with Buses(wires, tmp_path) as buses:
-        bus = start_bus(BusConfig(name="attic", port=buses.paths[0], mode=Mode.LISTEN), JkPb(), members, store)
+        bus = start_bus(BusConfig(name="attic", port=buses.paths[0], mode=mode), JkPb(), members, store)
         try:
             while np.isnan(store.snapshot()[0][:, [Column.STATUS_TIME, Column.SETTINGS_TIME]]).any():
                 assert time.monotonic() < start + PATIENCE

@@ -37,8 +37,9 @@ class Poller:
         self._stop = stop
         self._clock = clock
         self._guard = Guard(protocol.line)
-        expected = [member.address for member in members if member.expected]
-        candidates = [member.address for member in members if not member.expected]
+        askable = [member for member in members if member.address in protocol.addresses]  # a master can only be heard
+        expected = [member.address for member in askable if member.expected]
+        candidates = [member.address for member in askable if not member.expected]
         self._schedule = Schedule(expected, candidates, protocol.questions, clock())
         self._round: set[int] = set()
         self._round_start = clock()

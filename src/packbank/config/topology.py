@@ -71,6 +71,8 @@ def _wrong_with_bus(bus: BusConfig, protocols: Protocols) -> Iterator[tuple[str,
     protocol = protocols[bus.protocol]
     if bus.mode is not Mode.POLL and protocol.overhear() is None:
         yield "MODE", f"{protocol.title} can only be polled; write poll"
+    if bus.mode is Mode.AUTO and bus.addresses == (0,):
+        yield "BATTERY_ADDRESSES", "names only the master, which nobody can ask; write MODE = listen"
     wrong = [address for address in bus.addresses if address not in candidates(bus, protocols)]
     for same in ([address for address in wrong if address == 0], [address for address in wrong if address]):
         if same:
@@ -96,11 +98,11 @@ def _wrong_with_port(bus: BusConfig, owners: dict[str, str]) -> Iterator[tuple[s
 
 
 def candidates(bus: BusConfig, protocols: Protocols) -> tuple[int, ...]:
-    """Every address a pack of this bus can have; a master that is only heard is the pack at 0."""
+    """Every address a pack of this bus can have; a master that is heard is the pack at 0."""
     if bus.protocol not in protocols:
         return ()
     own = tuple(protocols[bus.protocol].addresses)
-    return (0, *own) if bus.mode is Mode.LISTEN else own
+    return own if bus.mode is Mode.POLL else (0, *own)
 
 
 def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> tuple[PackConfig, ...]:

@@ -70,10 +70,11 @@ def test_a_pack_section_makes_a_pack_expected(tmp_path: Path) -> None:
     assert [(pack.address, pack.name) for pack in config.packs if pack.expected] == [(3, "left")]
 
 
-def test_a_listened_master_is_the_pack_at_zero(tmp_path: Path) -> None:
-    config = loaded(tmp_path, "[DEFAULT]\nPORT = /dev/ttyUSB7\nMODE = listen\n")
+@pytest.mark.parametrize("mode", ["listen", "auto"])
+def test_a_master_that_is_heard_is_the_pack_at_zero(tmp_path: Path, mode: str) -> None:
+    config = loaded(tmp_path, f"[DEFAULT]\nPORT = /dev/ttyUSB7\nMODE = {mode}\n")
     assert [pack.address for pack in config.packs] == list(range(16))
-    config = loaded(tmp_path, "[DEFAULT]\nPORT = /dev/ttyUSB7\nMODE = listen\nBATTERY_ADDRESSES = 0x00-0x02\n")
+    config = loaded(tmp_path, f"[DEFAULT]\nPORT = /dev/ttyUSB7\nMODE = {mode}\nBATTERY_ADDRESSES = 0x00-0x02\n")
     assert config.buses[0].addresses == (0, 1, 2)
 
 
@@ -186,6 +187,7 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
         ("[bus:a b]\nPORT = /dev/x\n", "[bus:a b]: a bus's name goes without blanks and slashes; change it"),
         (f"{BUS}PROTOCOL = jkbp\n", "line 3 [bus:a] PROTOCOL = jkbp: is not known; write "),
         (f"{BUS}MODE = hear\n", "line 3 [bus:a] MODE = hear: is not known; write poll, listen, auto"),
+        (f"{BUS}MODE = auto\nBATTERY_ADDRESSES = 0x00\n", "names only the master, which nobody can ask"),
         # addresses
         (f"{BUS}BATTERY_ADDRESSES = 0x01, 0x01\n", "0x01 stands in the list twice; every pack needs an address"),
         (f"{BUS}BATTERY_ADDRESSES = 0x01-0x03, 0x02\n", "0x02 stands in the list twice"),
