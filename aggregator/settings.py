@@ -181,7 +181,12 @@ class BankSettings:
 
     # Which packs count.
     held_after: float = setting(
-        5.0, "silence after which a pack is held: last values count, limits may only fall", "s", 1, 600
+        5.0,
+        "silence after which a pack is held: last values count, limits may only fall; up to twice as long where packs "
+        "have their turn less often",
+        "s",
+        1,
+        600,
     )
     lost_after: float = setting(
         30.0,
