@@ -76,14 +76,17 @@ class ChargeControl:
         self._guard = Guard(table, settings)
         self._state = _State(np.zeros(len(table.capacity)))
         self._cvl = NAN
+        self._arrived = False  # the stage's voltage is not on its way up, so packs that reach it have reached the stage
 
     def raised(self) -> Floats | float:
         """How far each pack's charge curve stands higher now: a top balance must reach its voltage."""
         return np.maximum(self._table.reset_cell - self._table.max_cell, 0.0) if self._state.top_balance else 0.0
 
     def request_top_balance(self) -> None:
-        """Begin a top balance at the next step, whatever the schedule says."""
-        self._state.top_balance = True
+        """Begin a top balance now, whatever the schedule says; not without charge stages: it would never end."""
+        if self._settings.cvcm_enable and not self._state.top_balance:
+            self._state.top_balance = True
+            self._begin_bulk()  # what was absorbed at the lower voltage does not count
 
     def step(self, instant: Instant, soc: float, cap: float | None) -> ChargeState:
         """Advance stages, ramp and guards; ``soc`` is the bank's, ``cap`` the user's highest voltage."""
@@ -93,17 +96,19 @@ class ChargeControl:
         if conducting is None:
             return ChargeState(Limit(NAN), self._text())
         self._schedule(instant.wall)
-        published = not np.isnan(self._cvl)  # nothing can have been reached before there was a CVL
-        became_full = self._advance(instant, soc) if self._settings.cvcm_enable and published else False
+        became_full = self._advance(instant, soc) if self._settings.cvcm_enable and self._arrived else False
         cell = target_cells(self._table, tele, state.top_balance)
         target = cell * tele.cells
         guards = self._guard.step(instant, cell, target)
         wish = tele.cells * np.fmin(self._table.float_cell, cell) if state.stage is Stage.FLOAT else target
         bounded = conducting | sets.maybe[CHARGE]
-        self._move(float(np.fmin.reduce(wish[bounded])), instant.dt)
-        limit = self._limit(instant, guards, bounded, cap)
-        self._cvl = limit.value
-        return ChargeState(limit, self._text(), self._waiting(instant), state.unfinished, became_full)
+        floor = float(np.fmin.reduce(self._guard.floor[bounded]))
+        self._move(float(np.fmin.reduce(wish[bounded])), floor, instant.dt)
+        limit = self._limit(instant, guards, bounded)
+        self._cvl = limit.value  # before the cap: a bank that the user keeps low is not full
+        return ChargeState(
+            _capped(limit, cap, floor), self._text(), self._waiting(instant), state.unfinished, became_full
+        )
 
     def _schedule(self, wall: float) -> None:
         """Begin a top balance when it is due; the first interval runs from the first step ever."""
@@ -111,13 +116,13 @@ class ChargeControl:
         if state.last_top_balance is None:
             state.last_top_balance = wall
         if days is not None and wall - state.last_top_balance >= days * DAY:
-            state.top_balance = True
+            self.request_top_balance()
 
     def _advance(self, instant: Instant, soc: float) -> bool:
         """Move between the stages; true at the step in which the bank became full."""
         state = self._state
         if state.stage is Stage.FLOAT:
-            if state.top_balance or soc < state.rebulk_soc or self._drifted(instant):
+            if soc < state.rebulk_soc or self._drifted(instant):
                 self._begin_bulk()
             return False
         below = np.where(instant.sets.sure[CHARGE], self._cvl - instant.tele[Column.VOLTAGE], np.inf)
@@ -171,28 +176,26 @@ class ChargeControl:
             state.top_balance, state.last_top_balance = False, instant.wall
         return bool(full)
 
-    def _move(self, wish: float, dt: float) -> None:
+    def _move(self, wish: float, floor: float, dt: float) -> None:
         """Let the stage's voltage follow ``wish`` at its own pace; the first one is taken at once."""
         state = self._state
+        state.voltage = max(state.voltage, floor)  # a restored one may be another bank's
         if np.isnan(state.voltage) or np.isnan(wish):
             state.voltage = wish
         elif wish < state.voltage:
             state.voltage = max(wish, state.voltage - STAGE_DOWN * dt)
         else:
             state.voltage = min(wish, state.voltage + STAGE_UP * dt)
+        self._arrived = not state.voltage < wish
 
-    def _limit(self, instant: Instant, guards: Floats, bounded: Bools, cap: float | None) -> Limit:
-        """The smallest of stage, guards and user cap, with its reason; a cap below every sensible voltage is raised."""
+    def _limit(self, instant: Instant, guards: Floats, bounded: Bools) -> Limit:
+        """The smaller of stage and guards, with its reason."""
         candidates = np.where(bounded, guards, np.inf)
         pack = int(np.fmin(candidates, np.inf).argmin())
-        limit = Limit(self._state.voltage, cause=Cause.STAGE)
-        if candidates[pack] < limit.value:
+        if candidates[pack] < self._state.voltage:
             detail = describe(Cause.CELL_VOLTAGE, CHARGE, pack, instant.tele)
-            limit = Limit(float(candidates[pack]), pack, Cause.CELL_VOLTAGE, detail=detail)
-        if cap is not None and 0.0 < cap < limit.value:
-            floor = float(np.fmin.reduce(self._guard.floor[bounded]))
-            limit = Limit(min(max(cap, floor), limit.value), cause=Cause.USER)
-        return limit
+            return Limit(float(candidates[pack]), pack, Cause.CELL_VOLTAGE, detail=detail)
+        return Limit(self._state.voltage, cause=Cause.STAGE)
 
     def _waiting(self, instant: Instant) -> tuple[int, ...]:
         """Packs that keep the bank in absorption."""
@@ -230,10 +233,17 @@ class ChargeControl:
         self._state = _State(
             balanced=balanced,
             stage=Stage(saved["stage"]),
-            top_balance=bool(saved["top_balance"]),
+            top_balance=bool(saved["top_balance"]) and self._settings.cvcm_enable,
             last_top_balance=saved["last_top_balance"],
             absorbed=float(saved["absorbed"]),
             rebulk_soc=NAN if saved["rebulk_soc"] is None else float(saved["rebulk_soc"]),
             voltage=NAN if saved["voltage"] is None else float(saved["voltage"]),
             unfinished=tuple(number[name] for name in saved["unfinished"] if name in number),
         )
+
+
+def _capped(limit: Limit, cap: float | None, floor: float) -> Limit:
+    """The limit under the user's cap; a cap below every sensible voltage is raised to ``floor``."""
+    if cap is None or not 0.0 < cap < limit.value:
+        return limit
+    return Limit(min(max(cap, floor), limit.value), cause=Cause.USER)

@@ -54,8 +54,8 @@ class Guard:
             guard[over] = np.minimum(guard[over], np.nansum(clipped, axis=1))
             self._held_until[over] = instant.now + self._hold
             guard = np.fmax(guard, self.floor)
-        self._guard = np.fmin(guard, target)
-        return self._guard
+        self._guard = np.where(guard >= target, np.inf, guard)  # at rest, thus not in the way of a higher target
+        return np.fmin(guard, target)
 
     def _may_rise(self, instant: Instant) -> NDArray[np.bool_]:
         may_rise: NDArray[np.bool_] = (instant.sets.code == FRESH) & (instant.now >= self._held_until)

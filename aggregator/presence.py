@@ -132,7 +132,7 @@ class PresenceTracker:
             self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= noise)] = JOINING
 
     def _join(self, tele: Telemetry, reference: float, conducts: Bools, now: float) -> None:
-        """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once if there is no bank to join yet."""
+        """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once if there is none to join."""
         joining = self._code == JOINING
         if not joining.any():
             return

@@ -75,10 +75,10 @@ def _hardware(daemon: Daemon) -> str:
 
 
 def _actions(daemon: Daemon) -> Actions:
-    """What the user can have done from the GX; SoC can be set where packbank counts it."""
+    """What the user can have done from the GX: SoC can be set where packbank counts it, stages begun where they run."""
     bank = daemon.bank
     return Actions(
         reset_soc=bank.reset_soc if daemon.config.bank.soc_calculation else None,
-        top_balance=lambda _: bank.request_top_balance(),
+        top_balance=(lambda _: bank.request_top_balance()) if daemon.config.bank.cvcm_enable else None,
         clear_history=lambda _: bank.clear_history(),
     )

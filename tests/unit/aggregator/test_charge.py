@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -217,6 +218,47 @@ def test_top_balance_on_request() -> None:
     rig.step()
     rig.bank.request_top_balance()
     assert rig.step().stage == "top balance: bulk"
+
+
+def test_a_top_balance_begun_in_absorption_counts_from_its_own_voltage() -> None:
+    rig = Rig(2, QUICK)
+    full(rig)
+    assert rig.run(50).stage == "absorption"
+    rig.bank.request_top_balance()
+    highest = 0.0
+    for _ in range(400):
+        battery = rig.step()
+        highest = max(highest, battery.charge_voltage_limit.value)
+        set_cells(rig.rows, slice(None), battery.charge_voltage_limit.value / CELLS_USED)
+    assert battery.stage == "float"
+    assert highest == pytest.approx(CELLS_USED * 3.62)
+
+
+def test_without_stages_a_top_balance_cannot_be_begun_since_it_would_never_end() -> None:
+    begun = Rig(2)
+    begun.step()
+    begun.bank.request_top_balance()
+    rig = Rig(2, BankSettings(cvcm_enable=False), state=begun.bank.state())
+    rig.bank.request_top_balance()
+    assert rig.run(400).charge_voltage_limit.value == pytest.approx(55.2)
+
+
+def test_a_bank_that_the_user_keeps_low_is_not_full() -> None:
+    rig = Rig(2, replace(QUICK, soc_calculation=True))
+    rig.controls = Controls(charge_voltage=52.8)
+    battery = rig.run(200)
+    assert battery.charge_voltage_limit.value == pytest.approx(52.8)
+    assert (battery.stage, battery.soc) == ("bulk", 50.0)
+    assert isnan(battery.history.time_since_full)
+
+
+@pytest.mark.parametrize("voltage", [26.0, 0.0, -5.0, 1e9])
+def test_a_saved_voltage_of_another_bank_does_not_last(voltage: float) -> None:
+    rig = Rig(2)
+    rig.step()
+    state = rig.bank.state()
+    state["charge"]["voltage"] = voltage
+    assert CELLS_USED * 3.275 <= Rig(2, state=state).step().charge_voltage_limit.value <= 55.2
 
 
 def test_a_held_packs_guard_does_not_rise() -> None:
