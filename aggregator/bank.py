@@ -7,6 +7,7 @@ a restart must not lose, JSON-able; give it back to the constructor.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -197,6 +198,7 @@ class Bank:
             self.state_error = f"is of version {state.get('version')}, not {STATE_VERSION}"
             return
         try:
+            json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
             self._share.restore(self.names, state["share"])
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])

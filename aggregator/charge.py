@@ -234,7 +234,7 @@ class ChargeControl:
             balanced=balanced,
             stage=Stage(saved["stage"]),
             top_balance=bool(saved["top_balance"]) and self._settings.cvcm_enable,
-            last_top_balance=saved["last_top_balance"],
+            last_top_balance=None if saved["last_top_balance"] is None else float(saved["last_top_balance"]),
             absorbed=float(saved["absorbed"]),
             rebulk_soc=NAN if saved["rebulk_soc"] is None else float(saved["rebulk_soc"]),
             voltage=NAN if saved["voltage"] is None else float(saved["voltage"]),

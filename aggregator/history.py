@@ -72,7 +72,7 @@ class HistoryKeeper:
         """Take a record back; figures of another version are passed over."""
         known = {field.name for field in fields(History)}
         self._record = replace(self._record, **{k: float(v) for k, v in saved["record"].items() if k in known})
-        self._full_at = saved["full_at"]
+        self._full_at = None if saved["full_at"] is None else float(saved["full_at"])
         self._discharge = float(saved["discharge"])
 
 

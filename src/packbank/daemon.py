@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from packbank import state
+from packbank.advice import HASTY, hasty_packs
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.battery import VirtualBattery
 from packbank.aggregator.columns import empty_matrix
@@ -87,6 +88,7 @@ class Daemon:
         self._wall = wall
         self._journal = Journal()
         self._unlimited: set[tuple[int, str]] = set()
+        self._hasty: set[int] = set()
         self._saved = clock()
         self._failures = 0
 
@@ -154,6 +156,7 @@ class Daemon:
         for level, line in self._journal.lines(battery, now):
             log.log(level, "%s", line)
         self._demand_limits()
+        self._advise()
         for publisher in self.publishers:
             publisher.publish(battery, now)
         if now - self._saved >= SAVE_PERIOD:
@@ -166,6 +169,13 @@ class Daemon:
             log.error("%s: its BMS tells no current limit: set %s, until then the bank's limit is 0 A",
                       self.config.packs[index].name, key)  # fmt: skip
         self._unlimited |= unlimited
+
+    def _advise(self) -> None:
+        """Say once of each pack what its owner should change in its BMS; packs that want the same share a line."""
+        hasty = set(hasty_packs(self.matrix, [pack.settings for pack in self.config.packs])) - self._hasty
+        if hasty:
+            self._hasty |= hasty
+            log.warning("%s: %s", ", ".join(self.config.packs[index].name for index in sorted(hasty)), HASTY)
 
     def _save(self) -> None:
         self._saved = self._clock()
@@ -197,9 +207,17 @@ def _mapping(saved: object) -> Mapping[str, Any] | None:
 
 
 def _controls(saved: object) -> Controls:
-    """The user's wishes as saved; none when the record is not of this version."""
-    try:
-        return Controls(**_mapping(saved) or {})
-    except TypeError:
-        log.warning("the saved user limits are of another version: set them again")
-        return Controls()
+    """The user's wishes as saved; none when the record is damaged or not of this version."""
+    wishes = dict(_mapping(saved) or {})
+    none = asdict(Controls())
+    if all(name in none and _may_be(wish, none[name]) for name, wish in wishes.items()):
+        return Controls(**wishes)
+    log.warning("the saved user limits are damaged or of another version: set them again")
+    return Controls()
+
+
+def _may_be(wish: object, none: object) -> bool:
+    """Whether ``wish`` can stand where ``none`` means that there is none: a switch, or a cap."""
+    if isinstance(none, bool) or isinstance(wish, bool):
+        return type(wish) is type(none)
+    return wish is None or isinstance(wish, int | float)

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 def load(path: Path) -> dict[str, object]:
     """The saved state; empty when there is none or when it cannot be read (said in the log, never fatal)."""
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -41,3 +41,8 @@ def save(path: Path, state: Mapping[str, object]) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _refuse(constant: str) -> None:
+    """JSON has no NaN and no infinity, and :func:`save` writes none."""
+    raise ValueError(f"{constant} is not a saved figure")

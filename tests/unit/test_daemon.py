@@ -106,9 +106,15 @@ def test_the_users_wishes_outlive_the_process(tmp_path: Path) -> None:
         assert again.controls == Controls(charge_current=80.0, discharge_off=True)
 
 
-def test_wishes_of_another_version_are_dropped_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "wishes",
+    [{"warp": 9}, {"charge_current": "80"}, {"charge_current": True}, {"charge_off": 1.5}, {"charge_off": None}],
+)
+def test_wishes_of_another_version_are_dropped_with_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wishes: dict[str, object]
+) -> None:
     state = tmp_path / "state.json"
-    state.write_text(json.dumps({"controls": {"warp": 9}}))
+    state.write_text(json.dumps({"controls": wishes}))
     assert Daemon(NO_BUS, state_file=state).controls == Controls()
     assert "set them again" in caplog.text
 

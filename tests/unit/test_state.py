@@ -17,7 +17,7 @@ def test_no_file_is_an_empty_state_without_a_word(tmp_path: Path, caplog: pytest
     assert not caplog.records
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", "\x00\xff"])
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"soc": NaN}', "\x00\xff"])
 def test_a_spoilt_file_starts_empty_and_says_so(tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "state.json"
     path.write_text(content, encoding="utf-8")

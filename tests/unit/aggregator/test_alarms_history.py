@@ -147,3 +147,24 @@ def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: o
         return
     assert "damaged" in again.bank.state_error
     assert again.step().history.total_ah_drawn == 0.0
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "damage"),
+    [
+        ("charge", "last_top_balance", "yesterday"),
+        ("charge", "voltage", float("inf")),
+        ("charge", "balanced", {"pack 1": float("nan")}),
+        ("history", "full_at", "yesterday"),
+        ("history", "record", {"charge_cycles": float("inf")}),
+        ("share", "pack 1", [float("nan"), 1.0]),
+    ],
+)
+def test_no_single_damaged_figure_reaches_a_step(part: str, field: str, damage: object) -> None:
+    rig = Rig(2)
+    rig.run(10)
+    state = rig.bank.state()
+    state[part][field] = damage
+    again = Rig(2, BankSettings(soc_reset_after_days=30.0), state=state)
+    assert "damaged" in again.bank.state_error
+    assert again.step().charge_current_limit.value > 0.0
