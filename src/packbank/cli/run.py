@@ -7,7 +7,6 @@ import json
 import logging
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from packbank.aggregator.battery import VirtualBattery
@@ -15,7 +14,6 @@ from packbank.bus.capture import Capture
 from packbank.config.loader import load
 from packbank.config.model import Config
 from packbank.daemon import Daemon, wait_loop
-from packbank.errors import ConfigError
 from packbank.report import battery_dict
 
 log = logging.getLogger(__name__)
@@ -42,11 +40,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PORT",
         help="port of a file that names none, such as dbus-serialbattery's; may be repeated",
     )
-    parser.add_argument("--state", type=Path, metavar="FILE", help="where history and user limits are kept")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="where history and the user's limits are kept; default: config.state.json beside config.ini",
+    )
     parser.add_argument("--capture", type=Path, metavar="FILE", help="write every byte of the buses for 'replay'")
     parser.add_argument("--json", action="store_true", help="print the battery once a second as a JSON line")
     parser.add_argument("--no-dbus", action="store_true", help="read and merge only, for a machine without Venus OS")
-    parser.epilog = "Ends with SIGTERM or Ctrl-C. Logs to standard error."
+    parser.epilog = """\
+Every pack of the configuration is asked about once a second. The battery appears on the D-Bus of Venus OS as
+com.victronenergy.battery.packbank as soon as all packs have told their settings, or after START_TIMEOUT with those
+that did; docs/venus.md says what the GX then shows. Logs to standard error, one line for each change.
+
+  packbank run --config config.ini
+  packbank run --config config.ini --no-dbus --json | jq .soc
+  packbank run --config /data/apps/dbus-serialbattery/config.ini --port /dev/ttyUSB0
+
+Ends with SIGTERM or Ctrl-C: exit code 0. Exit codes: 1 the D-Bus is gone or the name is taken, so that a supervisor
+starts it again; 2 the configuration is wrong, or the D-Bus is not installed.
+"""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=config.log_level, format="%(levelname)s %(message)s", stream=sys.stderr)
     for note in config.notes:
         log.info("%s: %s", args.config, note)
-    if not args.no_dbus and find_spec("dbus") is None:
-        raise ConfigError("D-Bus support is not installed: pip install 'packbank[venus]', or run with --no-dbus")
+    serve = None if args.no_dbus else import_module("packbank.cli.on_dbus").serve
     capture = Capture(args.capture) if args.capture else None
     daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
     if args.json:
@@ -69,10 +82,10 @@ def run(args: argparse.Namespace) -> int:
         return ended_well
 
     with daemon:
-        if args.no_dbus:
+        if serve is None:
             wait_loop(tick)
         else:
-            import_module("packbank.cli.on_dbus").serve(daemon, tick)
+            serve(daemon, tick)
     return 0 if ended_well else 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packbank.errors import PackbankError
+from packbank.errors import ConfigError
 
 try:
     import dbus
@@ -11,7 +11,7 @@ try:
     import dbus.mainloop.glib
     from gi.repository import GLib
 except ImportError as missing:
-    raise PackbankError(
+    raise ConfigError(
         f"the D-Bus needs dbus-python and PyGObject ({missing}); "
         "pip install 'packbank[venus]', on Debian apt install python3-dbus python3-gi, or run with --no-dbus"
     ) from missing

@@ -1,0 +1,24 @@
+"""``packbank run`` where the D-Bus modules are not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["dbus", "gi"])
+def test_it_says_what_to_install_before_anything_starts(tmp_path: Path, module: str) -> None:
+    config = tmp_path / "config.ini"
+    config.write_text("[bus:roof]\nPORT = /dev/no-such-port\nBATTERY_ADDRESSES = 0x01\n")
+    program = (
+        f"import sys; sys.modules['{module}'] = None; from packbank.cli import main; "
+        f"sys.exit(main(['run', '--config', {str(config)!r}]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert "pip install 'packbank[venus]'" in ended.stderr
+    assert "apt install python3-dbus python3-gi" in ended.stderr
+    assert "no-such-port" not in ended.stderr
