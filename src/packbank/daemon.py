@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from packbank import state
-from packbank.advice import HASTY, hasty_packs
+from packbank.advice import HASTY, Adviser
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.battery import VirtualBattery
 from packbank.aggregator.columns import empty_matrix
@@ -88,7 +88,7 @@ class Daemon:
         self._wall = wall
         self._journal = Journal()
         self._unlimited: set[tuple[int, str]] = set()
-        self._hasty: set[int] = set()
+        self._adviser = Adviser([pack.settings for pack in config.packs])
         self._saved = clock()
         self._failures = 0
 
@@ -171,11 +171,9 @@ class Daemon:
         self._unlimited |= unlimited
 
     def _advise(self) -> None:
-        """Say once of each pack what its owner should change in its BMS; packs that want the same share a line."""
-        hasty = set(hasty_packs(self.matrix, [pack.settings for pack in self.config.packs])) - self._hasty
-        if hasty:
-            self._hasty |= hasty
-            log.warning("%s: %s", ", ".join(self.config.packs[index].name for index in sorted(hasty)), HASTY)
+        """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""
+        if hasty := self._adviser.hasty(self.matrix):
+            log.warning("%s: %s", ", ".join(self.config.packs[index].name for index in hasty), HASTY)
 
     def _save(self) -> None:
         self._saved = self._clock()
