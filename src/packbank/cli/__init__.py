@@ -53,6 +53,9 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error on purpose is one message, not a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        build_parser(None).print_help(sys.stderr)
+        return 2
     command = next((word for word in words if word in COMMANDS), None)
     args = build_parser(command).parse_args(words)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from packbank.cli import main
+from packbank.cli import COMMANDS, main
 
 OLD = """\
 [DEFAULT]
@@ -31,6 +31,12 @@ def old(tmp_path: Path) -> Path:
     path = tmp_path / "config.ini"
     path.write_text(OLD, encoding="utf-8")
     return path
+
+
+def test_without_a_command_all_of_them_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    text = capsys.readouterr().err
+    assert all(f"    {name} " in text for name in COMMANDS)
 
 
 def test_check_says_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
