@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +21,6 @@ def test_addresses_survive_being_written_and_read(found: list[int]) -> None:
 def test_a_range_is_its_members(first: int, last: int) -> None:
     low, high = sorted((first, last))
     assert parse_addresses(f"0x{low:02X}-0x{high:02x}") == tuple(range(low, high + 1))
-
-
-@given(addresses, st.integers(0, 255))
-def test_an_address_twice_is_always_refused(others: list[int], twice: int) -> None:
-    text = ",".join(f"{address:#04x}" for address in [twice, *others, twice])
-    with pytest.raises(ValueError, match="twice"):
-        parse_addresses(text)
 
 
 @given(st.text())

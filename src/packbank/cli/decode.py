@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -54,11 +55,13 @@ def run(args: argparse.Namespace) -> int:
 
 def decode(protocol: Protocol, text: str) -> Description:
     """What the frame written as ``text`` is."""
-    try:
-        data = bytes.fromhex(text.replace("0x", " ").replace("0X", " ").replace(":", " ").replace(",", " "))
-    except ValueError as error:
-        return Description("unknown", f"not hex: {error}")
-    return protocol.describe(data)
+    digits = "".join(re.split(r"0[xX]|[\s:,]", text))
+    strange = re.search(r"[^0-9a-fA-F]", digits)
+    if strange:
+        return Description("unknown", f"not hex: {strange.group()!r} is no digit of it")
+    if len(digits) % 2:
+        return Description("unknown", f"not hex: an odd number of digits, {len(digits)}")
+    return protocol.describe(bytes.fromhex(digits))
 
 
 def as_json(description: Description) -> str:

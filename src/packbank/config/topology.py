@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -73,7 +74,13 @@ def _wrong_with_bus(bus: BusConfig, protocols: Protocols) -> Iterator[tuple[str,
         yield "MODE", f"{protocol.title} can only be polled; write poll"
     if bus.mode is Mode.AUTO and bus.addresses == (0,):
         yield "BATTERY_ADDRESSES", "names only the master, which nobody can ask; write MODE = listen"
-    wrong = [address for address in bus.addresses if address not in candidates(bus, protocols)]
+    twice = sorted(address for address, times in Counter(bus.addresses).items() if times > 1)
+    if twice:
+        yield (
+            "BATTERY_ADDRESSES",
+            f"{format_addresses(twice)} stands in the list twice; every pack needs an address of its own",
+        )
+    wrong = [address for address in dict.fromkeys(bus.addresses) if address not in candidates(bus, protocols)]
     for same in ([address for address in wrong if address == 0], [address for address in wrong if address]):
         if same:
             others = f" (the same holds for {format_addresses(same[1:])})" if same[1:] else ""
@@ -113,7 +120,7 @@ def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols
     reading, settings = keys.reading_keys(), keys.pack_keys()
     packs = []
     for bus in buses:
-        addresses = bus.addresses or candidates(bus, protocols)
+        addresses = tuple(dict.fromkeys(bus.addresses)) or candidates(bus, protocols)
         sure = bool(bus.addresses) or len(addresses) == 1
         for address in addresses:
             own = of_pack.get((bus.name, address), Section(""))

@@ -97,8 +97,8 @@ def test_request_and_acknowledgement(capsys: pytest.CaptureFixture[str]) -> None
         (status() + acknowledgement(3, 0x161E), "status", "ack"),
         (status() + acknowledgement(3, 0x1620)[:-1] + b"\xff", "status", "ack"),
         (bytes(300), "unknown", "no JK PB frame"),
-        ("5", "unknown", "not hex"),
-        ("xyz", "unknown", "not hex"),
+        ("5", "unknown", "not hex: an odd number of digits, 1"),
+        ("xyz", "unknown", "not hex: 'x' is no digit of it"),
     ],
 )
 def test_refused(capsys: pytest.CaptureFixture[str], data: bytes | str, kind: str, error: str) -> None:

@@ -256,6 +256,12 @@ def test_a_problem_is_told_with_its_place_and_remedy(tmp_path: Path, text: str, 
     assert message in first
 
 
+def test_all_that_is_wrong_with_a_list_of_addresses_is_told_at_once(tmp_path: Path) -> None:
+    told = "\n".join(refused(tmp_path, f"{BUS}BATTERY_ADDRESSES = 0x01, 0x01, 0x00, 0x10\n"))
+    for text in ("0x01 stands in the list twice", "all four DIP switches off", "address 0x10 cannot be set"):
+        assert told.count(text) == 1
+
+
 def test_zero_explains_master_mode_and_shows_the_table(tmp_path: Path) -> None:
     message = "\n".join(refused(tmp_path, f"{BUS}BATTERY_ADDRESSES = 0x00, 0x01\n"))
     assert "master" in message
