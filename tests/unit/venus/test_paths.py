@@ -37,7 +37,7 @@ def test_the_tables_need_no_dbus() -> None:
 def test_without_dbus_the_error_names_the_extra() -> None:
     program = "import sys; sys.modules['dbus'] = None; import packbank.venus.battery"
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
-    assert "PackbankError" in done.stderr
+    assert "ConfigError" in done.stderr
     assert "packbank[venus]" in done.stderr
 
 
