@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from typing import Any
 
 import pytest
@@ -355,6 +356,59 @@ def test_wishes_outlive_a_restart_in_localsettings(bench: Any) -> None:
 def test_wishes_without_localsettings_are_the_daemons(bench: Any) -> None:
     publisher(bench, controls=Controls(charge_off=True)).publish(virtual_battery(), 0.0)
     assert bench.ask(bench.connect(), NAME, "/Io/ForceChargingOff", "GetValue") == 1
+
+
+def test_wishes_without_localsettings_outlive_a_lost_bank(bench: Any) -> None:
+    heard: list[Controls] = []
+    published = publisher(bench, on_controls=heard.append, leave_after=0.0)
+    published.publish(virtual_battery(), 0.0)
+    client = bench.connect()
+    assert bench.ask(client, NAME, "/Settings/MaxChargeCurrent", "SetValue", "v", 55) == 0
+    assert bench.ask(client, NAME, "/CustomName", "SetValue", "v", "Cellar") == 0
+    published.publish(lost_battery(), 1.0)
+    assert not published.service.registered
+    published.publish(virtual_battery(), 2.0)
+    assert heard == [Controls(charge_current=55.0)]
+    assert bench.ask(client, NAME, "/Settings/MaxChargeCurrent", "GetValue") == 55.0
+    assert bench.ask(client, NAME, "/CustomName", "GetValue") == "Cellar"
+
+
+def test_a_localsettings_that_comes_late_is_given_what_the_user_wished(bench: Any) -> None:
+    heard: list[Controls] = []
+    published = publisher(bench, on_controls=heard.append, leave_after=0.0)
+    published.publish(virtual_battery(), 0.0)
+    client = bench.connect()
+    assert bench.ask(client, NAME, "/Settings/MaxChargeCurrent", "SetValue", "v", 55) == 0
+    published.publish(lost_battery(), 1.0)
+    bench.start("settings")
+    bench.start("system")
+    published.publish(virtual_battery(), 2.0)
+    assert heard == [Controls(charge_current=55.0)]
+    assert bench.ask(client, SETTINGS, DEVICE + "MaxChargeCurrent", "GetValue") == 55.0
+
+
+def test_a_localsettings_too_busy_to_answer_is_asked_again(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("packbank.venus.bus._CALL_TIMEOUT", 0.3)
+    settings = bench.start("settings")
+    bench.start("system")
+    first = bench.bus()
+    row = {"path": DEVICE + "ClassAndVrmInstance", "default": "battery:42"}
+    first.call(SETTINGS, "/", "AddSettings", "aa{sv}", [row], interface="com.victronenergy.Settings")
+    published = publisher(bench, patience=60.0)
+    settings.send_signal(signal.SIGSTOP)
+    published.publish(virtual_battery(), 0.0)
+    assert not published.service.registered
+    settings.send_signal(signal.SIGCONT)
+    published.publish(virtual_battery(), 1.0)
+    assert published.service.device_instance == 42
+    settings.send_signal(signal.SIGSTOP)
+    published.service.leave("test")
+    published.publish(virtual_battery(), 61.0)
+    assert published.service.registered
+    assert published.service.device_instance == 42
+    assert "does not answer" in caplog.text
 
 
 def test_things_done_once(bench: Any) -> None:

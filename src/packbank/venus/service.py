@@ -43,13 +43,12 @@ class BatteryService:
         stored: Stored | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """``extra`` are further settings with their defaults, ``stored`` hears their values, at first and later."""
+        """``extra`` are further settings with their values; ``stored`` hears those of localsettings, now and later."""
         self.name = PREFIX + name
         self.items = Items(bus)
         self.registered = False
         self._bus = bus
         self._identity = identity
-        self._preferred = identity.device_instance
         self._settings = LocalSettings(bus, name)
         self._extra = dict(extra or {})
         self._stored = stored
@@ -67,7 +66,7 @@ class BatteryService:
         """Publish ``changes``, or keep them and try to register. Raises LinkError: bus gone, or name taken."""
         self._bus.check()
         self.show(changes)
-        if not self.registered and self._system_is_ready(now):
+        if not self.registered and self._system_is_ready(now) and self._learn(now):
             self._register()
 
     def show(self, changes: Mapping[str, Item]) -> None:
@@ -76,6 +75,7 @@ class BatteryService:
 
     def keep(self, key: str, value: Value) -> bool:
         """Store one of the settings in localsettings; false where there is none."""
+        self._extra[key] = value
         return self._settings.write(key, value)
 
     def leave(self, reason: str) -> None:
@@ -94,7 +94,7 @@ class BatteryService:
         if self._waiting_since is None:
             self._waiting_since = now
         missing = [name for name in (settings.SERVICE, SYSTEM) if not self._bus.has_owner(name)]
-        if not missing or now - self._waiting_since >= self._patience:
+        if not missing or self._waited(now):
             return True
         if not on_venus() and settings.SERVICE in missing:
             return True
@@ -102,16 +102,27 @@ class BatteryService:
             _LOG.info("waiting up to %.0f s for %s", self._patience, " and ".join(missing))
         return False
 
-    def _register(self) -> None:
-        defaults = {INSTANCE: f"battery:{self._preferred}", CUSTOM_NAME: self._identity.custom_name, **self._extra}
-        values = self._settings.add(defaults)
+    def _waited(self, now: float) -> bool:
+        return self._waiting_since is not None and now - self._waiting_since >= self._patience
+
+    def _learn(self, now: float) -> bool:
+        """Take over what localsettings has, if it is there; false: it is busy, and there is time to ask again."""
+        known = {INSTANCE: f"battery:{self.device_instance}", CUSTOM_NAME: self._identity.custom_name, **self._extra}
+        try:
+            stored = self._settings.add(known)
+        except LinkError as error:
+            _LOG.warning("localsettings does not answer: %s", error)
+            return self._waited(now)
         self._identity = replace(
             self._identity,
-            device_instance=parse_instance(values[INSTANCE], self._preferred),
-            custom_name=str(values[CUSTOM_NAME] or ""),
+            device_instance=parse_instance(stored.get(INSTANCE), self.device_instance),
+            custom_name=str(stored.get(CUSTOM_NAME, self._identity.custom_name) or ""),
         )
-        for key in self._extra:
-            self._tell(key, values[key])
+        for key in self._extra.keys() & stored.keys():
+            self._tell(key, stored[key])
+        return True
+
+    def _register(self) -> None:
         self.items.store({path.name: path.item(self._identity) for path in IDENTITY})
         if not self._bus.own(self.name):
             pid = self._bus.owner_pid(self.name)
@@ -131,6 +142,7 @@ class BatteryService:
             self._tell(key, value)
 
     def _tell(self, key: str, value: Value) -> None:
+        self._extra[key] = value
         if self._stored is not None:
             self._stored(key, value)
 

@@ -28,21 +28,18 @@ class LocalSettings:
         return self._bus.has_owner(SERVICE)
 
     def add(self, defaults: Mapping[str, Value]) -> dict[str, Value]:
-        """Make sure that the settings exist; their stored values by key, the defaults where that fails."""
-        values = dict(defaults)
+        """Make sure that the settings exist; the stored values by key, as far as the service is there and has them.
+
+        Raises LinkError when it is there but does not answer in time.
+        """
         if not self.present():
-            return values
+            return {}
         rows = [{"path": self._root + key, "default": default} for key, default in defaults.items()]
-        try:
-            answers = self._bus.call(
-                SERVICE, "/", "AddSettings", "aa{sv}", rows, interface="com.victronenergy.Settings"
-            )
-        except LinkError as error:
-            _LOG.warning("%s; the values of config.ini hold", error)
-            return values
+        answers = self._bus.call(SERVICE, "/", "AddSettings", "aa{sv}", rows, interface="com.victronenergy.Settings")
+        values: dict[str, Value] = {}
         for answer in answers:
             key = str(answer["path"]).removeprefix(self._root)
-            if int(answer["error"]) == 0 and key in values:
+            if int(answer["error"]) == 0 and key in defaults:
                 values[key] = from_wire(answer["value"])
             else:
                 _LOG.warning("localsettings refused %s (error %d)", answer["path"], int(answer["error"]))
