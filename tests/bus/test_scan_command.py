@@ -22,7 +22,7 @@ def test_it_prints_what_answers_and_a_stanza_that_the_checker_accepts(
         assert main(["scan", "--protocol", "jkpb", buses.paths[0], str(tmp_path / "none")]) == 0
         out, err = capsys.readouterr()
         config = tmp_path / "config.ini"
-        config.write_text(out.partition("# config.ini: paste this")[2])
+        config.write_text(out)
         assert main(["check", str(config)]) == 0
     assert "0x02  JK_PB2A16S20P" in out
     assert "SIM00100002" in out

@@ -44,7 +44,7 @@ def test_packs_are_found_however_they_want_to_be_asked(
     assert "nan" not in out
     assert "BATTERY_ADDRESSES = 0x01, 0x03" in out
     config = tmp_path / "config.ini"
-    config.write_text(out.partition("# config.ini: paste this")[2])
+    config.write_text(out)
     assert main(["check", str(config)]) == 2
     assert "MAX_BATTERY_CHARGE_CURRENT" in capsys.readouterr().err
     config.write_text(config.read_text().replace("CURRENT =", "CURRENT = 80"))

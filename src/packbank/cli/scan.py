@@ -1,4 +1,4 @@
-"""``packbank scan``: which packs answer on which port, and a configuration ready to paste."""
+"""``packbank scan``: which packs answer on which port, as a config.ini with what was found in its comments."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--protocol", action="append", choices=registry.NAMES, help="look for this one only; may be repeated"
     )
     parser.epilog = (
+        "What is printed is a configuration: packbank scan > config.ini\n"
         "Each address is asked for its status, and if it answers also for what it is; nothing is ever set.\n"
         "A bus on which somebody else asks is only heard. Exit code 1: nothing found."
     )
@@ -48,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if not scans:
         print(NOTHING, file=sys.stderr)
         return 1
-    print("\n".join(_table(scans)))
-    print("\n# config.ini: paste this\n")
+    print("\n".join(f"# {line}" for line in _table(scans)), end="\n\n")
     print("\n\n".join(_stanza(number, found) for number, found in enumerate(scans, start=1)))
     return 0
 
