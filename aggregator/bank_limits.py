@@ -141,7 +141,12 @@ class BankLimits:
             share = float(instant.weights[direction, over] / instant.weights[direction, pack]) * shared.share
             return Limit(shared.value * factor, over, Cause.SHARE, share, f"was over its limit, bank at {factor:.0%}")
         cause = instant.own.cause(direction, pack, self._table)
-        detail = describe(cause, direction, pack, instant.tele)
+        unknown = np.isnan(instant.own.ceiling[direction, pack])
+        detail = (
+            "neither its BMS nor the configuration tells one"
+            if unknown
+            else describe(cause, direction, pack, instant.tele)
+        )
         if instant.sets.code[pack] == LOST:
             cause = Cause.LOST_PACK
         return Limit(shared.value, pack, cause, shared.share, detail)

@@ -19,6 +19,7 @@ from packbank.aggregator.telemetry import Telemetry
 
 Floats = NDArray[np.float64]
 
+OVP_LOWEST = 1.5  # V: no chemistry ends below it, so a BMS that says so has not been set up
 OVP_GAP = 0.03  # V a cell that the target keeps below the BMS's own over-voltage protection
 FLOOR_GAP = 0.1  # V a cell below float: no cell is worth emptying the bank into the grid
 RISE_TIME = 60.0  # s, time constant of the rise
@@ -27,7 +28,8 @@ RISE_TIME = 60.0  # s, time constant of the rise
 def target_cells(table: PackTable, tele: Telemetry, top_balance: bool) -> Floats:
     """Charge voltage per cell of each pack, below its BMS's over-voltage protection."""
     wanted = table.reset_cell if top_balance else table.max_cell
-    return np.fmin(wanted, tele[Column.CELL_OVP] - OVP_GAP)
+    protection = tele[Column.CELL_OVP]
+    return np.fmin(wanted, np.where(protection > OVP_LOWEST, protection - OVP_GAP, np.nan))
 
 
 class Guard:
@@ -55,7 +57,8 @@ class Guard:
             self._held_until[over] = instant.now + self._hold
             guard = np.fmax(guard, self.floor)
         self._guard = np.where(guard >= target, np.inf, guard)  # at rest, thus not in the way of a higher target
-        return np.fmin(guard, target)
+        bounded: Floats = np.fmin(guard, target)
+        return bounded
 
     def _may_rise(self, instant: Instant) -> NDArray[np.bool_]:
         may_rise: NDArray[np.bool_] = (instant.sets.code == FRESH) & (instant.now >= self._held_until)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.battery import Cause
-from packbank.aggregator.columns import Column
+from packbank.aggregator.columns import BATTERY_TEMPERATURES, Column
 from packbank.aggregator.presence import HELD, LOST, Sets
 from packbank.aggregator.table import CHARGE, DIRECTIONS, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry, rows
@@ -56,6 +56,8 @@ class OwnLimitCurves:
         packs = len(table.capacity)
         self._when_missing = np.ones((2, 5, packs))
         self._when_missing[:, CELL] = 0.0  # nobody sees the cells: no current
+        self._sensors = np.zeros((len(BATTERY_TEMPERATURES), packs), dtype=np.bool_)  # that have ever told
+        self._by_temperature = np.isnan([curves(np.full(packs, np.nan)) for curves in table.temperature_curves])
         self._last = np.full((2, packs), np.inf)
 
     def step(self, tele: Telemetry, sets: Sets, raised: Floats | float, busbar: float) -> OwnLimits:
@@ -83,16 +85,25 @@ class OwnLimitCurves:
             if table.soc_curves[direction]:
                 out[SOC] = table.soc_curves[direction](tele[Column.SOC])
         fractions[:, PROTECTION] = _protection(tele, highest, lowest)
-        return self._fill_missing(fractions)
+        return self._fill_missing(tele, fractions)
 
-    def _fill_missing(self, fractions: Floats) -> Floats:
-        """A value that the pack never told limits nothing (it has no such sensor); one that vanished does."""
+    def _fill_missing(self, tele: Telemetry, fractions: Floats) -> Floats:
+        """A value that the pack never told limits nothing (it has no such sensor); one that vanished does.
+
+        It limits no less than it did, and the sensors that are left do not stand in for it: it may have been the
+        coldest or the hottest.
+        """
+        told = ~np.isnan(tele.sensors)
+        self._sensors |= told
         missing = np.isnan(fractions)
-        lost = self._table.sensor_lost
-        self._when_missing[:, TEMPERATURE : SOC + 1] = np.where(
-            missing[:, TEMPERATURE : SOC + 1], self._when_missing[:, TEMPERATURE : SOC + 1], lost
+        missing[:, TEMPERATURE] |= (self._sensors & ~told).any(axis=0) & self._by_temperature
+        measured = slice(TEMPERATURE, SOC + 1)
+        self._when_missing[:, measured] = np.where(
+            missing[:, measured],
+            self._when_missing[:, measured],
+            np.minimum(fractions[:, measured], self._table.sensor_lost),
         )
-        return np.where(missing, self._when_missing, fractions) if missing.any() else fractions
+        return np.where(missing, np.fmin(fractions, self._when_missing), fractions) if missing.any() else fractions
 
 
 def _cells_now(tele: Telemetry, sets: Sets, busbar: float) -> tuple[Floats, Floats]:
@@ -127,7 +138,8 @@ def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
         number = int(np.nanargmax(cells) if direction == CHARGE else np.nanargmin(cells))
         return f"cell {number + 1} {cells[number]:.3f} V"
     if cause is Cause.TEMPERATURE:
-        return f"battery {tele.coldest[pack]:.1f} to {tele.hottest[pack]:.1f} degC"
+        low, high = tele.coldest[pack], tele.hottest[pack]
+        return "battery sensors silent" if np.isnan(low) else f"battery {low:.1f} to {high:.1f} degC"
     if cause is Cause.MOS_TEMPERATURE:
         return f"MOSFETs {tele[Column.TEMPERATURE_MOS][pack]:.1f} degC"
     if cause is Cause.SOC:

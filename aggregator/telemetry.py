@@ -89,12 +89,12 @@ def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
     np.fmax(current, 0.0, out=flow[0])
     np.fmax(-current, 0.0, out=flow[1])
     capacity = block[_ROW[Column.FULL_CAPACITY]]
-    if np.isnan(capacity.sum()):
-        capacity = _first_known(capacity, block[_ROW[Column.NOMINAL_CAPACITY]], table.capacity)
+    if not (capacity > 0.0).all():
+        capacity = _first_known(_positive(capacity), _positive(block[_ROW[Column.NOMINAL_CAPACITY]]), table.capacity)
     count = block[_ROW[Column.CELL_COUNT]]
-    if np.isnan(count.sum()):
+    if not (count > 0.0).all():
         present = np.count_nonzero(~np.isnan(cells), axis=1).astype(np.float64)
-        count = _first_known(count, np.where(present > 0, present, np.nan))
+        count = _first_known(_positive(count), _positive(present))
     highest, lowest = np.fmax.reduce(cells, axis=1), np.fmin.reduce(cells, axis=1)
     if np.isnan(highest.sum()):
         average = block[_ROW[Column.VOLTAGE]] / count
@@ -114,6 +114,11 @@ def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
         capacity=capacity,
         known_capacity=np.fmax(capacity, 0.0),
     )
+
+
+def _positive(values: Floats) -> Floats:
+    """The same, unknown where it is not above 0: a BMS that has not been set up yet says 0."""
+    return np.where(values > 0.0, values, np.nan)
 
 
 def _first_known(known: Floats, *others: Floats) -> Floats:

@@ -151,6 +151,15 @@ def test_the_target_stays_below_the_bms_own_protection() -> None:
     assert rig.step().charge_voltage_limit.value == pytest.approx(CELLS_USED * 3.42)
 
 
+def test_a_bms_that_was_never_set_up_does_not_bring_the_cvl_to_zero() -> None:
+    rig = Rig(2)
+    rig.rows[0, [Column.CELL_OVP, Column.CELL_COUNT, Column.FULL_CAPACITY]] = 0.0
+    battery = rig.step()
+    assert battery.charge_voltage_limit.value == pytest.approx(55.2)
+    assert battery.charge_current_limit.value == 0.0
+    assert battery.soc == 50.0
+
+
 def test_packs_of_different_cell_counts_and_settings_take_the_lowest_target() -> None:
     rig = Rig(2, pack_settings=[PackSettings(max_cell_voltage=3.50), PackSettings()])
     rig.rows[1, Column.CELL_COUNT] = 15

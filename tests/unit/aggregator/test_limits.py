@@ -190,6 +190,34 @@ def test_a_vanished_sensor_halves_and_one_that_never_was_does_not() -> None:
     assert [p.charge_limit for p in rig.step().packs] == [50.0, 100.0]
 
 
+def test_the_sensors_that_are_left_do_not_stand_in_for_one_that_vanished() -> None:
+    rig = Rig(3, pack_settings=[PackSettings(), PackSettings(), PackSettings(cccm_t_enable=False)])
+    rig.rows[:, Column.TEMPERATURE_1] = [2.0, 24.0, 24.0]
+    assert [p.charge_limit for p in rig.run(3).packs] == [25.0, 100.0, 100.0]
+    rig.rows[:, Column.TEMPERATURE_1] = NAN
+    battery = rig.run(100)
+    assert [p.charge_limit for p in battery.packs] == [25.0, 50.0, 100.0]
+    assert [p.discharge_limit for p in battery.packs] == [52.5, 75.0, 75.0]
+    rig.rows[:, Column.TEMPERATURE_1] = 24.0
+    assert [p.charge_limit for p in rig.step().packs] == [100.0, 100.0, 100.0]
+
+
+def test_a_sensor_that_vanishes_limits_no_less_than_it_did() -> None:
+    rig = Rig(1)
+    set_temperature(rig.rows, 0, 0.0)
+    assert rig.run(3).charge_current_limit.value == 0.0
+    set_temperature(rig.rows, 0, NAN)
+    limit = rig.run(100).charge_current_limit
+    assert (limit.value, limit.cause, limit.detail) == (0.0, Cause.TEMPERATURE, "battery sensors silent")
+
+
+def test_a_pack_whose_limits_never_arrive_says_so() -> None:
+    rig = Rig(2)
+    rig.rows[1, [Column.CHARGE_CURRENT_LIMIT, Column.SETTINGS_TIME]] = NAN
+    limit = rig.run(40).charge_current_limit
+    assert (limit.value, limit.pack, limit.detail) == (0.0, 1, "neither its BMS nor the configuration tells one")
+
+
 def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
     rig = Rig(1)
     rig.rows[0, CELL_VOLTAGES] = NAN
