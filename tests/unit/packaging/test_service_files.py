@@ -165,7 +165,11 @@ def test_the_systemd_unit_calls_packbank_as_it_is() -> None:
     assert args.state.parent == Path("/var/lib") / unit["Service"]["StateDirectory"]
     assert unit["Service"]["Restart"] == "always"
     policy = ET.parse(PACKAGING / "systemd/packbank.conf").getroot()
-    assert policy.find(f"policy[@user='{unit['Service']['User']}']/allow") is not None
+    own = policy.find(f"policy[@user='{unit['Service']['User']}']/allow")
+    ask = policy.find("policy[@context='default']/allow")
+    assert own is not None
+    assert ask is not None
+    assert own.get("own_prefix") == ask.get("send_destination_prefix") == "com.victronenergy.battery"  # packs' too
 
 
 STALLING = """
