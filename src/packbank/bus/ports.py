@@ -39,10 +39,11 @@ def stable_path(port: str) -> str:
 
 def _has_serial_number_twin(device: Path, other: Path) -> bool:
     """Whether ``other`` is a second adapter that udev cannot tell from ``device`` by vendor, product and serial."""
-    return other != device and _usb_identity(device) == _usb_identity(other) != ("", "", "")
+    return other != device and usb_identity(device) == usb_identity(other) != ("", "", "")
 
 
-def _usb_identity(device: Path) -> tuple[str, ...]:
+def usb_identity(device: Path) -> tuple[str, ...]:
+    """Vendor, product and serial number of the adapter behind a tty, each empty when unknown."""
     interface = SYS_TTY / device.name / "device"
     usb = next((folder for folder in interface.resolve().parents if (folder / "idVendor").exists()), None)
     names = ("idVendor", "idProduct", "serial")

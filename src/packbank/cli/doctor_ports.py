@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from packbank.bus.ports import STOP_TTY, explain, holder
+from packbank.bus.ports import STOP_TTY, explain, holder, usb_identity
 from packbank.findings import Finding, note, ok, wrong
 
 SERIAL_STARTER = Path("/dev/serial-starter")
-TTY_CLASS = Path("/sys/class/tty")
 FT232R = ("0403", "6001")
 
 
@@ -27,7 +26,7 @@ def port_findings(port: str) -> Iterator[Finding]:
         yield wrong(*_split(explain(port, PermissionError(13, "forbidden"))))
         return
     yield _use(port, device)
-    if usb_identity(device.name) == FT232R:
+    if usb_identity(device)[:2] == FT232R:
         yield wrong(
             f"{port}: an FT232R adapter; they are known to lose bytes of long answers",
             "use an adapter with CH340, CH341 or FT2232H",
@@ -52,15 +51,6 @@ def _is_packbank(who: str) -> bool:
     except OSError:
         return False
     return b"packbank" in command
-
-
-def usb_identity(tty: str) -> tuple[str, str]:
-    """Vendor and product id of the adapter behind a tty, empty when it is none of USB."""
-    interface = (TTY_CLASS / tty / "device").resolve()
-    usb = next((folder for folder in (interface, *interface.parents) if (folder / "idVendor").exists()), None)
-    if usb is None:
-        return "", ""
-    return (usb / "idVendor").read_text().strip(), (usb / "idProduct").read_text().strip()
 
 
 def _split(message: str) -> tuple[str, str]:

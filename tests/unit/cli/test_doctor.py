@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from packbank.bus import ports
 from packbank.bus.stats import Counters, State
 from packbank.cli import doctor, doctor_ports, main
 from packbank.errors import FrameError
@@ -34,7 +35,7 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tty: str, vendor: s
     (usb / "idProduct").write_text(product + "\n")
     (tmp_path / "class" / tty).mkdir(parents=True)
     (tmp_path / "class" / tty / "device").symlink_to(usb / "interface")
-    monkeypatch.setattr(doctor_ports, "TTY_CLASS", tmp_path / "class")
+    monkeypatch.setattr(ports, "SYS_TTY", tmp_path / "class")
 
 
 def verdicts(findings: Iterator[Finding]) -> list[tuple[Verdict, str]]:
