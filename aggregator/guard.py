@@ -56,7 +56,7 @@ class Guard:
             guard[over] = np.minimum(guard[over], np.nansum(clipped, axis=1))
             self._held_until[over] = instant.now + self._hold
             guard = np.fmax(guard, self.floor)
-        self._guard = np.where(guard >= target, np.inf, guard)  # at rest, thus not in the way of a higher target
+            self._guard = guard = np.where(guard >= target, np.inf, guard)  # at rest: not in a higher target's way
         bounded: Floats = np.fmin(guard, target)
         return bounded
 

@@ -93,16 +93,15 @@ class OwnLimitCurves:
         It limits no less than it did, and the sensors that are left do not stand in for it: it may have been the
         coldest or the hottest.
         """
-        told = ~np.isnan(tele.sensors)
+        told = np.isfinite(tele.sensors)
         self._sensors |= told
         missing = np.isnan(fractions)
-        missing[:, TEMPERATURE] |= (self._sensors & ~told).any(axis=0) & self._by_temperature
+        gone = self._sensors > told
+        if gone.any():
+            missing[:, TEMPERATURE] |= gone.any(axis=0) & self._by_temperature
         measured = slice(TEMPERATURE, SOC + 1)
-        self._when_missing[:, measured] = np.where(
-            missing[:, measured],
-            self._when_missing[:, measured],
-            np.minimum(fractions[:, measured], self._table.sensor_lost),
-        )
+        most = self._when_missing[:, measured]
+        np.copyto(most, np.minimum(fractions[:, measured], self._table.sensor_lost), where=~missing[:, measured])
         return np.where(missing, np.fmin(fractions, self._when_missing), fractions) if missing.any() else fractions
 
 
