@@ -72,6 +72,8 @@ def check_bank_arguments(args: argparse.Namespace) -> None:
     for name, allowed in (("packs", PACKS), ("buses", BUSES), ("cells", CELLS)):
         if getattr(args, name) not in allowed:
             raise ConfigError(f"--{name} {getattr(args, name)}: write {allowed[0]} to {allowed[-1]}")
+    if args.seconds is not None and not args.seconds > 0:
+        raise ConfigError(f"--seconds {args.seconds:g}: write more than 0, or leave it away to go on until Ctrl-C")
     if args.mix and args.master:
         raise ConfigError("--mix --master: the mix has no master; leave one of them away")
     for fault in args.fault:

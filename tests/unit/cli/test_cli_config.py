@@ -39,6 +39,13 @@ def test_without_a_command_all_of_them_are_shown(capsys: pytest.CaptureFixture[s
     assert all(f"    {name} " in text for name in COMMANDS)
 
 
+@pytest.mark.parametrize("command", ["demo", "simulate"])
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan"])
+def test_no_time_at_all_is_a_mistake_of_use(command: str, seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--seconds", seconds]) == 2
+    assert "more than 0" in capsys.readouterr().err
+
+
 def test_check_says_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.ini"
     path.write_text(
