@@ -121,7 +121,8 @@ def _packs(scene: Scene, width: int, height: int) -> Table:
     columns = zip([field.title for field in FIELDS], *rows, strict=True)
     widths = [GAP + max(map(len, column)) for column in columns]
     names = max(cell_len(pack.name) for pack in packs) + GAP + max(len(pack.presence) for pack in packs)
-    room = (width + ASIDE) // (ASIDE + names + min(widths))
+    most_wanted = min(zip(FIELDS, widths, strict=True), key=lambda pair: pair[0].rank)[1]
+    room = (width + ASIDE) // (ASIDE + names + most_wanted)
     tables = max(1, min(ceil(len(packs) / max(height, 1)), room))
     chosen = _fitting(widths, (width + ASIDE) // tables - ASIDE - names)
     each = ceil(len(packs) / tables)

@@ -178,6 +178,12 @@ def test_a_low_terminal_shows_all_packs_side_by_side(packs: int, width: int, hei
         assert re.search(rf"{pack.name} +{pack.presence} .*{re.escape(f'{row[Column.CURRENT]:+.1f}')}( |$)", text, re.M)
 
 
+def test_a_small_terminal_rather_cuts_packs_off_than_their_currents() -> None:
+    text = drawn(scene(30), 72, 22)
+    (head,) = [shown for shown in text.splitlines() if shown.startswith("pack ") and "pack 1" not in shown]
+    assert head.split() == ["pack", "A", "SoC"] * 2
+
+
 def test_a_long_name_is_never_cut(four: Scene) -> None:
     name = "the second pack from the left in the attic"
     packs = (replace(four.battery.packs[0], name=name), *four.battery.packs[1:])
