@@ -20,8 +20,8 @@ class Unit(NamedTuple):
 class Scanner:
     """Finds units in a stream of bytes, in any chunks.
 
-    Noise between units is passed over. A frame whose sum is wrong is reported once and then searched from its second byte
-    on, since it may be a truncated frame with others behind it. At most 300 bytes are held back.
+    Noise between units is passed over. A frame whose sum is wrong is reported once and then searched from its second
+    byte on, since it may be a truncated frame with others behind it. At most 300 bytes are held back.
     """
 
     held: int  # bytes kept because they may begin a unit
