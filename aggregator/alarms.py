@@ -16,19 +16,14 @@ OK, WARNING, ALARM = 0, 1, 2
 SOC_HYSTERESIS = 2.0  # % that SoC must rise above a threshold to end its alarm
 
 
-def raised_levels(instant: Instant, soc: float, low_soc: int, settings: BankSettings) -> dict[Alarm, int]:
-    """Every alarm that is known now, with its level; alarms that no pack can tell are left out."""
-    rows: NDArray[np.float64] = instant.tele.alarms[instant.sets.online]
-    levels: dict[Alarm, int] = {}
-    if len(rows):
-        worst = np.fmax.reduce(rows, axis=0).tolist()
-        levels = {alarm: int(level) for alarm, level in zip(Alarm, worst, strict=True) if not isnan(level)}
+def own_levels(instant: Instant, soc: float, low_soc: int, settings: BankSettings) -> dict[Alarm, int]:
+    """The alarms that the bank raises beside its packs: packs that are lost, and the SoC."""
+    levels = {}
     if settings.bms_cable_alarm:
         lost = bool((instant.sets.code == LOST).any())
-        own = WARNING if lost and len(rows) else ALARM if lost else OK
-        levels[Alarm.BMS_CABLE] = max(own, levels.get(Alarm.BMS_CABLE, OK))
-    if not np.isnan(soc):
-        levels[Alarm.LOW_SOC] = max(low_soc_level(soc, low_soc, settings), levels.get(Alarm.LOW_SOC, OK))
+        levels[Alarm.BMS_CABLE] = OK if not lost else WARNING if instant.sets.online.any() else ALARM
+    if not isnan(soc):
+        levels[Alarm.LOW_SOC] = low_soc_level(soc, low_soc, settings)
     return levels
 
 
@@ -46,12 +41,16 @@ class AlarmKeeper:
 
     def __init__(self, settings: BankSettings) -> None:
         self._settings = settings
+        self._worst = b""  # of the packs, as seen last
+        self._of_packs: dict[Alarm, int] = {}
         self._published: dict[Alarm, int] = {}
         self._changed_at: dict[Alarm, float] = {}
 
     def step(self, instant: Instant, soc: float) -> dict[Alarm, int]:
         """The levels to publish; every alarm that some pack can tell is in it."""
-        raw = raised_levels(instant, soc, self._published.get(Alarm.LOW_SOC, OK), self._settings)
+        raw = self._packs_levels(instant).copy()
+        for alarm, level in own_levels(instant, soc, self._published.get(Alarm.LOW_SOC, OK), self._settings).items():
+            raw[alarm] = max(level, raw.get(alarm, OK))
         if raw == self._published:
             self._changed_at.clear()
             return self._published
@@ -64,3 +63,13 @@ class AlarmKeeper:
                 del self._changed_at[alarm]
         self._published = published
         return published
+
+    def _packs_levels(self, instant: Instant) -> dict[Alarm, int]:
+        """The worst of the packs that answer; alarms that none of them can tell are left out."""
+        rows: NDArray[np.float64] = instant.tele.alarms[instant.sets.online]
+        worst = np.fmax.reduce(rows, axis=0, initial=np.nan)
+        if worst.tobytes() != self._worst:  # seldom: alarms stand still while all is well
+            self._worst = worst.tobytes()
+            levels = zip(Alarm, worst.tolist(), strict=True)
+            self._of_packs = {alarm: int(level) for alarm, level in levels if not isnan(level)}
+        return self._of_packs

@@ -7,6 +7,7 @@ the exit code: 0 ok, 1 failed, 2 usage or configuration.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -56,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         build_parser(None).print_help(sys.stderr)
         return 2
+    # numpy's linear algebra, which nobody here calls, would start a thread a core and let it spin for a while.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     command = next((word for word in words if word in COMMANDS), None)
     args = build_parser(command).parse_args(words)
     try:
