@@ -113,7 +113,7 @@ class Bank:
             charge.consumed,
             charge.installed,
         )
-        blocking = np.count_nonzero(sets.blocked & sets.online, axis=1)
+        blocking = (sets.blocked & sets.online).sum(axis=1)
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
             packs=Packs(len(self.names), PackViews(self.names, instant, self._table)),

@@ -148,5 +148,8 @@ def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
 
 def unlimited_packs(own: OwnLimits, told: Bools) -> list[tuple[int, str]]:
     """Packs that have told enough, yet neither BMS nor configuration limits their current: (pack, key to set)."""
-    found = np.argwhere(np.isnan(own.ceiling) & told)
+    missing = np.isnan(own.ceiling) & told
+    if not missing.any():
+        return []
+    found = np.argwhere(missing)
     return [(int(pack), f"MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT") for direction, pack in found]
