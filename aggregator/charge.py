@@ -78,9 +78,9 @@ class ChargeControl:
         self._cvl = NAN
         self._arrived = False  # the stage's voltage is not on its way up, so packs that reach it have reached the stage
 
-    def raised(self) -> Floats | float:
-        """How far each pack's charge curve stands higher now: a top balance must reach its voltage."""
-        return np.maximum(self._table.reset_cell - self._table.max_cell, 0.0) if self._state.top_balance else 0.0
+    def raised(self) -> Floats | None:
+        """How far above its usual voltage a top balance takes each pack's cells, V; ``None`` while there is none."""
+        return np.maximum(self._table.reset_cell - self._table.max_cell, 0.0) if self._state.top_balance else None
 
     def request_top_balance(self) -> None:
         """Begin a top balance now, whatever the schedule says; not without charge stages: it would never end."""

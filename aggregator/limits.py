@@ -30,6 +30,11 @@ _PROTECTION_GAP = np.array([0.010, 1.0, 1.0, 2.0])[:, None]
 _PROTECTION_SLOPE = 1.0 / np.array([0.040, 4.0, 4.0, 8.0])[:, None]
 
 
+# Of a pack's ceiling, during a top balance: the charge curve ends below the voltage that is to be reached, so as much
+# is allowed beyond it. A balancer moves an ampere or two; more current than it takes only lifts the highest cell.
+TOP_BALANCE = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class OwnLimits:
     """What each pack allows by itself; arrays of shape ``(2, packs)``, ``fractions`` ``(2, 5, packs)``."""
@@ -60,8 +65,8 @@ class OwnLimitCurves:
         self._by_temperature = np.isnan([curves(np.full(packs, np.nan)) for curves in table.temperature_curves])
         self._last = np.full((2, packs), np.inf)
 
-    def step(self, tele: Telemetry, sets: Sets, raised: Floats | float, busbar: float) -> OwnLimits:
-        """Limits now; ``raised`` is how far each pack's charge curve stands higher, in V, during a top balance."""
+    def step(self, tele: Telemetry, sets: Sets, raised: Floats | None, busbar: float) -> OwnLimits:
+        """Limits now; ``raised`` is how far above its usual voltage a top balance takes each pack's cells, V."""
         ceiling = np.fmin(
             self._table.ceiling, tele.block[rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)]
         )
@@ -72,18 +77,21 @@ class OwnLimitCurves:
         self._last = value
         return OwnLimits(value, ceiling, fractions)
 
-    def _fractions(self, tele: Telemetry, sets: Sets, raised: Floats | float, busbar: float) -> Floats:
+    def _fractions(self, tele: Telemetry, sets: Sets, raised: Floats | None, busbar: float) -> Floats:
         fractions = np.ones((2, 5, len(tele.age)))
         highest, lowest = _cells_now(tele, sets, busbar)
         table = self._table
         battery = np.stack([tele.coldest, tele.hottest])
-        for direction, cell in ((CHARGE, highest - raised), (DISCHARGE, lowest)):
+        for direction, cell in ((CHARGE, highest), (DISCHARGE, lowest)):
             out = fractions[direction]
             out[CELL] = table.cell_curves[direction](cell)
             out[TEMPERATURE] = table.temperature_curves[direction](battery).min(axis=0)
             out[MOSFET] = table.mosfet_curves[direction](tele[Column.TEMPERATURE_MOS])
             if table.soc_curves[direction]:
                 out[SOC] = table.soc_curves[direction](tele[Column.SOC])
+        if raised is not None:
+            higher = table.cell_curves[CHARGE](highest - raised)
+            fractions[CHARGE, CELL] = np.maximum(fractions[CHARGE, CELL], np.minimum(higher, TOP_BALANCE))
         fractions[:, PROTECTION] = _protection(tele, highest, lowest)
         return self._fill_missing(tele, fractions)
 

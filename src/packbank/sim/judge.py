@@ -23,6 +23,7 @@ Curve = tuple[Sequence[float], Sequence[float]]
 # An excess is told as a fraction of the pack's own limit, or of this part of what its BMS allows when the limit is
 # lower: near full it falls by an ampere a millivolt, and the zero of a BMS's sensor is an ampere off.
 FLOOR = 0.2
+TOP_BALANCE = 0.05  # of its ceiling that a pack may carry beyond its charge curve while a top balance goes on
 _HALVINGS = 14  # of the search for a current, a part in 16 000
 
 
@@ -54,6 +55,8 @@ class Judge:
     def __init__(self, bank: PhysicalBank, settings: PackSettings) -> None:
         s, amps, sensor = settings, bank.settings, bank.sensor
         self._bank = bank
+        self._usual = s.max_cell_voltage
+        self._raised = s.soc_reset_cell_voltage - s.max_cell_voltage
         self.charge = Side(
             1.0,
             _lower(amps[:, Column.CHARGE_CURRENT_LIMIT], s.max_battery_charge_current),
@@ -71,11 +74,12 @@ class Judge:
             _curve(s.mosfet_temperatures_while_discharging, s.max_discharge_current_t_mosfet_fraction),
         )
 
-    def overshoot(self, network: Network) -> Array:
+    def overshoot(self, network: Network, cvl: float) -> Array:
         """By which fraction of its own limit each pack's true current is over what it may carry; negative below.
 
         What a pack may carry is its own limit, or what the other packs press into it with the source at rest, if
-        that is more: no limit of the bank can prevent that. Below `FLOOR` the fraction is one of that.
+        that is more: no limit of the bank can prevent that. A ``cvl`` above the usual one tells a top balance, which
+        allows a little beyond the charge curve. Below `FLOOR` the fraction is one of that.
         """
         bank = self._bank
         rest = network.voltage(0.0)
@@ -85,6 +89,9 @@ class Judge:
         else:
             side, cell = self.discharge, bank.cell_voltages.min(axis=0)
         own = side.limit(cell, bank.heat.cells, bank.heat.mos)
+        if side is self.charge and cvl > bank.spec.cells * self._usual:
+            higher = side.limit(cell - self._raised, bank.heat.cells, bank.heat.mos)
+            own = np.maximum(own, np.minimum(higher, TOP_BALANCE * side.ceiling))
         excess = side.sign * bank.currents - np.maximum(own, side.sign * exchanged)
         return excess / np.maximum(own, FLOOR * side.ceiling)
 

@@ -10,6 +10,7 @@ from bank_rows import CELLS_USED, Rig, set_cell, set_cells
 from packbank.aggregator.battery import Cause
 from packbank.aggregator.columns import CELL_VOLTAGES, Column
 from packbank.aggregator.controls import Controls
+from packbank.aggregator.limits import TOP_BALANCE
 from packbank.aggregator.settings import BankSettings, PackSettings
 
 QUICK = BankSettings(switch_to_float_wait_for_sec=60.0, absorption_max_sec=600.0)
@@ -227,6 +228,18 @@ def test_top_balance_on_request() -> None:
     rig.step()
     rig.bank.request_top_balance()
     assert rig.step().stage == "top balance: bulk"
+
+
+def test_a_top_balance_charges_beyond_the_curve_with_a_trickle_only() -> None:
+    rig = Rig(2)
+    rig.run(3)
+    rig.bank.request_top_balance()
+    set_cells(rig.rows, slice(None), 3.40)
+    on_curve = rig.run(300).charge_current_limit.value
+    assert on_curve == pytest.approx(2 * 25.0, rel=0.03), "the curve holds where it allows more"
+    set_cells(rig.rows, slice(None), 3.55)
+    limit = rig.run(300).charge_current_limit.value
+    assert limit == pytest.approx(2 * 100.0 * TOP_BALANCE, rel=0.03)
 
 
 def test_a_top_balance_begun_in_absorption_counts_from_its_own_voltage() -> None:

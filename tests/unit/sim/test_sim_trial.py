@@ -7,7 +7,7 @@ import pytest
 
 from packbank.aggregator.settings import PackSettings
 from packbank.sim.bank import BankSpec, PhysicalBank
-from packbank.sim.judge import FLOOR, Judge
+from packbank.sim.judge import FLOOR, TOP_BALANCE, Judge
 from packbank.sim.policy import n_min
 from packbank.sim.scenarios import SCENARIOS, Effect, Profile, Scenario
 from packbank.sim.trial import LASTING, Result, Run, Score, best_possible, broken, trial
@@ -23,6 +23,7 @@ ALONE = BankSpec(
     sensor_offset=0,
 )
 QUICKER = 8
+CVL = 16 * 3.45
 
 
 def quick(scenario: Scenario) -> Scenario:
@@ -68,9 +69,9 @@ def test_a_limit_that_is_exceeded_is_seen() -> None:
     bank = PhysicalBank(ALONE)
     judge = Judge(bank, PackSettings())
     network = bank.step(1.0, 220.0)
-    assert judge.overshoot(network) == pytest.approx([0.1, 0.1], abs=0.001)
+    assert judge.overshoot(network, CVL) == pytest.approx([0.1, 0.1], abs=0.001)
     network = bank.step(1.0, -330.0)
-    assert judge.overshoot(network) == pytest.approx([0.1, 0.1], abs=0.001)
+    assert judge.overshoot(network, CVL) == pytest.approx([0.1, 0.1], abs=0.001)
 
 
 def test_a_tiny_limit_is_measured_against_part_of_what_the_bms_allows() -> None:
@@ -79,7 +80,16 @@ def test_a_tiny_limit_is_measured_against_part_of_what_the_bms_allows() -> None:
     judge = Judge(bank, PackSettings())
     own = judge.charge.limit(bank.cell_voltages.max(axis=0), bank.heat.cells, bank.heat.mos)
     assert own.max() < 5.0
-    assert judge.overshoot(network) == pytest.approx((10.0 - own) / (FLOOR * 100.0), abs=0.01)
+    assert judge.overshoot(network, CVL) == pytest.approx((10.0 - own) / (FLOOR * 100.0), abs=0.01)
+
+
+def test_a_top_balance_allows_a_little_beyond_the_charge_curve_and_no_more() -> None:
+    bank = PhysicalBank(replace(ALONE, soc=99.4))
+    judge = Judge(bank, PackSettings())
+    for current, allowed in ((2 * 100.0 * TOP_BALANCE, True), (3 * 100.0 * TOP_BALANCE, False)):
+        network = bank.step(1.0, current)
+        assert judge.overshoot(network, CVL).max() > 0.05
+        assert (judge.overshoot(network, 16 * 3.62).max() <= 0.01) == allowed
 
 
 def test_what_packs_exchange_among_themselves_is_no_overshoot() -> None:
@@ -87,9 +97,9 @@ def test_what_packs_exchange_among_themselves_is_no_overshoot() -> None:
     network = bank.step(1.0, 0.0)
     into = bank.currents.max()
     cold = Judge(bank, PackSettings(max_battery_charge_current=into / 2))
-    assert cold.overshoot(network).max() <= 0.0
+    assert cold.overshoot(network, CVL).max() <= 0.0
     network = bank.step(1.0, 60.0)
-    assert cold.overshoot(network).max() > 0.5
+    assert cold.overshoot(network, CVL).max() > 0.5
 
 
 def test_the_best_current_is_where_the_first_pack_reaches_its_limit() -> None:
