@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -51,13 +52,12 @@ class PrivateBus:
     def __enter__(self) -> PrivateBus:
         config = self._folder / "dbus.conf"
         config.write_text(BUS_CONFIG.format(socket=self._socket), encoding="utf-8")
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._end)
             self._start("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog")
             self._await_socket()
             self._start("dbus-monitor", "--address", self.address, "--profile")
-        except BaseException:
-            self._end()
-            raise
+            undo.pop_all()
         os.environ[BUS_ADDRESS] = self.address
         return self
 

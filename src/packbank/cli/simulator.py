@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from types import TracebackType
 
 from packbank.errors import LinkError
@@ -38,11 +39,10 @@ class Simulator:
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._end)
             self._await_ports()
-        except BaseException:
-            self._end()
-            raise
+            undo.pop_all()
         return self
 
     def __exit__(
