@@ -205,8 +205,7 @@ def trial(run: Run, hours: float, best: Score, tell: Callable[[Run], None] | Non
 def broken(scenario: Scenario, result: Result, score: Score) -> list[str]:
     """What a run breaks of what is asked of our policy, in words."""
     faults = []
-    # A time is counted in whole steps, so steps longer than a second may add what they are longer by.
-    if score.breach_seconds > LASTING + max(scenario.step - 1.0, 0.0):
+    if score.breach_seconds > LASTING:
         faults.append(f"a pack was {scenario.tolerance:.0%} over its own limit for {score.breach_seconds:.0f} s")
     if result.bms_trips:
         faults.append(f"{result.bms_trips} BMS trips")
