@@ -29,12 +29,12 @@ from packbank.bus.bus import Bus, start_bus
 from packbank.bus.capture import Capture
 from packbank.bus.intake import Member
 from packbank.bus.stats import BusStats
-from packbank.bus.store import Store
+from packbank.bus.store import LOOK_PERIOD, Store
 from packbank.config.model import BusConfig, Config
 from packbank.errors import PackbankError
 from packbank.journal import Journal
 
-TICK = 1.0  # s
+TICK = LOOK_PERIOD
 STEPS_MAY_FAIL = 3  # in a row
 SAVE_PERIOD = 60.0  # s: one small write to the flash, and the most that a power cut may cost
 STOP_TIMEOUT = 2.0  # s for a bus to finish its transaction

@@ -7,20 +7,35 @@ next request, so that no answer is ever taken for another pack's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from math import nan
+from typing import NamedTuple
 
 from packbank.bms.protocol import Exchange, Protocol
 from packbank.bus.link import Link
 from packbank.bus.pacing import SURPRISE, Guard, Habit, ReadMoment
 from packbank.bus.stats import BITS_A_BYTE, Counters
 from packbank.bus.strangers import MEANINGFUL, Strangers
+from packbank.cext.sweep import SWEEP_ROOM
 
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
 SETTLE = 0.002  # s, lets the rest of an answer gather
 QUIET = 0.005  # s of silence that end a drain
 DRAIN_LIMIT = 0.060  # s
 JUST_NOW = 0.005  # s since the last read, within which nothing worth a system call can have come
+
+
+class Begun(NamedTuple):
+    """A question asked, and what had come when it was first looked at."""
+
+    question: str
+    exchange: Exchange
+    asked: float  # when its request was written
+    taken: float  # when the line was read
+    data: bytes
+    whole: bool  # the answer is complete
+    linger: float  # s that the guard behind the answer was slept through with it, 0 if not
 
 
 class Asker:
@@ -40,6 +55,7 @@ class Asker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.heard = b""  # what came in the last transaction
+        self.heard_at = clock()  # when the line was read last
         self.strangers = Strangers(protocol.overhear(), counters, clock)
         self.response_time = nan  # s, from the end of the last request to when its answer was read
         self._link = link
@@ -54,11 +70,9 @@ class Asker:
         self._counters = counters
         self._eager = eager
         self._clock = clock
-        self._on_time = False  # whether the first read found the whole answer
         self._own = b""  # our last request, which an adapter may echo
         self._speaker = -1  # who answered last
         self._quiet_since = clock()  # when the last byte we know of was on the line
-        self._looked = clock()  # when the line was read last
         self._babbles = False  # the line is never quiet: draining it is in vain
 
     def ask(self, question: str, address: int, *, retry: bool, last: bool = False) -> Exchange | None:
@@ -68,27 +82,59 @@ class Asker:
         may be slept through together with the answer. Raises LinkError when the port fails.
         """
         exchange = self._protocol.exchange(question, address)
-        silence = self._keep_silence(address)
+        self._keep_silence(address)
+        linger = last and not self._eager and not self._link.latency and self._habit.holds
+        return self.finish(self._begin(question, exchange, self._guard.value if linger else 0.0), retry=retry)
+
+    def may_sweep(self, question: str) -> bool:
+        """Whether packs may be asked this in one go: nothing stands between us and the wire, and answers are regular."""
+        known = self._shortest.get(question, SWEEP_ROOM) + MEANINGFUL <= SWEEP_ROOM
+        return known and self._habit.made and self._link.can_sweep and not self._eager
+
+    def turn_time(self, question: str, address: int) -> float:
+        """From this request of a sweep to the next, s."""
+        return self._answer_time(self._protocol.exchange(question, address)) + self._habit.margin + self._guard.value
+
+    def sweep(self, question: str, addresses: Sequence[int]) -> list[Begun]:
+        """Ask packs one after another and look only at the first answer's end, until one is not about as long as usual.
+
+        Every one returned is to be given to :meth:`finish`, in this order: those whose answers are whole come first.
+        """
+        self._keep_silence(addresses[0])
+        guard, pause = self._guard.value, self.turn_time(question, addresses[0])
+        exchanges = [self._protocol.exchange(question, address) for address in addresses]
+        usual = range(self._shortest[question], self._shortest[question] + MEANINGFUL)
+        swept = self._link.sweep([exchange.request for exchange in exchanges], pause - guard, pause, usual)
+        presumed = chain([0.0], repeat(guard))
+        begun = [
+            Begun(question, exchange, asked, taken, data, bool(data) and exchange.feed(data), linger)
+            for linger, exchange, (asked, taken, data) in zip(presumed, exchanges, swept, strict=False)
+        ]
+        return sorted(begun, key=lambda one: not one.whole)
+
+    def finish(self, begun: Begun, *, retry: bool) -> Exchange | None:
+        """What :meth:`ask` returns, for a question that a sweep has begun."""
+        exchange, address = begun.exchange, begun.exchange.address
+        silence = begun.asked - self._quiet_since
         presumed, other = self._presumed, self._speaker not in (address, -1)
-        linger = last and self._habit.holds and not self._eager and not self._link.latency
-        if self._transact(exchange, self._guard.value if linger else 0.0):
+        if self._conclude(begun):
             if other:
-                self._guard.answered(silence, self._clock())
-            if linger:
-                self._presume(question)
+                self._guard.answered(silence, self.heard_at)
+            if begun.linger:
+                self._presume(begun)
             return exchange
         if not retry:
             return None
         unheard = not self.heard_something
         self._counters.retries += 1
         self._keep_silence(address)
-        again = self._protocol.exchange(question, address)
-        if not self._transact(again):
+        again = self._protocol.exchange(begun.question, address)
+        if not self._conclude(self._begin(begun.question, again, 0.0)):
             return None
         if unheard and presumed:
             self._habit.broken()
         elif unheard and other:
-            self._guard.missed(silence, self._clock())
+            self._guard.missed(silence, self.heard_at)
         return again
 
     def listen(self, seconds: float) -> None:
@@ -104,16 +150,15 @@ class Asker:
         """Whether more came in the last transaction than our own echo, whole or in part, can be."""
         return len(self.heard) > len(self._own)
 
-    def _keep_silence(self, address: int) -> float:
-        """Wait until ``address`` hears again after what was on the line last; the silence kept."""
+    def _keep_silence(self, address: int) -> None:
+        """Wait until ``address`` hears again after what was on the line last."""
         gap = self._line.same_pack_gap if address == self._speaker else self._guard.value
         self._link.sleep(self._quiet_since + gap - self._clock())
-        if self._clock() - self._looked > JUST_NOW:
+        if self._clock() - self.heard_at > JUST_NOW:
             stray = self._link.read()
             if stray and self._drain(stray):
                 self._quiet_since = self._clock()
                 self.listen(self._guard.value)
-        return self._clock() - self._quiet_since
 
     def _drain(self, stray: bytes) -> bool:
         """Read away what is no answer to us until the line is quiet, never for long; whether it made sense."""
@@ -128,52 +173,64 @@ class Asker:
         self._babbles = not quiet
         return sense
 
-    def _presume(self, question: str) -> None:
-        """The answer was there after a sleep that covered the guard as well: its end was when it always is.
+    def _begin(self, question: str, exchange: Exchange, linger: float) -> Begun:
+        """Ask, sleep through the answer and ``linger`` seconds more, and look once at what has come."""
+        asked = self._clock()
+        self._link.write(exchange.request)
+        ready = asked + self._answer_time(exchange) + (self._habit.margin + linger if linger else self._moment.value)
+        if self._eager:
+            ready = asked + len(exchange.request) * self._byte_time
+        self._link.sleep(ready - self._clock())
+        data = self._link.read()
+        whole = bool(data) and exchange.feed(data)
+        if whole and not linger:
+            self._moment.whole()
+        return Begun(question, exchange, asked, self._clock(), data, whole, linger)
 
-        Unless more came than such answers have: then somebody spoke behind it, and the silence begins now.
-        """
-        length = len(self.heard)
-        shortest = self._shortest[question] = min(length, self._shortest.get(question, length))
-        if length - shortest >= MEANINGFUL:
-            self.strangers.hear(self.heard, self._own)
-        elif self._on_time:
-            self._quiet_since -= self._guard.value
-            self._presumed = True
+    def _answer_time(self, exchange: Exchange) -> float:
+        return len(exchange.request) * self._byte_time + exchange.answer_time
 
-    def _transact(self, exchange: Exchange, linger: float = 0.0) -> bool:
+    def _conclude(self, begun: Begun) -> bool:
+        """Take in what has come, wait for the rest if need be, and count; whether the answer is complete."""
+        exchange = begun.exchange
+        sent = begun.asked + len(exchange.request) * self._byte_time
         self._presumed = False
         self._own = exchange.request
-        self._link.write(exchange.request)
-        self._quiet_since = self._clock() + len(exchange.request) * self._byte_time
+        self.heard, self.heard_at = begun.data, begun.taken
         self._counters.requests += 1
-        complete = self._hear(exchange, self._quiet_since, linger)
-        self._looked = self._clock()
+        complete = begun.whole or self._await_rest(exchange, sent)
         if complete:
-            self.response_time, self._quiet_since = self._looked - self._quiet_since, self._looked
+            if begun.whole:
+                self._habit.kept(seen=not begun.linger)
+            length, question = len(self.heard), begun.question
+            self._shortest[question] = min(length, self._shortest.get(question, length))
+            self.response_time, self._quiet_since = self.heard_at - sent, self.heard_at
             self._speaker = exchange.address
         elif self.heard_something:
-            self._quiet_since = self._looked
+            self._quiet_since = self.heard_at
             self.strangers.hear(self.heard, self._own)
-        elif not exchange.rejected:
-            self._counters.missed += 1
+        else:
+            self._quiet_since = sent
+            self._counters.missed += not exchange.rejected
         for error in exchange.rejected:
             self._counters.refuse(exchange.address, error, self._protocol.conceal(self.heard))
         return complete
 
-    def _hear(self, exchange: Exchange, sent: float, linger: float) -> bool:
+    def _presume(self, begun: Begun) -> None:
+        """The answer was there after a sleep that covered the guard as well: its end was when it always is.
+
+        Unless more came than such answers have: then somebody spoke behind it, and the silence begins now.
+        """
+        if len(self.heard) - self._shortest[begun.question] >= MEANINGFUL:
+            self.strangers.hear(self.heard, self._own)
+        elif begun.whole:
+            self._quiet_since -= begun.linger
+            self._presumed = True
+
+    def _await_rest(self, exchange: Exchange, sent: float) -> bool:
         """Read until the answer is complete, or the line has been silent for so long that none will come."""
         link = self._link
         asleep = 0.0 if self._eager else exchange.answer_time
-        after = self._habit.margin + linger if linger else self._moment.value
-        link.sleep(sent - self._clock() + asleep + after)
-        self.heard = link.read()
-        self._on_time = bool(self.heard) and exchange.feed(self.heard)
-        if self._on_time:
-            self._habit.kept()
-            if not linger:
-                self._moment.whole()
-            return True
         in_time = len(self.heard) > len(exchange.request)
         silent_at = sent + self._line.first_byte_timeout + link.latency
         limit = silent_at + 2.0 * exchange.answer_time
@@ -181,17 +238,18 @@ class Asker:
         now = self._clock()
         while now < min(quiet_at, limit):
             data = link.read(min(quiet_at, limit) - now)
-            if data:
-                first = len(self.heard) <= len(exchange.request)
-                self.heard += data
-                if exchange.feed(data):
-                    self._learn_late(self._clock() - sent - asleep, in_time)
-                    return True
-                link.sleep(asleep if first else SETTLE)
+            self.heard_at = now = self._clock()
+            if not data:
+                continue
+            first = len(self.heard) <= len(exchange.request)
+            self.heard += data
+            if exchange.feed(data):
+                self._learn_late(now - sent - asleep, in_time)
+                return True
+            link.sleep(asleep if first else SETTLE)
             now = self._clock()
-            if data:
-                quiet_at = now + self._line.idle_timeout + link.latency
-                quiet_at = quiet_at if exchange.rejected else max(quiet_at, silent_at)
+            quiet_at = now + self._line.idle_timeout + link.latency
+            quiet_at = quiet_at if exchange.rejected else max(quiet_at, silent_at)
         return exchange.feed(b"")
 
     def _learn_late(self, lateness: float, in_time: bool) -> None:
@@ -199,6 +257,6 @@ class Asker:
         if lateness > self._moment.value + SURPRISE:
             self._habit.broken()
         else:
-            self._habit.kept()
+            self._habit.kept(seen=True)
         if in_time:
             self._moment.partial()

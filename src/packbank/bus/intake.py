@@ -98,6 +98,10 @@ class Intake:
         self._store.put(pack.member.index, row, identity)
         return True
 
+    def next_look(self, after: float) -> float:
+        """When what was accepted is looked at next, not before ``after``."""
+        return self._store.next_look(after)
+
     def refuse(self, address: int, error: FrameError, data: bytes) -> None:
         """Count an answer that failed a check and keep its bytes without passcodes; ``address`` -1: nobody's."""
         self._counters.refuse(address, error, self._protocol.conceal(data))

@@ -22,6 +22,7 @@ from serial import rfc2217
 from packbank.bms.protocol import Line
 from packbank.bus.ports import explain
 from packbank.bus.stats import Traffic
+from packbank.cext.sweep import sweep
 from packbank.errors import LinkError
 
 NETWORK_LATENCY = 0.15  # s, what a gateway on a home network may add to an answer
@@ -78,6 +79,15 @@ class Link(ABC):
         gone = error.errno in GONE
         return LinkError(f"{self.port}: {'unplugged or disconnected' if gone else error}")
 
+    def sweep(self, requests: list[bytes], look: float, pause: float, usual: range) -> list[tuple[float, float, bytes]]:
+        """As :func:`packbank.cext.sweep.sweep`; only where :attr:`can_sweep`."""
+        raise NotImplementedError
+
+    @property
+    def can_sweep(self) -> bool:
+        """Whether several requests can be sent in one call."""
+        return False
+
     def check_alive(self) -> None:
         """Raise LinkError after :data:`DEAF_LIMIT` of silence: some adapters and gateways hang without an error."""
         if time.monotonic() - self._heard_at > DEAF_LIMIT:
@@ -109,6 +119,22 @@ class DescriptorLink(Link):
     def close(self) -> None:
         """Give the port back; may be called twice."""
         self._device.close()
+
+    @property
+    def can_sweep(self) -> bool:
+        """As :attr:`Link.can_sweep`: on a wire of our own, unless somebody wants to see every byte when it passes."""
+        return not self.latency and self.tap is None
+
+    def sweep(self, requests: list[bytes], look: float, pause: float, usual: range) -> list[tuple[float, float, bytes]]:
+        """As :meth:`Link.sweep`. A port that fails ends it; the next read or write says why."""
+        swept = sweep(self._descriptor, requests, look, pause, usual[0], usual[-1])
+        received = sum(len(data) for _, _, data in swept)
+        self.traffic.wakeups += len(swept) + 1
+        self.traffic.sent += sum(len(request) for request in requests[: len(swept)])
+        self.traffic.received += received
+        if received:
+            self._heard_at = time.monotonic()
+        return swept
 
     def _write(self, data: bytes) -> None:
         while data:

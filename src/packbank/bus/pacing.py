@@ -35,7 +35,7 @@ READ_SPAN = 0.010
 # Habit
 HABIT_MADE = 50  # answers on time in a row; doubled whenever the habit was broken
 HABIT_MADE_MOST = 3200
-HABIT_LOOK = 16  # then every so many are looked at
+HABIT_LOOK = 16  # then no more than so many are presumed in a row
 HABIT_MARGIN = 0.003  # s: 1.1 ms is the most that JK PB was seen late, the rest is for an adapter that sends late
 HABIT_MARGIN_STEP = 0.001
 HABIT_MARGIN_MOST = 0.006
@@ -128,16 +128,23 @@ class Habit:
     def __init__(self) -> None:
         self.margin = HABIT_MARGIN  # s after an answer's usual end at which it is presumed
         self._seen = 0
+        self._unseen = 0  # since an end was last seen
         self._needed = HABIT_MADE
+
+    @property
+    def made(self) -> bool:
+        """Whether ends may be presumed at all, as long as some are seen."""
+        return self._seen >= self._needed
 
     @property
     def holds(self) -> bool:
         """Whether the next answer's end may be presumed."""
-        return self._seen >= self._needed and self._seen % HABIT_LOOK != 0
+        return self.made and self._unseen < HABIT_LOOK
 
-    def kept(self) -> None:
-        """An answer was on time."""
+    def kept(self, *, seen: bool) -> None:
+        """An answer was on time, as was ``seen`` or presumed."""
         self._seen += 1
+        self._unseen = 0 if seen else self._unseen + 1
 
     def broken(self) -> None:
         """An answer was late, or a request after a presumed silence was not heard: presume later, and less readily."""
@@ -164,7 +171,7 @@ class _Pack:
     asked: float = -inf  # when it last was
     answers: bool = False  # whether it ever did
     retry: bool = False  # whether asking twice is worth it
-    silent_since: float = inf  # without an accepted answer; inf: it gave one last time
+    silent_since: float = inf  # without an accepted answer; inf: it gave one last time, or was never asked
     paused: bool = False  # silent for so long that it no longer has its turn in every round
     topics_due: dict[Topic, float] = field(default_factory=dict)  # besides status
 
@@ -191,6 +198,16 @@ class Schedule:
         pack = min(self._packs.values(), key=self._order)
         topics = [topic for topic, due in pack.topics_due.items() if due <= max(pack.due, now)]
         return Turn(pack.due, pack.address, (Topic.STATUS, *topics), pack.retry)
+
+    def sweep(self, now: float, spacing: float, most: int) -> list[int]:
+        """Whose turns come next, ``spacing`` seconds apart, while each answered last time and only status is due."""
+        addresses: list[int] = []
+        for pack in sorted(self._packs.values(), key=self._order)[:most]:
+            turn = now + len(addresses) * spacing
+            if pack.due > turn or pack.silent_since < inf or any(due <= turn for due in pack.topics_due.values()):
+                break
+            addresses.append(pack.address)
+        return addresses
 
     def silence(self, address: int, now: float) -> float:
         """For how long a pack has not answered, s; 0 when it did last time."""

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from threading import Event
 
 from packbank.bms.protocol import Protocol, Topic
-from packbank.bus.asker import Asker
+from packbank.bus.asker import Asker, Begun
 from packbank.bus.intake import Intake, Member
 from packbank.bus.link import Link
-from packbank.bus.pacing import Guard, Schedule, Turn
+from packbank.bus.pacing import HABIT_LOOK, Guard, Schedule, Turn
 from packbank.bus.stats import Counters
 
 ASIDE = 0.1  # s that another's request is given to be answered
 FOREIGN_MANY = 4  # requests of another master
+JUDGING = 0.02  # s before a look at the store, by which a sweep is over and judged
 FOREIGN_SPAN = 5.0  # s, within which so many make it the master of this bus
 
 
@@ -51,11 +52,11 @@ class Poller:
         self._round.clear()
         link.read()  # what waited in the port's buffer is of unknown age
         while not self._stop.is_set():
-            turn = self._schedule.next(self._clock())
-            if (pause := turn.start - self._clock()) > 0.0 and self._stop.wait(pause):
-                return
             foreign = self._counters.foreign
-            self._visit(asker, turn)
+            if sweep := self._plan(asker):
+                self._sweep(asker, *sweep)
+            elif not self._visit_next(asker):
+                return
             link.check_alive()
             self._counters.guard = self._guard.value
             if self._counters.foreign > foreign:
@@ -63,11 +64,37 @@ class Poller:
                     return
                 asker.listen(ASIDE)
 
-    def _visit(self, asker: Asker, turn: Turn) -> None:
+    def _plan(self, asker: Asker) -> tuple[str, list[int]] | None:
+        """What to ask whom in one go, to be done just before somebody looks at what they say."""
+        now = self._clock()
+        first = self._schedule.next(now).address
+        question, *others = self._protocol.questions_to(first, Topic.STATUS)
+        if others or not asker.may_sweep(question):
+            return None
+        spacing = asker.turn_time(question, first)
+        span = self._intake.next_look(now + spacing + JUDGING) - JUDGING - now
+        addresses = self._schedule.sweep(now, spacing, min(int(span / spacing), HABIT_LOOK))
+        alike = all(self._protocol.questions_to(address, Topic.STATUS) == (question,) for address in addresses)
+        return (question, addresses) if alike and len(addresses) > 1 else None
+
+    def _sweep(self, asker: Asker, question: str, addresses: Sequence[int]) -> None:
+        for begun in asker.sweep(question, addresses):
+            self._visit(asker, Turn(begun.asked, begun.exchange.address, (Topic.STATUS,), retry=True), begun)
+
+    def _visit_next(self, asker: Asker) -> bool:
+        """Visit the pack whose turn it is, when it is; false when stopped before."""
+        turn = self._schedule.next(self._clock())
+        if (pause := turn.start - self._clock()) > 0.0 and self._stop.wait(pause):
+            return False
+        self._visit(asker, turn)
+        return True
+
+    def _visit(self, asker: Asker, turn: Turn, begun: Begun | None = None) -> None:
+        """``begun``: its only question has been asked in a sweep."""
         for topic in turn.topics:
             began = self._clock()
-            taken = self._ask(asker, topic, turn)
-            now = self._clock()
+            taken = self._ask(asker, topic, turn, begun)
+            now = asker.heard_at if taken else self._clock()
             if taken:
                 self._schedule.answered(turn.address, topic, now)
             else:
@@ -78,17 +105,20 @@ class Poller:
             if topic is Topic.STATUS:
                 self._count_round(turn.address, now)
 
-    def _ask(self, asker: Asker, topic: Topic, turn: Turn) -> bool:
+    def _ask(self, asker: Asker, topic: Topic, turn: Turn, begun: Begun | None) -> bool:
         fills = []
         questions = self._protocol.questions_to(turn.address, topic)
         for question in questions:
             last = topic is turn.topics[-1] and question is questions[-1]
-            exchange = asker.ask(question, turn.address, retry=turn.retry, last=last)
+            if begun is not None:
+                exchange = asker.finish(begun, retry=turn.retry)
+            else:
+                exchange = asker.ask(question, turn.address, retry=turn.retry, last=last)
             if exchange is not None:
                 fills.append(exchange.apply)
             elif not self._protocol.may_lack(turn.address, question):
                 return False
-        return bool(fills) and self._intake.accept(turn.address, topic, fills, self._clock(), asker.heard)
+        return bool(fills) and self._intake.accept(turn.address, topic, fills, asker.heard_at, asker.heard)
 
     def _count_round(self, address: int, now: float) -> None:
         """A round is over when a pack is met that was already asked in it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from math import ceil
 from threading import Lock
 
 import numpy as np
@@ -10,14 +13,18 @@ from numpy.typing import NDArray
 from packbank.aggregator.columns import empty_matrix
 from packbank.bms.protocol import Identity, Row
 
+LOOK_PERIOD = 1.0  # s from one snapshot to the next
+
 
 class Store:
     """The matrix shared between threads; rows are in the order of ``Config.packs``."""
 
-    def __init__(self, packs: int) -> None:
+    def __init__(self, packs: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = Lock()
         self._matrix = empty_matrix(packs)
         self._identities = [Identity()] * packs
+        self._clock = clock
+        self._looked = clock()
 
     def put(self, index: int, row: Row, identity: Identity) -> None:
         """Replace pack ``index`` by a copy of ``row``."""
@@ -27,5 +34,10 @@ class Store:
 
     def snapshot(self) -> tuple[NDArray[np.float64], tuple[Identity, ...]]:
         """A consistent copy of all packs: matrix of shape ``(packs, COLUMNS)`` and their identities."""
+        self._looked = self._clock()
         with self._lock:
             return self._matrix.copy(), tuple(self._identities)
+
+    def next_look(self, after: float) -> float:
+        """When the next snapshot is taken, not before ``after``: whatever is put by then is as good as put at once."""
+        return self._looked + LOOK_PERIOD * ceil((after - self._looked) / LOOK_PERIOD)

@@ -121,14 +121,14 @@ def test_the_read_moment_is_bounded() -> None:
 def test_a_habit_is_made_slowly_looked_at_now_and_then_and_broken_at_once() -> None:
     habit = Habit()
     held = []
-    for _ in range(HABIT_MADE + 10 * HABIT_LOOK):
+    for _ in range(HABIT_MADE + 10 * (HABIT_LOOK + 1)):
         held.append(habit.holds)
-        habit.kept()
+        habit.kept(seen=not habit.holds)
     assert not any(held[:HABIT_MADE])
     assert held[HABIT_MADE:].count(False) == 10
     habit.broken()
     for _ in range(2 * HABIT_MADE - 1):
-        habit.kept()
+        habit.kept(seen=True)
         assert not habit.holds
     before = habit.margin
     for _ in range(20):
