@@ -12,7 +12,7 @@ def sweep(
 
     Returns ``(asked, taken, data)`` for each request written: times of ``time.monotonic``, before the write and after
     the read, and the bytes. It ends after the first answer that has not ``shortest`` to ``longest`` bytes, which is the
-    last returned: more bytes of it may come, and none at all also stands for a port that failed, which the next read or write
-    tells. Holds no lock of the interpreter meanwhile. Raises ValueError for more than ``SWEEP_MOST`` requests
+    last returned: more bytes of it may come, and none at all also stands for a port that failed, which the next read
+    or write tells. Holds no lock of the interpreter meanwhile. Raises ValueError for more than ``SWEEP_MOST`` requests
     or pauses over 10 s.
     """

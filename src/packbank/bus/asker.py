@@ -87,7 +87,7 @@ class Asker:
         return self.finish(self._begin(question, exchange, self._guard.value if linger else 0.0), retry=retry)
 
     def may_sweep(self, question: str) -> bool:
-        """Whether packs may be asked this in one go: nothing stands between us and the wire, and answers are regular."""
+        """Whether packs may be asked this in one go: the wire is ours, byte for byte, and answers are regular."""
         known = self._shortest.get(question, SWEEP_ROOM) + MEANINGFUL <= SWEEP_ROOM
         return known and self._habit.made and self._link.can_sweep and not self._eager
 
