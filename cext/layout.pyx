@@ -5,9 +5,7 @@ reach outside the message or the row is checked when the table is compiled and o
 """
 
 cimport cython
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
-)
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.math cimport NAN, copysign, fabs, isfinite, isnan, rint
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
@@ -15,6 +13,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from packbank.cext.bytes cimport (
     load_u16be, load_u16le, load_u32be, load_u32le, open_bytes, store_u16be, store_u16le, store_u32be, store_u32le,
 )
+from packbank.cext.row cimport open_row
 
 cdef enum Load:
     U8, I8, U16LE, I16LE, U16BE, I16BE, U32LE, I32LE, U32BE, I32BE
@@ -192,19 +191,6 @@ cdef void encode_flags(const Bits* flags, Py_ssize_t count, uint8_t* message, co
                 message + flags[i].offset,
                 <uint32_t> load_raw(flags[i].load, message + flags[i].offset) | flags[i].mask,
             )
-
-
-cdef double* open_row(object row, Py_buffer* view, Py_ssize_t columns, bint writable) except NULL:
-    """The numbers of a float64 vector with at least ``columns`` of them."""
-    cdef int wanted = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT
-    PyObject_GetBuffer(row, view, wanted | PyBUF_WRITABLE if writable else wanted)
-    if view.ndim != 1 or view.itemsize != 8 or view.format == NULL or view.format[0] != c"d" or view.format[1] != 0:
-        PyBuffer_Release(view)
-        raise ValueError("a row is a vector of float64")
-    if view.shape[0] < columns:
-        PyBuffer_Release(view)
-        raise ValueError(f"a row of at least {columns} columns is needed")
-    return <double*> view.buf
 
 
 @cython.final

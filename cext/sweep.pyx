@@ -1,4 +1,4 @@
-"""Ask one pack after another in one call: write, sleep, read, and on to the next while every answer is about as long as usual.
+"""Ask one pack after another in one call: write, sleep, read, and on while every answer is about as long as usual.
 
 Between the packs no Python runs, and what a thread that has slept must load again into the processor's caches is a
 page of machine code instead of an interpreter. Nothing is judged here; that is for whoever called.
@@ -68,7 +68,9 @@ cdef Py_ssize_t run(const Plan* plan, Heard* heard) noexcept nogil:
     return plan.count
 
 
-def sweep(int descriptor, list requests not None, double look, double pause, Py_ssize_t shortest, Py_ssize_t longest, /):
+def sweep(
+    int descriptor, list requests not None, double look, double pause, Py_ssize_t shortest, Py_ssize_t longest, /
+):
     """For each request in turn: write it, sleep, read what is there; end at the first surprise."""
     cdef Plan plan
     cdef Heard heard[MOST]
