@@ -5,11 +5,9 @@ from __future__ import annotations
 from math import isnan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from packbank.aggregator.columns import Alarm
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.presence import LOST
 from packbank.aggregator.settings import BankSettings
 
 OK, WARNING, ALARM = 0, 1, 2
@@ -20,8 +18,8 @@ def own_levels(instant: Instant, soc: float, low_soc: int, settings: BankSetting
     """The alarms that the bank raises beside its packs: packs that are lost, and the SoC."""
     levels = {}
     if settings.bms_cable_alarm:
-        lost = bool((instant.sets.code == LOST).any())
-        levels[Alarm.BMS_CABLE] = OK if not lost else WARNING if instant.sets.online.any() else ALARM
+        sets = instant.sets
+        levels[Alarm.BMS_CABLE] = OK if not sets.any_lost else WARNING if np.count_nonzero(sets.online) else ALARM
     if not isnan(soc):
         levels[Alarm.LOW_SOC] = low_soc_level(soc, low_soc, settings)
     return levels
@@ -66,8 +64,8 @@ class AlarmKeeper:
 
     def _packs_levels(self, instant: Instant) -> dict[Alarm, int]:
         """The worst of the packs that answer; alarms that none of them can tell are left out."""
-        rows: NDArray[np.float64] = instant.tele.alarms[instant.sets.online]
-        worst = np.fmax.reduce(rows, axis=0, initial=np.nan)
+        online = instant.sets.online[:, None]
+        worst = np.fmax.reduce(instant.tele.alarms, axis=0, where=online, initial=np.nan)
         if worst.tobytes() != self._worst:  # seldom: alarms stand still while all is well
             self._worst = worst.tobytes()
             levels = zip(Alarm, worst.tolist(), strict=True)

@@ -25,7 +25,7 @@ from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves, unlimited_packs
 from packbank.aggregator.merge import Measured, merge
-from packbank.aggregator.presence import LOST, PresenceTracker
+from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
@@ -92,7 +92,9 @@ class Bank:
         dt = 0.0 if self._last is None else max(0.0, now - self._last)
         self._last = now
         tele = read(matrix, now, self._table)
-        sets = self._presence.step(tele, _told(tele, self._table), now)
+        sets = self._presence.step(tele, now)
+        if not self._presence.ready:
+            self._presence.judge_start(_told(tele, self._table), now)
         own = self._own.step(tele, sets, self._charge.raised(), self._busbar)
         weights, prior = self._share.step(tele, sets, dt)
         return Instant(tele, sets, own, weights, prior, now, wall, dt, self._presence.ready)
@@ -113,11 +115,11 @@ class Bank:
             charge.consumed,
             charge.installed,
         )
-        blocking = (sets.blocked & sets.online).sum(axis=1)
+        blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
             packs=Packs(len(self.names), PackViews(self.names, instant, self._table)),
-            standing=sets.code.tobytes() + sets.blocked.tobytes(),
+            standing=sets.standing,
             ready=instant.ready,
             voltage=measured.voltage,
             current=measured.current,
@@ -144,9 +146,9 @@ class Bank:
             waiting_for=stage.waiting_for,
             unfinished=stage.unfinished,
             online=int(np.count_nonzero(sets.online)),
-            offline=int(np.count_nonzero(sets.code == LOST)),
-            blocking_charge=int(blocking[CHARGE]),
-            blocking_discharge=int(blocking[DISCHARGE]),
+            offline=int(np.count_nonzero(sets.lost)),
+            blocking_charge=int(np.count_nonzero(blocking[CHARGE])),
+            blocking_discharge=int(np.count_nonzero(blocking[DISCHARGE])),
             cells_per_pack=measured.cells_per_pack,
             lowest_cell=measured.lowest_cell,
             highest_cell=measured.highest_cell,
@@ -217,7 +219,7 @@ def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
 
 def _empty(instant: Instant, table: PackTable) -> bool:
     """A pack on the busbar has a cell at its low reference."""
-    return bool((instant.sets.member & (instant.tele.lowest_cell <= table.min_cell)).any())
+    return bool(np.count_nonzero(instant.sets.member & (instant.tele.lowest_cell <= table.min_cell)))
 
 
 def _low_voltage(instant: Instant, table: PackTable) -> float:

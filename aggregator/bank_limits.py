@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def shared_limits(own: Floats, weights: Floats, chosen: Bools, margin: float) ->
 
     Arrays have shape ``(2, packs)``; ``margin`` is the relative error that the shares may have.
     """
-    total = np.where(chosen, weights, 0.0).sum(axis=1)
+    total = np.add.reduce(np.where(chosen, weights, 0.0), axis=1)
     each = np.where(chosen, own / weights, np.inf)
     pack = each.argmin(axis=1)
     results = []
@@ -73,22 +74,21 @@ class Feedback:
     def step(self, instant: Instant, conducting: Bools, limits: tuple[Shared, Shared]) -> None:
         """Compare the packs' currents with their own limits; ``limits`` are the bank's before this factor."""
         tele, own = instant.tele, instant.own.value
-        status = tele[Column.STATUS_TIME]
-        new = status != self._seen
-        self._seen = status
+        seen, self._seen = self._seen, tele[Column.STATUS_TIME]
         self.factor = [min(1.0, factor * (1.0 + RECOVERY * instant.dt)) for factor in self.factor]
-        flow = np.where(conducting, tele.flow, 0.0)
-        over = flow > np.fmin(own + SLACK, instant.own.ceiling)  # a BMS trips just above its ceiling
-        excess = flow - own / (1.0 + self._margin)
-        if not over.any():
+        most = np.fmin(own + SLACK, np.maximum(instant.own.ceiling, 0.0))  # a BMS trips just above its ceiling
+        if not np.count_nonzero(tele.flow > most):  # the usual case, whoever conducts
             self._count[:] = 0
             return
-        self._count = np.where(over, np.minimum(self._count + new, SAMPLES), 0).astype(np.int8)
+        flow = np.where(conducting, tele.flow, 0.0)
+        excess = flow - own / (1.0 + self._margin)
+        new = self._seen != seen
+        self._count = np.where(flow > most, np.minimum(self._count + new, SAMPLES), 0).astype(np.int8)
         net = float(flow[CHARGE].sum() - flow[DISCHARGE].sum())
         for direction, carried in ((CHARGE, net), (DISCHARGE, -net)):
             proven = self._count[direction] >= SAMPLES
             limit = limits[direction].value
-            if proven.any() and limit > 0.0:
+            if np.count_nonzero(proven) and limit > 0.0:
                 less = np.where(proven, excess[direction] / instant.prior, -np.inf)
                 whole = instant.prior.sum(where=conducting[direction])
                 factor = max(LOWEST_FEEDBACK, (carried - float(less.max() * whole)) / limit)
@@ -141,7 +141,7 @@ class BankLimits:
             share = float(instant.weights[direction, over] / instant.weights[direction, pack]) * shared.share
             return Limit(shared.value * factor, over, Cause.SHARE, share, f"was over its limit, bank at {factor:.0%}")
         cause = instant.own.cause(direction, pack, self._table)
-        unknown = np.isnan(instant.own.ceiling[direction, pack])
+        unknown = isnan(instant.own.ceiling[direction, pack])
         detail = (
             "neither its BMS nor the configuration tells one"
             if unknown
@@ -163,18 +163,19 @@ class BankLimits:
     def _follow(self, direction: int, limit: Limit, instant: Instant) -> Limit:
         """Let the limit follow what the packs allow, at its pace."""
         ramp = self._ramps[direction]
-        if not instant.ready or not instant.sets.online.any():
+        if not instant.ready or not np.count_nonzero(instant.sets.online):
             ramp.forget()
             return limit
         if limit.value == ramp.value:
             ramp.jump(limit.value)
             return limit
         sure = instant.sets.sure[direction]
-        threshold = self._thresholds[direction] * float(np.fmax(instant.own.ceiling[direction], 0.0).sum(where=sure))
+        ceilings = np.fmax(instant.own.ceiling[direction], 0.0)
+        threshold = self._thresholds[direction] * float(np.add.reduce(ceilings, where=sure))
         packs = int(np.count_nonzero(sure))
         published = ramp.step(limit.value, threshold, packs, instant.now, instant.dt)
-        rising = published < limit.value * (1.0 - STEP)
-        return replace(limit, value=published, cause=Cause.RAMP if rising else limit.cause)
+        cause = Cause.RAMP if published < limit.value * (1.0 - STEP) else limit.cause
+        return Limit(published, limit.pack, cause, limit.share, limit.detail)
 
 
 def _value(shared: Shared) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class ChargeControl:
         """Advance stages, ramp and guards; ``soc`` is the bank's, ``cap`` the user's highest voltage."""
         sets, tele, state = instant.sets, instant.tele, self._state
         chosen = (sets.sure[CHARGE], sets.member, sets.online)
-        conducting = next((packs for packs in chosen if packs.any()), None)
+        conducting = next((packs for packs in chosen if np.count_nonzero(packs)), None)
         if conducting is None:
             return ChargeState(Limit(NAN), self._text())
         self._schedule(instant.wall)
@@ -130,10 +131,10 @@ class ChargeControl:
         if state.stage is Stage.BULK:
             if soc < self._settings.switch_to_bulk_soc_threshold:
                 self._begin_bulk()
-            if there.any():
+            if np.count_nonzero(there):
                 state.stage = Stage.ABSORPTION
             return False
-        if not (below <= FELL_BACK * instant.tele.cells).any():
+        if not np.count_nonzero(below <= FELL_BACK * instant.tele.cells):
             state.stage = Stage.BULK
             return False
         return self._absorb(instant, soc, there)
@@ -147,7 +148,7 @@ class ChargeControl:
         """A pack that was balanced when float began no longer is."""
         spread = instant.tele.highest_cell - instant.tele.lowest_cell
         drifted = (spread >= self._settings.switch_to_bulk_cell_voltage_diff) & self._done() & instant.sets.sure[CHARGE]
-        return bool(drifted.any())
+        return bool(np.count_nonzero(drifted))
 
     def _done(self) -> Bools:
         done: Bools = self._state.balanced >= self._settings.switch_to_float_wait_for_sec
@@ -163,9 +164,9 @@ class ChargeControl:
         fresh = instant.sets.code == FRESH
         counted = np.where(fresh & there, state.balanced + instant.dt, state.balanced)
         state.balanced = np.where(fresh & (spread > allowed), 0.0, counted)
-        state.absorbed += instant.dt if there.any() else 0.0
+        state.absorbed += instant.dt if np.count_nonzero(there) else 0.0
         unfinished = instant.sets.sure[CHARGE] & ~self._done()
-        if unfinished.any() and state.absorbed < settings.absorption_max_sec:
+        if np.count_nonzero(unfinished) and state.absorbed < settings.absorption_max_sec:
             return False
         state.unfinished = tuple(np.flatnonzero(unfinished).tolist())
         state.stage = Stage.FLOAT
@@ -180,7 +181,7 @@ class ChargeControl:
         """Let the stage's voltage follow ``wish`` at its own pace; the first one is taken at once."""
         state = self._state
         state.voltage = max(state.voltage, floor)  # a restored one may be another bank's
-        if np.isnan(state.voltage) or np.isnan(wish):
+        if isnan(state.voltage) or isnan(wish):
             state.voltage = wish
         elif wish < state.voltage:
             state.voltage = max(wish, state.voltage - STAGE_DOWN * dt)
@@ -217,8 +218,8 @@ class ChargeControl:
             "top_balance": state.top_balance,
             "last_top_balance": state.last_top_balance,
             "absorbed": state.absorbed,
-            "rebulk_soc": None if np.isnan(state.rebulk_soc) else state.rebulk_soc,
-            "voltage": None if np.isnan(state.voltage) else state.voltage,
+            "rebulk_soc": None if isnan(state.rebulk_soc) else state.rebulk_soc,
+            "voltage": None if isnan(state.voltage) else state.voltage,
             "balanced": {name: float(state.balanced[i]) for i, name in enumerate(names) if state.balanced[i] > 0.0},
             "unfinished": [names[i] for i in state.unfinished],
         }

@@ -7,7 +7,7 @@ are evaluated together, so a bank of equal packs costs one ``numpy.interp`` a cu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ class Curve:
 
     x: tuple[float, ...]
     y: tuple[float, ...]
+    _arrays: tuple[Floats, Floats] = field(init=False, compare=False, repr=False)  # both, as numpy takes them at once
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_arrays", (np.array(self.x), np.array(self.y)))
 
     @classmethod
     def of(cls, x: Sequence[float], y: Sequence[float], mode: int = LINEAR) -> Curve:
@@ -33,7 +37,7 @@ class Curve:
 
     def __call__(self, values: Floats) -> Floats:
         """The curve at ``values``, of the same shape; ``NaN`` stays ``NaN``."""
-        return np.asarray(np.interp(values, self.x, self.y))
+        return np.interp(values, *self._arrays)
 
 
 def _stairs(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -54,18 +58,16 @@ class CurveSet:
         for pack, curve in enumerate(curves):
             if curve is not None:
                 members.setdefault(curve, []).append(pack)
-        self._count = len(curves)
-        self._groups = [
-            (curve, slice(None) if len(packs) == len(curves) else np.array(packs)) for curve, packs in members.items()
-        ]
+        self._groups = [(curve, np.array(packs)) for curve, packs in members.items()]
+        self._common = next((curve for curve, packs in members.items() if len(packs) == len(curves)), None)
 
     def __bool__(self) -> bool:
         return bool(self._groups)
 
     def __call__(self, values: Floats) -> Floats:
         """Fractions for ``values`` of shape ``(..., packs)``: 1 without a curve, ``NaN`` for a missing value."""
-        if len(self._groups) == 1 and isinstance(self._groups[0][1], slice):
-            return self._groups[0][0](values)
+        if self._common is not None:
+            return self._common(values)
         fractions = np.ones(values.shape)
         for curve, packs in self._groups:
             fractions[..., packs] = curve(values[..., packs])

@@ -47,14 +47,15 @@ class Guard:
         """Guards in V, one a pack, never above ``target``; ``cell`` is the target per cell."""
         tele = instant.tele
         room = cell - tele.highest_cell
-        over = np.flatnonzero(room < 0.0)
+        over = (room < 0.0).nonzero()[0]
         guard = self._guard
         self.floor = tele.cells * (np.fmin(self._float, cell) - FLOOR_GAP)
-        if len(over) or (guard < target).any():
+        if len(over) or np.count_nonzero(guard < target):
             guard = guard + np.where(self._may_rise(instant), self._rise(room, tele.cells), 0.0) * instant.dt
-            clipped = np.minimum(tele.cell_voltages[over], cell[over, None])  # NaN stays NaN: no such cell
-            guard[over] = np.minimum(guard[over], np.nansum(clipped, axis=1))
-            self._held_until[over] = instant.now + self._hold
+            if len(over):
+                clipped = np.minimum(tele.cell_voltages[over], cell[over, None])  # NaN stays NaN: no such cell
+                guard[over] = np.minimum(guard[over], np.nansum(clipped, axis=1))
+                self._held_until[over] = instant.now + self._hold
             guard = np.fmax(guard, self.floor)
             self._guard = guard = np.where(guard >= target, np.inf, guard)  # at rest: not in a higher target's way
         bounded: Floats = np.fmin(guard, target)
@@ -66,4 +67,4 @@ class Guard:
 
     def _rise(self, room: Floats, cells: Floats) -> Floats:
         """V/s, in proportion to the room of the highest cell."""
-        return np.clip(np.nan_to_num(room * cells) / RISE_TIME, 0.0, self._rate)
+        return np.minimum(np.fmax(room * cells / RISE_TIME, 0.0), self._rate)

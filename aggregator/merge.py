@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.battery import Extreme
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, Column
+from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELLS, Column
 from packbank.aggregator.controls import NAN, External
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.telemetry import rows
+from packbank.aggregator.telemetry import MOSFETS, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -20,6 +21,8 @@ Bools = NDArray[np.bool_]
 # Number of a battery sensor as its column names it: the third sensor is T4 on the pack.
 _SENSOR_NUMBERS = tuple(int(column.name.rsplit("_", 1)[1]) for column in BATTERY_TEMPERATURES)
 _LOWEST_FIRST = np.array([[1.0], [-1.0], [1.0], [-1.0]])  # turns the highest of a row into its lowest
+_CELL_NUMBERS = range(1, CELLS + 1)
+_FLAGS = rows(Column.TEMPERATURE_MOS, Column.BALANCE_ENABLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,83 +48,77 @@ class Measured:
 def merge(instant: Instant, external: External) -> Measured:
     """Merge what the online packs measure; a shunt's current replaces the packs' sum."""
     tele, online = instant.tele, instant.sets.online
-    volts = tele[Column.VOLTAGE]
-    voltage = mean(volts, _on_busbar(instant))
+    voltage = mean(tele[Column.VOLTAGE], instant.sets.busbar)
     current, power = total(tele[Column.CURRENT], online), total(tele[Column.POWER], online)
-    if not np.isnan(external.current):
+    if not isnan(external.current):
         current, power = external.current, voltage * external.current
-    elif np.isnan(power):
+    elif isnan(power):
         power = voltage * current
-    flags = np.where(online, tele.block[rows(Column.TEMPERATURE_MOS, Column.BALANCE_ENABLED)], NAN)
-    hottest_mos, balancing, heating, balance_enabled = np.fmax.reduce(flags, axis=1).tolist()
+    flags = np.fmax.reduce(tele.block[_FLAGS], axis=1, where=online, initial=NAN)
+    hottest_mos, balancing, heating, balance_enabled = flags.tolist()
+    lowest_cell, highest_cell, coldest, hottest = _extremes(instant)
     return Measured(
         voltage=voltage,
         current=current,
         power=power,
         temperature=mean(tele.sensors, online),
         temperature_mos=hottest_mos,
-        soh=mean(tele[Column.SOH], online, tele.capacity),
+        soh=weighted_mean(tele[Column.SOH], online, tele.capacity),
         cells_per_pack=int(np.fmax.reduce(tele.cells, where=online, initial=0.0)),
         balancing=balancing > 0.0,
         heating=heating > 0.0,
         allow_to_balance=balance_enabled != 0.0,
-        **_extremes(instant),
+        lowest_cell=lowest_cell,
+        highest_cell=highest_cell,
+        lowest_temperature=coldest,
+        highest_temperature=hottest,
     )
-
-
-def _on_busbar(instant: Instant) -> Bools:
-    """The packs whose own voltage is the busbar's: both switches closed, or the nearest to that there is."""
-    sets = instant.sets
-    both, either = sets.sure[0] & sets.sure[1], sets.sure[0] | sets.sure[1]
-    return next((chosen for chosen in (both, either, sets.member) if chosen.any()), sets.online)
 
 
 def total(values: Floats, chosen: Bools) -> float:
     """Sum over the chosen packs that tell; ``NaN`` if none does."""
     told = values[chosen]
-    told = told[~np.isnan(told)]
-    return float(told.sum()) if len(told) else NAN
+    whole = float(np.add.reduce(told))
+    if isnan(whole):
+        told = told[~np.isnan(told)]
+        whole = float(np.add.reduce(told))
+    return whole if len(told) else NAN
 
 
-def mean(values: Floats, chosen: Bools, weight: Floats | None = None) -> float:
-    """Mean over the chosen packs that tell, optionally weighted; ``values`` may have rows of several sensors."""
+def mean(values: Floats, chosen: Bools) -> float:
+    """Mean over the chosen packs that tell; ``values`` may have rows of several sensors."""
     told = ~np.isnan(values) & chosen
-    if weight is not None and not np.isnan(weight[chosen]).any():
-        heavy = weight * told
-        whole = float(heavy.sum())
-        return float((np.where(told, values, 0.0) * heavy).sum()) / whole if whole > 0.0 else NAN
     count = int(np.count_nonzero(told))
-    return float(values.sum(where=told)) / count if count else NAN
+    return float(np.add.reduce(values, axis=None, where=told)) / count if count else NAN
 
 
-def _extremes(instant: Instant) -> dict[str, Extreme]:
-    """Lowest and highest cell and battery temperature, each with the pack and the cell or sensor that has it."""
+def weighted_mean(values: Floats, chosen: Bools, weight: Floats) -> float:
+    """The same by ``weight``; not weighted if a chosen pack has none."""
+    if np.count_nonzero(np.isnan(weight[chosen])):
+        return mean(values, chosen)
+    told = ~np.isnan(values) & chosen
+    if np.count_nonzero(told) < len(told):
+        values, weight = np.where(told, values, 0.0), np.where(told, weight, 0.0)
+    whole = float(np.add.reduce(weight))
+    return float(np.add.reduce(values * weight)) / whole if whole > 0.0 else NAN
+
+
+def _extremes(instant: Instant) -> Iterator[Extreme]:
+    """Lowest and highest cell, coldest and hottest sensor, each with the pack and the cell or sensor that has it."""
     tele, online = instant.tele, instant.sets.online
-    values = np.stack([tele.lowest_cell, tele.highest_cell, tele.coldest, tele.hottest])
-    packs = np.where(online & ~np.isnan(values), values * _LOWEST_FIRST, np.inf).argmin(axis=1).tolist()
-    lowest, highest, coldest, hottest = (
-        _extreme(float(values[row, pack]), pack, parts[pack]) if online[pack] else Extreme()
-        for row, (pack, parts) in enumerate(
-            zip(packs, (tele.cell_voltages, tele.cell_voltages, tele.sensors.T, tele.sensors.T), strict=True)
-        )
-    )
-    return {
-        "lowest_cell": lowest,
-        "highest_cell": highest,
-        "lowest_temperature": _named_sensor(coldest),
-        "highest_temperature": _named_sensor(hottest),
-    }
+    values = tele.extremes[:MOSFETS]
+    ordered = np.where(online, values * _LOWEST_FIRST, np.inf)
+    packs = np.fmin(ordered, np.inf).argmin(axis=1).tolist()  # NaN is last
+    parts = (tele.cell_voltages, tele.cell_voltages, tele.sensors.T, tele.sensors.T)
+    numbers = (_CELL_NUMBERS, _CELL_NUMBERS, _SENSOR_NUMBERS, _SENSOR_NUMBERS)
+    for row, pack in enumerate(packs):
+        value = float(values[row, pack])
+        yield _extreme(value, pack, parts[row][pack], numbers[row]) if online[pack] else Extreme()
 
 
-def _extreme(value: float, pack: int, parts: Floats) -> Extreme:
-    """``value`` of ``pack`` with the number, from 1, of the part that has it; 0 if it was reckoned, not measured."""
+def _extreme(value: float, pack: int, parts: Floats, numbers: Sequence[int]) -> Extreme:
+    """``value`` of ``pack`` with the number of the part that has it; 0 if it was reckoned, not measured."""
     if isnan(value):
         return Extreme()
     part = int((parts == value).argmax())
-    return Extreme(value, pack, part + 1 if parts[part] == value else 0)
-
-
-def _named_sensor(extreme: Extreme) -> Extreme:
-    """The same with the sensor numbered as on the pack."""
-    number = extreme.number
-    return Extreme(extreme.value, extreme.pack, _SENSOR_NUMBERS[number - 1]) if number else extreme
+    return Extreme(value, pack, numbers[part] if parts[part] == value else 0)

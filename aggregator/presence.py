@@ -39,19 +39,26 @@ RHYTHM = 1.5  # usual intervals that a pack on a slow bus may be silent and stil
 SLOWEST = 2.0  # times HELD_AFTER at most: what is older is old, whatever the bus
 STRAY = 2.0  # a member leaves at this many times JOIN_VOLTAGE, so it cannot flap
 
+_SWITCHES = rows(Column.CHARGE_MOSFET, Column.DISCHARGE_ENABLED)
+
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """Who counts for what, one element a pack."""
+    """Who counts for what, one element a pack; the same object again at the next step while nothing of it changes."""
 
     code: Codes
+    blocked: Bools  # (2, packs): its own switch is off
+    standing: bytes  # of ``code`` and ``blocked``: equal to another step's while no pack's presence or switches change
     online: Bools  # fresh, held or joining
     member: Bools  # fresh or held: on the busbar
-    blocked: Bools  # (2, packs): its own switch is off
+    lost: Bools
+    busbar: Bools  # whose own voltage is the busbar's
     sure: Bools  # (2, packs)
     maybe: Bools  # (2, packs)
+    any_lost: bool
     any_maybe: bool
     all_fresh: bool  # every pack that is on the busbar has told its current just now
+    settled: bool  # ``code`` and ``blocked`` alone say it all: no pack might conduct although it does not count
 
 
 class PresenceTracker:
@@ -65,40 +72,64 @@ class PresenceTracker:
         self._seen = np.full(len(expected), np.nan)  # STATUS_TIME of the last step
         self._usual = np.zeros(len(expected))  # s between two answers
         self._start: float | None = None
+        self._complete = False  # every pack is fresh
+        self._sets: Sets | None = None  # of the last step
         self.ready = False
 
-    def step(self, tele: Telemetry, told: Bools, now: float) -> Sets:
-        """Advance to ``now``; ``told`` says which packs have told enough to count (presence needs it only at start)."""
+    def step(self, tele: Telemetry, now: float) -> Sets:
+        """Advance to ``now``; until the bank is ready, :meth:`judge_start` follows."""
         if self._start is None:
             self._start = now
-        self._age(tele.age, self._patience(tele[Column.STATUS_TIME]), now)
+        self._learn_rhythm(tele[Column.STATUS_TIME])
         blocked = _blocked(tele)
-        noise = np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES)
+        if not (self.ready and self._complete and self._stays_so(tele)):
+            self._move(tele, blocked, now)
+        if self._sets is None or not self._sets.settled or self._sets.standing != _standing(self._code, blocked):
+            self._sets = self._sets_of(tele, blocked)
+        return self._sets
+
+    def judge_start(self, told: Bools, now: float) -> None:
+        """Judge after a step whether the bank is ready; ``told`` says which packs have told enough to count."""
+        if self._start is None or not np.count_nonzero(told):
+            return
+        waited = now - self._start
+        if not self._expected.any():  # whoever answers is the bank: give each one its turn
+            self.ready = waited >= self._settings.held_after
+        else:
+            self.ready = bool(told[self._expected].all()) or waited >= self._settings.start_timeout
+
+    def _learn_rhythm(self, status: Floats) -> None:
+        """Follow how often each pack has its turn on its bus."""
+        interval = np.minimum(status - self._seen, SLOWEST * self._settings.held_after)
+        self._usual += np.where(interval > 0.0, NEWEST * (interval - self._usual), 0.0)
+        self._seen = status
+
+    def _stays_so(self, tele: Telemetry) -> bool:
+        """Where every pack is fresh, the usual case, nobody moves: all have just answered, at the busbar's voltage.
+
+        No pack is less patient than ``HELD_AFTER``. The busbar's voltage is one of theirs, so none is farther from it
+        than the highest is from the lowest. What is not known (``NaN``) compares as false.
+        """
+        volts = tele[Column.VOLTAGE]
+        apart = np.maximum.reduce(volts) - np.minimum.reduce(volts)
+        young = np.maximum.reduce(tele.age) <= self._settings.held_after
+        return bool(young and apart <= STRAY * self._settings.join_voltage)
+
+    def _move(self, tele: Telemetry, blocked: Bools, now: float) -> None:
+        """Move every pack to where its age and its voltage put it."""
+        self._age(tele.age, now)
         if not self.ready:  # whoever answered first must not decide which voltage is the busbar's
             self._code[(self._code == FRESH) | (self._code == HELD)] = JOINING
         reference = self._reference(tele[Column.VOLTAGE], blocked)
-        self._leave(tele, reference, noise)
+        self._leave(tele, reference)
         conducts: Bools = ~np.logical_and(blocked[0], blocked[1])
         self._join(tele, reference, conducts, now)
-        self.ready = self.ready or self._is_ready(told, now)
-        return self._sets(tele, blocked, noise)
+        self._complete = bool((self._code == FRESH).all())
 
-    def _patience(self, status: Floats) -> Floats:
-        """How old each pack's status may be: ``HELD_AFTER``, or more where its bus has its turn less often than that.
-
-        A cycle of a JK master takes up to 7 s, one of ten Daly boards 9 s: such packs are slow, not silent.
-        """
-        held_after = self._settings.held_after
-        interval = np.minimum(status - self._seen, SLOWEST * held_after)
-        self._usual += np.where(interval > 0.0, NEWEST * (interval - self._usual), 0.0)
-        self._seen = status
-        patience: Floats = np.clip(RHYTHM * self._usual, held_after, SLOWEST * held_after)
-        return patience
-
-    def _age(self, age: Floats, patience: Floats, now: float) -> None:
+    def _age(self, age: Floats, now: float) -> None:
         """Move every pack by the age of its last status."""
         code = self._code
-        fresh = age <= patience  # false for NaN
+        fresh = age <= self._patience()  # false for NaN
         member = (code == FRESH) | (code == HELD)
         if fresh.all() and member.all():
             code[:] = FRESH
@@ -108,6 +139,16 @@ class PresenceTracker:
         code[age > self._settings.lost_after] = LOST
         if self._start is not None and now - self._start > self._settings.start_timeout:
             code[np.isnan(age) & self._expected] = LOST
+
+    def _patience(self) -> Floats:
+        """How old each pack's status may be: ``HELD_AFTER``, or more where its bus has its turn less often than that.
+
+        A cycle of a JK master takes up to 7 s, one of ten Daly boards 9 s: such packs are slow, not silent.
+        """
+        held_after = self._settings.held_after
+        longest = min(SLOWEST * held_after, self._settings.lost_after)
+        patience: Floats = np.minimum(np.maximum(RHYTHM * self._usual, held_after), longest)
+        return patience
 
     def _reference(self, voltage: Floats, blocked: Bools) -> float:
         """The busbar's voltage as the packs on it measure it: the lower median of the members.
@@ -125,16 +166,16 @@ class PresenceTracker:
         middle = (len(chosen) - 1) // 2
         return float(np.partition(chosen, middle)[middle])
 
-    def _leave(self, tele: Telemetry, reference: float, noise: Floats) -> None:
+    def _leave(self, tele: Telemetry, reference: float) -> None:
         """A member whose voltage is not the busbar's and that carries nothing hangs behind an open breaker."""
         away = np.abs(tele[Column.VOLTAGE] - reference) > STRAY * self._settings.join_voltage
-        if away.any():
-            self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= noise)] = JOINING
+        if np.count_nonzero(away):
+            self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= _noise(tele))] = JOINING
 
     def _join(self, tele: Telemetry, reference: float, conducts: Bools, now: float) -> None:
         """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once if there is none to join."""
         joining = self._code == JOINING
-        if not joining.any():
+        if not np.count_nonzero(joining):
             return
         near = np.abs(tele[Column.VOLTAGE] - reference) <= self._settings.join_voltage
         well = joining & near & conducts & (tele.age <= self._settings.held_after)
@@ -144,29 +185,52 @@ class PresenceTracker:
         self._code[joins] = FRESH
         self._well_since[joins] = np.inf
 
-    def _is_ready(self, told: Bools, now: float) -> bool:
-        if self._start is None or not told.any():
-            return False
-        waited = now - self._start
-        if not self._expected.any():
-            return waited >= self._settings.held_after  # whoever answers is the bank: give each one its turn
-        return bool(told[self._expected].all()) or waited >= self._settings.start_timeout
-
-    def _sets(self, tele: Telemetry, blocked: Bools, noise: Floats) -> Sets:
+    def _sets_of(self, tele: Telemetry, blocked: Bools) -> Sets:
+        """The sets of now."""
         code = self._code.copy()
-        member = (code == FRESH) | (code == HELD)
+        held, lost = code == HELD, code == LOST
+        member = (code == FRESH) | held
         sure = member & ~blocked
         online = member | (code == JOINING)
-        maybe = online & ~sure & (tele.flow > noise)
-        lost = code == LOST
+        unsure = online & ~sure
+        maybe = unsure & (tele.flow > _noise(tele))
         if self._settings.lost_pack_may_conduct:
             maybe |= lost & ~blocked & ~np.isnan(tele.age)
-        return Sets(code, online, member, blocked, sure, maybe, bool(maybe.any()), not (code == HELD).any())
+        any_lost = bool(np.count_nonzero(lost))
+        return Sets(
+            code=code,
+            blocked=blocked,
+            standing=_standing(code, blocked),
+            online=online,
+            member=member,
+            lost=lost,
+            busbar=_on_busbar(sure, member, online),
+            sure=sure,
+            maybe=maybe,
+            any_lost=any_lost,
+            any_maybe=bool(np.count_nonzero(maybe)),
+            all_fresh=not np.count_nonzero(held),
+            settled=not any_lost and not np.count_nonzero(unsure),
+        )
+
+
+def _standing(code: Codes, blocked: Bools) -> bytes:
+    return code.tobytes() + blocked.tobytes()
+
+
+def _on_busbar(sure: Bools, member: Bools, online: Bools) -> Bools:
+    """The packs whose own voltage is the busbar's: both switches closed, or the nearest to that there is."""
+    nearest = (sure[0] & sure[1], sure[0] | sure[1], member)
+    return next((packs for packs in nearest if np.count_nonzero(packs)), online)
+
+
+def _noise(tele: Telemetry) -> Floats:
+    """A, the current below which a pack may carry none."""
+    return np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES)
 
 
 def _blocked(tele: Telemetry) -> Bools:
     """Which packs block which direction, shape ``(2, packs)``: a MOSFET is open or the user switched it off."""
-    switches = tele.block[rows(Column.CHARGE_MOSFET, Column.DISCHARGE_ENABLED)]
-    off = switches == 0.0
+    off = tele.block[_SWITCHES] == 0.0
     blocked: Bools = off[:2] | off[2:]
     return blocked

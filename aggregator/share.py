@@ -48,11 +48,11 @@ class ShareEstimator:
         """Learn from this step's currents; the weights to share by, and the prior alone, of shape ``(packs,)``."""
         prior = self._prior(tele)
         state = self._state
-        totals = np.where(sets.sure, tele.flow, 0.0).sum(axis=1)
-        net = float(totals[0] - totals[1])
+        charge, discharge = np.add.reduce(np.where(sets.sure, tele.flow, 0.0), axis=1).tolist()
+        net = charge - discharge
         steady = abs(net - state.last_current) <= STEADY * abs(net)
         state.last_current = net
-        capacity = float(tele.known_capacity.sum(where=sets.member))
+        capacity = float(np.add.reduce(tele.known_capacity, where=sets.member))
         if sets.all_fresh and steady and capacity > 0.0 and abs(net) > ENOUGH * capacity and dt > 0.0:
             weight = min(1.0, abs(net) / (FULL_WEIGHT * capacity))
             self._learn(CHARGE if net > 0 else DISCHARGE, tele, sets, prior, dt * weight)
@@ -62,9 +62,10 @@ class ShareEstimator:
 
     def _prior(self, tele: Telemetry) -> Floats:
         capacity = tele.capacity
-        if np.isnan(capacity.sum()):
-            known = capacity[~np.isnan(capacity)]
-            capacity = np.where(np.isnan(capacity), np.median(known) if len(known) else 1.0, capacity)
+        unknown = np.isnan(capacity)
+        if np.count_nonzero(unknown):
+            known = capacity[~unknown]
+            capacity = np.where(unknown, np.median(known) if len(known) else 1.0, capacity)
         prior: Floats = np.maximum(capacity, 1e-3) / self._table.resistance
         return prior
 
@@ -72,11 +73,11 @@ class ShareEstimator:
         """Move one direction's corrections towards the measured ones, by ``evidence`` seconds of full weight."""
         sure = sets.sure[direction]
         flow = np.where(sure, tele.flow[direction], 0.0)
-        measured = flow / flow.sum() / prior * np.where(sure, prior, 0.0).sum()
+        measured = flow / np.add.reduce(flow) / prior * np.add.reduce(np.where(sure, prior, 0.0))
         rate = 1.0 - np.exp(-evidence / SETTLE)
         correction = self._state.correction[direction]
         moved = correction + rate * (measured - correction)
-        np.copyto(correction, np.clip(moved, LOWEST, HIGHEST), where=sure)
+        np.minimum(np.maximum(moved, LOWEST), HIGHEST, out=correction, where=sure)
         self._state.evidence[direction] += evidence
         if self._state.evidence[1 - direction] < PROVEN:
             self._state.correction[1 - direction] = correction

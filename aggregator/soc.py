@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from packbank.aggregator.columns import Column
 from packbank.aggregator.controls import NAN
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.presence import LOST
 from packbank.aggregator.settings import BankSettings, SocMode
 from packbank.aggregator.table import DISCHARGE, PackTable
 
@@ -35,30 +35,32 @@ class Charge:
     time_to_go: float  # s
 
 
-def packs_soc(instant: Instant, settings: BankSettings) -> float:
-    """The bank's SoC from the packs' own, by ``SOC_MODE``; within the packs' lowest and highest."""
-    soc, weight = instant.tele[Column.SOC], instant.tele.capacity
-    chosen = _counted(instant, settings.soc_mode) & ~np.isnan(soc)
-    if not chosen.any():
+def packs_soc(instant: Instant, counted: Bools, settings: BankSettings) -> float:
+    """The bank's SoC from the ``counted`` packs' own, by ``SOC_MODE``; within the packs' lowest and highest."""
+    soc = instant.tele[Column.SOC]
+    chosen = counted & ~np.isnan(soc)
+    if not np.count_nonzero(chosen):
         return NAN
     if settings.soc_mode is SocMode.MINIMUM:
-        return float(soc[chosen].min())
-    known = weight[chosen]
-    if np.isnan(known).any():
-        known = np.where(np.isnan(known), 1.0 if np.isnan(known).all() else np.nanmean(known), known)
-    missing = (
-        float(instant.tele.known_capacity.sum(where=instant.sets.code == LOST))
-        if settings.soc_counts_lost_packs
-        else 0.0
-    )
-    return float((soc[chosen] * known).sum() / (known.sum() + missing))
+        return float(np.minimum.reduce(soc[chosen]))
+    weight = instant.tele.capacity[chosen]
+    whole = np.add.reduce(weight)
+    if isnan(whole):
+        unknown = np.isnan(weight)
+        weight = np.where(unknown, 1.0 if unknown.all() else np.nanmean(weight), weight)
+        whole = np.add.reduce(weight)
+    if settings.soc_counts_lost_packs and instant.sets.any_lost:
+        whole += instant.tele.known_capacity.sum(where=instant.sets.lost)
+    return float(np.add.reduce(soc[chosen] * weight) / whole)
 
 
 def _counted(instant: Instant, mode: SocMode) -> Bools:
     """The packs whose charge counts: those that answer; ``USABLE`` only those that can discharge, if any can."""
     online = instant.sets.online
+    if mode is not SocMode.USABLE:
+        return online
     usable: Bools = online & ~instant.sets.blocked[DISCHARGE]
-    return usable if mode is SocMode.USABLE and usable.any() else online
+    return usable if np.count_nonzero(usable) else online
 
 
 class SocKeeper:
@@ -77,50 +79,51 @@ class SocKeeper:
 
     def step(self, instant: Instant, current: float, external_soc: float) -> Charge:
         """Reckon from the bank's ``current``; an external SoC wins over counter and packs."""
-        told = soc = packs_soc(instant, self._settings)
+        sets, known = instant.sets, instant.tele.known_capacity
         counted = _counted(instant, self._settings.soc_mode)
-        reachable = float(instant.tele.known_capacity.sum(where=counted))
+        told = soc = packs_soc(instant, counted, self._settings)
+        reachable = installed = float(np.add.reduce(known, where=counted))
         if self._settings.soc_calculation:
             soc = self._count(instant, current, reachable, told)
-        if not np.isnan(external_soc):
+        if not isnan(external_soc):
             soc = min(max(external_soc, 0.0), 100.0)
         if reachable <= 0.0:
             return Charge(soc, NAN, NAN, NAN, NAN)
         elsewhere = soc != told or self._settings.soc_mode is SocMode.MINIMUM
         remaining = soc / 100.0 * reachable if elsewhere else _remaining(instant, counted)
-        known = instant.sets.online | (instant.sets.code == LOST)
-        installed = float(instant.tele.known_capacity.sum(where=known))
+        if sets.any_lost or counted is not sets.online:
+            installed = float(np.add.reduce(known, where=sets.online | sets.lost))
         consumed = min(0.0, (soc / 100.0 - 1.0) * installed)
         return Charge(soc, remaining, installed, consumed, self._time_to_go(instant, current, soc, reachable))
 
     def _count(self, instant: Instant, current: float, reachable: float, told: float) -> float:
         """Advance the counter; it starts from what the packs tell and is empty when a cell stays at its minimum."""
-        if np.isnan(self._percent):
+        if isnan(self._percent):
             self._percent = told
-        if reachable > 0.0 and not np.isnan(current):
+        if reachable > 0.0 and not isnan(current):
             self._percent += 100.0 * current * instant.dt / 3600.0 / reachable
         empty = (instant.tele.lowest_cell <= self._table.min_cell) & instant.sets.sure[DISCHARGE]
-        self._empty_for = self._empty_for + instant.dt if current < 0.0 and empty.any() else 0.0
+        self._empty_for = self._empty_for + instant.dt if current < 0.0 and np.count_nonzero(empty) else 0.0
         if self._empty_for > EMPTY_FOR:
             self._percent = 0.0
-        self._percent = min(max(self._percent, 0.0), 100.0) if not np.isnan(self._percent) else NAN
+        self._percent = min(max(self._percent, 0.0), 100.0) if not isnan(self._percent) else NAN
         return self._percent
 
     def _time_to_go(self, instant: Instant, current: float, soc: float, reachable: float) -> float:
         """Seconds to ``SOC_LOW_WARNING`` at the average current; ``NaN`` unless discharging."""
-        if np.isnan(current):
+        if isnan(current):
             return NAN
-        if np.isnan(self._average):
+        if isnan(self._average):
             self._average = current
         self._average += (current - self._average) * min(1.0, instant.dt / CURRENT_TIME)
-        if self._average > -IDLE * reachable or np.isnan(soc):
+        if self._average > -IDLE * reachable or isnan(soc):
             return NAN
         usable = max(soc - self._settings.soc_low_warning, 0.0) / 100.0 * reachable
         return min(usable / -self._average * 3600.0, LONGEST)
 
     def save(self) -> dict[str, Any]:
         """The counter, JSON-able."""
-        return {"counted": None if np.isnan(self._percent) else self._percent}
+        return {"counted": None if isnan(self._percent) else self._percent}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take the counter back."""
@@ -130,6 +133,8 @@ class SocKeeper:
 def _remaining(instant: Instant, counted: Bools) -> float:
     """Ah left as the packs' BMS count them, from SoC and capacity where one does not."""
     left = instant.tele[Column.REMAINING_CAPACITY][counted]
-    if np.isnan(left).any():
+    told = float(np.add.reduce(left))
+    if isnan(told):
         left = np.where(np.isnan(left), (instant.tele[Column.SOC] * instant.tele.capacity / 100.0)[counted], left)
-    return NAN if np.isnan(left).all() else float(np.nansum(left))
+        told = NAN if np.isnan(left).all() else float(np.nansum(left))
+    return told

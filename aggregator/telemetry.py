@@ -22,7 +22,6 @@ _USED = (
     Column.SOC,
     Column.SOH,
     Column.REMAINING_CAPACITY,
-    Column.FULL_CAPACITY,
     Column.NOMINAL_CAPACITY,
     Column.CYCLES,
     Column.CHARGE_MOSFET,
@@ -34,6 +33,7 @@ _USED = (
     Column.HEATING,
     Column.BALANCE_ENABLED,
     Column.CELL_COUNT,
+    Column.FULL_CAPACITY,
     Column.CHARGE_CURRENT_LIMIT,
     Column.DISCHARGE_CURRENT_LIMIT,
     Column.CELL_OVP,
@@ -45,13 +45,23 @@ _USED = (
     Column.MOS_OTP,
 )
 _INDEX = np.array(_USED)
-_ROW = {column: row for row, column in enumerate(_USED)}
-_SENSORS = slice(_ROW[Column.TEMPERATURE_1], _ROW[Column.TEMPERATURE_5] + 1)
+_ROW = {column: number for number, column in enumerate(_USED)}
+
+LOWEST, HIGHEST, COLDEST, HOTTEST, MOSFETS = range(5)  # rows of Telemetry.extremes
+
+
+def row(column: Column) -> int:
+    """The row of ``column`` in :attr:`Telemetry.block`."""
+    return _ROW[column]
 
 
 def rows(first: Column, last: Column) -> slice:
     """The rows of :attr:`Telemetry.block` from ``first`` to ``last``, which stand beside each other there."""
     return slice(_ROW[first], _ROW[last] + 1)
+
+
+_SENSORS = rows(Column.TEMPERATURE_1, Column.TEMPERATURE_5)
+_POSITIVE = rows(Column.CELL_COUNT, Column.FULL_CAPACITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,9 @@ class Telemetry:
     cell_voltages: Floats  # (packs, CELLS), a view of the matrix
     alarms: Floats  # (packs, alarms), a view of the matrix
     age: Floats
-    highest_cell: Floats
-    lowest_cell: Floats
+    extremes: Floats  # (5, packs): each pack's lowest and highest cell, coldest and hottest sensor, and its MOSFETs
     cells: Floats  # in series
     sensors: Floats  # (4, packs): battery temperatures, NaN where not fitted or not chosen
-    coldest: Floats
-    hottest: Floats
     flow: Floats  # (2, packs): current in each direction, never NaN
     capacity: Floats
     known_capacity: Floats  # the same, 0 where unknown, for sums
@@ -76,44 +83,65 @@ class Telemetry:
         values: Floats = self.block[_ROW[column]]
         return values
 
+    @property
+    def lowest_cell(self) -> Floats:
+        """Of each pack, V."""
+        lowest: Floats = self.extremes[LOWEST]
+        return lowest
+
+    @property
+    def highest_cell(self) -> Floats:
+        """Of each pack, V."""
+        highest: Floats = self.extremes[HIGHEST]
+        return highest
+
 
 def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
     """Take what the aggregator needs from ``matrix`` of shape ``(packs, COLUMNS)``."""
+    packs = len(matrix)
     block = matrix.take(_INDEX, axis=1).T.copy()
     cells = matrix[:, CELL_VOLTAGES]
     sensors = block[_SENSORS]
     if table.any_sensor_off:
         sensors = np.where(table.sensor_off, np.nan, sensors)
     current = block[_ROW[Column.CURRENT]]
-    flow = np.empty((2, len(matrix)))
+    flow = np.empty((2, packs))
     np.fmax(current, 0.0, out=flow[0])
     np.fmax(-current, 0.0, out=flow[1])
-    capacity = block[_ROW[Column.FULL_CAPACITY]]
-    if not (capacity > 0.0).all():
-        capacity = _first_known(_positive(capacity), _positive(block[_ROW[Column.NOMINAL_CAPACITY]]), table.capacity)
-    count = block[_ROW[Column.CELL_COUNT]]
-    if not (count > 0.0).all():
+    count, capacity = block[_POSITIVE]
+    known_capacity = capacity
+    if np.count_nonzero(block[_POSITIVE] > 0.0) < 2 * packs:
         present = np.count_nonzero(~np.isnan(cells), axis=1).astype(np.float64)
         count = _first_known(_positive(count), _positive(present))
-    highest, lowest = np.fmax.reduce(cells, axis=1), np.fmin.reduce(cells, axis=1)
-    if np.isnan(highest.sum()):
-        average = block[_ROW[Column.VOLTAGE]] / count
-        highest, lowest = _first_known(highest, average), _first_known(lowest, average)
+        capacity = _first_known(_positive(capacity), _positive(block[_ROW[Column.NOMINAL_CAPACITY]]), table.capacity)
+        known_capacity = np.fmax(capacity, 0.0)
     return Telemetry(
         block=block,
         cell_voltages=cells,
         alarms=matrix[:, ALARMS],
         age=np.maximum(now - block[_ROW[Column.STATUS_TIME]], 0.0),
-        highest_cell=highest,
-        lowest_cell=lowest,
+        extremes=_extremes(block, cells, count, sensors),
         cells=count,
         sensors=sensors,
-        coldest=np.fmin.reduce(sensors, axis=0),
-        hottest=np.fmax.reduce(sensors, axis=0),
         flow=flow,
         capacity=capacity,
-        known_capacity=np.fmax(capacity, 0.0),
+        known_capacity=known_capacity,
     )
+
+
+def _extremes(block: Floats, cells: Floats, count: Floats, sensors: Floats) -> Floats:
+    """:attr:`Telemetry.extremes`; of a pack that tells no cell, the average of its ``count`` stands for them."""
+    extremes = np.empty((5, len(cells)))
+    lowest, highest = extremes[LOWEST], extremes[HIGHEST]
+    np.fmin.reduce(cells, axis=1, out=lowest)
+    np.fmax.reduce(cells, axis=1, out=highest)
+    np.fmin.reduce(sensors, axis=0, out=extremes[COLDEST])
+    np.fmax.reduce(sensors, axis=0, out=extremes[HOTTEST])
+    extremes[MOSFETS] = block[_ROW[Column.TEMPERATURE_MOS]]
+    if np.count_nonzero(np.isnan(highest)):
+        average = block[_ROW[Column.VOLTAGE]] / count
+        extremes[LOWEST], extremes[HIGHEST] = _first_known(lowest, average), _first_known(highest, average)
+    return extremes
 
 
 def _positive(values: Floats) -> Floats:

@@ -8,9 +8,10 @@ def sweep(
 ) -> list[tuple[float, float, bytes]]:
     """For each request in turn: write it to ``descriptor``, sleep ``pause`` seconds, read once what is there.
 
-    The first answer is already read ``look`` seconds after its request, and the rest of ``pause`` is slept afterwards.
+    The descriptor must not block. The first answer is already read ``look`` seconds after its request, and the rest of
+    ``pause`` is slept afterwards.
 
-    Returns ``(asked, taken, data)`` for each request written: times of ``time.monotonic``, before the write and after
+    Returns ``(asked, taken, data)`` for each request written: times of ``time.monotonic``, after the write and after
     the read, and the bytes. It ends after the first answer that has not ``shortest`` to ``longest`` bytes, which is the
     last returned: more bytes of it may come, and none at all also stands for a port that failed, which the next read
     or write tells. Holds no lock of the interpreter meanwhile. Raises ValueError for more than ``SWEEP_MOST`` requests

@@ -58,6 +58,7 @@ cdef Py_ssize_t run(const Plan* plan, Heard* heard) noexcept nogil:
         heard[i].size = 0
         if write(plan.descriptor, plan.requests[i], <size_t> plan.sizes[i]) != plan.sizes[i]:
             return i + 1
+        heard[i].asked = monotonic()  # the thread may have lost its turn meanwhile
         sleep_until(heard[i].asked + (plan.look if i == 0 else plan.pause))
         heard[i].size = read(plan.descriptor, heard[i].data, ROOM)
         heard[i].taken = monotonic()

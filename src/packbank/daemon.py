@@ -126,7 +126,7 @@ class Daemon:
 
     def stats(self) -> tuple[BusStats, ...]:
         """How the buses are doing."""
-        return tuple(bus.stats() for bus in self._buses)
+        return tuple([bus.stats() for bus in self._buses])
 
     def take_controls(self, controls: Controls) -> None:
         """The user has changed a wish: it holds from the next step on, and is kept."""

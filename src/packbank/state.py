@@ -35,7 +35,7 @@ def save(path: Path, state: Mapping[str, object]) -> None:
     new = path.with_name(f"{path.name}.new")
     try:
         with new.open("w", encoding="utf-8") as file:
-            json.dump(state, file, allow_nan=False)
+            file.write(json.dumps(state, allow_nan=False))  # dump() leaves cycles for the garbage collector
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)

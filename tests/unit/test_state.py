@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_litter(
 
 def test_a_value_json_cannot_hold_is_refused_not_written(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    with pytest.raises(ValueError, match="nan"):
+    with pytest.raises(ValueError, match="JSON compliant"):
         state.save(path, {"soc": float("nan")})
     assert not path.exists()
+
+
+def test_saving_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    state.save(path, {"ah": 1.5})
+    gc.collect()
+    state.save(path, {"ah": 1.6, "packs": [{"soc": 50}]})
+    assert gc.collect() == 0

@@ -71,11 +71,8 @@ class Daly(Protocol):
             asked = ("counts", *asked)
         if rare:
             return asked
-        return tuple(
-            question
-            for question in asked
-            if board.unanswered[question] < PATIENCE or not self.may_lack(address, question)
-        )
+        unanswered = board.unanswered
+        return tuple([one for one in asked if unanswered[one] < PATIENCE or not self.may_lack(address, one)])
 
     def may_lack(self, address: int, question: str) -> bool:
         """As :meth:`Protocol.may_lack`."""

@@ -137,6 +137,7 @@ class JkPb(Protocol):
     )
     addresses = range(0x01, 0x10)
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType({topic: (topic.value,) for topic in Topic})
+    steady_question = Topic.STATUS.value
 
     def exchange(self, question: str, address: int) -> JkPbExchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""

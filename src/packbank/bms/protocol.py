@@ -117,6 +117,9 @@ class Protocol(ABC):
     line: Line
     addresses: range  # that a pack can have
     questions: Mapping[Topic, tuple[str, ...]]  # the exchanges that together answer a topic, in order
+    # The one question that tells any pack's status whatever it was asked before, so that several may be asked at once;
+    # empty where the questions vary, or where the protocol counts what it asked.
+    steady_question: str = ""
     tells_limits: bool = True  # false: its packs do not say what current they allow, so the configuration must
     inverted: Container[int] = ()  # addresses of packs that tell a charging current as a discharging one, as some Daly
 

@@ -31,7 +31,7 @@ class Begun(NamedTuple):
 
     question: str
     exchange: Exchange
-    asked: float  # when its request was written
+    asked: float  # when its request had been written
     taken: float  # when the line was read
     data: bytes
     whole: bool  # the answer is complete
@@ -67,6 +67,7 @@ class Asker:
         self._habit = Habit()
         self._presumed = False  # whether the line's silence is presumed rather than seen
         self._shortest: dict[str, int] = {}  # bytes of the shortest answer to each question
+        self._answer_times: dict[str, float] = {}  # s, from the request to the end of the answer
         self._counters = counters
         self._eager = eager
         self._clock = clock
@@ -91,17 +92,18 @@ class Asker:
         known = self._shortest.get(question, SWEEP_ROOM) + MEANINGFUL <= SWEEP_ROOM
         return known and self._habit.made and self._link.can_sweep and not self._eager
 
-    def turn_time(self, question: str, address: int) -> float:
-        """From this request of a sweep to the next, s."""
-        return self._answer_time(self._protocol.exchange(question, address)) + self._habit.margin + self._guard.value
+    def turn_time(self, question: str) -> float:
+        """From one request of a sweep to the next, s; only where :meth:`may_sweep`."""
+        return self._answer_times[question] + self._habit.margin + self._guard.value
 
     def sweep(self, question: str, addresses: Sequence[int]) -> list[Begun]:
         """Ask packs one after another and look only at the first answer's end, until one is not about as long as usual.
 
-        Every one returned is to be given to :meth:`finish`, in this order: those whose answers are whole come first.
+        Every one returned is to be given to :meth:`finish`, in this order: first those whose answers are whole; then
+        the last one asked, which may still be answering; then those whose answers were bad, to be asked again.
         """
         self._keep_silence(addresses[0])
-        guard, pause = self._guard.value, self.turn_time(question, addresses[0])
+        guard, pause = self._guard.value, self.turn_time(question)
         exchanges = [self._protocol.exchange(question, address) for address in addresses]
         usual = range(self._shortest[question], self._shortest[question] + MEANINGFUL)
         swept = self._link.sweep([exchange.request for exchange in exchanges], pause - guard, pause, usual)
@@ -110,7 +112,7 @@ class Asker:
             Begun(question, exchange, asked, taken, data, bool(data) and exchange.feed(data), linger)
             for linger, exchange, (asked, taken, data) in zip(presumed, exchanges, swept, strict=False)
         ]
-        return sorted(begun, key=lambda one: not one.whole)
+        return sorted(begun, key=lambda one: 0 if one.whole else 1 if one is begun[-1] else 2)
 
     def finish(self, begun: Begun, *, retry: bool) -> Exchange | None:
         """What :meth:`ask` returns, for a question that a sweep has begun."""
@@ -175,8 +177,8 @@ class Asker:
 
     def _begin(self, question: str, exchange: Exchange, linger: float) -> Begun:
         """Ask, sleep through the answer and ``linger`` seconds more, and look once at what has come."""
-        asked = self._clock()
         self._link.write(exchange.request)
+        asked = self._clock()
         ready = asked + self._answer_time(exchange) + (self._habit.margin + linger if linger else self._moment.value)
         if self._eager:
             ready = asked + len(exchange.request) * self._byte_time
@@ -202,19 +204,24 @@ class Asker:
         if complete:
             if begun.whole:
                 self._habit.kept(seen=not begun.linger)
-            length, question = len(self.heard), begun.question
-            self._shortest[question] = min(length, self._shortest.get(question, length))
-            self.response_time, self._quiet_since = self.heard_at - sent, self.heard_at
+            self._learn_usual(begun)
+            self.response_time = self.heard_at - sent
+            self._quiet_since = max(self._quiet_since, self.heard_at)
             self._speaker = exchange.address
         elif self.heard_something:
-            self._quiet_since = self.heard_at
+            self._quiet_since = max(self._quiet_since, self.heard_at)
             self.strangers.hear(self.heard, self._own)
         else:
-            self._quiet_since = sent
+            self._quiet_since = max(self._quiet_since, sent)
             self._counters.missed += not exchange.rejected
         for error in exchange.rejected:
             self._counters.refuse(exchange.address, error, self._protocol.conceal(self.heard))
         return complete
+
+    def _learn_usual(self, begun: Begun) -> None:
+        length, question = len(self.heard), begun.question
+        self._shortest[question] = min(length, self._shortest.get(question, length))
+        self._answer_times[question] = self._answer_time(begun.exchange)
 
     def _presume(self, begun: Begun) -> None:
         """The answer was there after a sleep that covered the guard as well: its end was when it always is.
@@ -224,7 +231,7 @@ class Asker:
         if len(self.heard) - self._shortest[begun.question] >= MEANINGFUL:
             self.strangers.hear(self.heard, self._own)
         elif begun.whole:
-            self._quiet_since -= begun.linger
+            self._quiet_since = begun.taken - begun.linger
             self._presumed = True
 
     def _await_rest(self, exchange: Exchange, sent: float) -> bool:

@@ -202,9 +202,10 @@ class Schedule:
     def sweep(self, now: float, spacing: float, most: int) -> list[int]:
         """Whose turns come next, ``spacing`` seconds apart, while each answered last time and only status is due."""
         addresses: list[int] = []
-        for pack in sorted(self._packs.values(), key=self._order)[:most]:
+        for pack in sorted(self._packs.values(), key=self._order)[: max(most, 0)]:
             turn = now + len(addresses) * spacing
-            if pack.due > turn or pack.silent_since < inf or any(due <= turn for due in pack.topics_due.values()):
+            answered = pack.answers and pack.silent_since == inf
+            if not answered or pack.due > turn or any(due <= turn for due in pack.topics_due.values()):
                 break
             addresses.append(pack.address)
         return addresses

@@ -52,11 +52,14 @@ class Poller:
         self._round.clear()
         link.read()  # what waited in the port's buffer is of unknown age
         while not self._stop.is_set():
-            foreign = self._counters.foreign
-            if sweep := self._plan(asker):
-                self._sweep(asker, *sweep)
-            elif not self._visit_next(asker):
+            turn = self._schedule.next(self._clock())
+            if (pause := turn.start - self._clock()) > 0.0 and self._stop.wait(pause):
                 return
+            foreign = self._counters.foreign
+            if addresses := self._plan(asker):
+                self._sweep(asker, addresses)
+            else:
+                self._visit(asker, turn)
             link.check_alive()
             self._counters.guard = self._guard.value
             if self._counters.foreign > foreign:
@@ -64,30 +67,19 @@ class Poller:
                     return
                 asker.listen(ASIDE)
 
-    def _plan(self, asker: Asker) -> tuple[str, list[int]] | None:
-        """What to ask whom in one go, to be done just before somebody looks at what they say."""
-        now = self._clock()
-        first = self._schedule.next(now).address
-        question, *others = self._protocol.questions_to(first, Topic.STATUS)
-        if others or not asker.may_sweep(question):
-            return None
-        spacing = asker.turn_time(question, first)
+    def _plan(self, asker: Asker) -> list[int]:
+        """Whom to ask in one go, to be done just before somebody looks at what they say; empty: nobody."""
+        question = self._protocol.steady_question
+        if not (question and asker.may_sweep(question)):
+            return []
+        now, spacing = self._clock(), asker.turn_time(question)
         span = self._intake.next_look(now + spacing + JUDGING) - JUDGING - now
         addresses = self._schedule.sweep(now, spacing, min(int(span / spacing), HABIT_LOOK))
-        alike = all(self._protocol.questions_to(address, Topic.STATUS) == (question,) for address in addresses)
-        return (question, addresses) if alike and len(addresses) > 1 else None
+        return addresses if len(addresses) > 1 else []
 
-    def _sweep(self, asker: Asker, question: str, addresses: Sequence[int]) -> None:
-        for begun in asker.sweep(question, addresses):
+    def _sweep(self, asker: Asker, addresses: Sequence[int]) -> None:
+        for begun in asker.sweep(self._protocol.steady_question, addresses):
             self._visit(asker, Turn(begun.asked, begun.exchange.address, (Topic.STATUS,), retry=True), begun)
-
-    def _visit_next(self, asker: Asker) -> bool:
-        """Visit the pack whose turn it is, when it is; false when stopped before."""
-        turn = self._schedule.next(self._clock())
-        if (pause := turn.start - self._clock()) > 0.0 and self._stop.wait(pause):
-            return False
-        self._visit(asker, turn)
-        return True
 
     def _visit(self, asker: Asker, turn: Turn, begun: Begun | None = None) -> None:
         """``begun``: its only question has been asked in a sweep."""

@@ -40,4 +40,5 @@ class Store:
 
     def next_look(self, after: float) -> float:
         """When the next snapshot is taken, not before ``after``: whatever is put by then is as good as put at once."""
-        return self._looked + LOOK_PERIOD * ceil((after - self._looked) / LOOK_PERIOD)
+        looked = self._looked  # the main loop may look meanwhile
+        return looked + LOOK_PERIOD * ceil((after - looked) / LOOK_PERIOD)

@@ -109,6 +109,16 @@ def test_a_pack_just_above_its_ceiling_is_over_before_its_bms_trips() -> None:
     assert rig.run(3).charge_current_limit.value < 193.0
 
 
+def test_a_pack_that_carries_nothing_is_over_no_limit_whatever_its_bms_tells() -> None:
+    rig = Rig(3)
+    rig.rows[:, Column.CURRENT] = 20.0
+    rig.run(5)
+    rig.rows[2, [Column.CHARGE_CURRENT_LIMIT, Column.CHARGE_MOSFET, Column.CURRENT]] = [-1.0, 0.0, 0.0]
+    battery = rig.run(5)
+    assert battery.charge_current_limit.value == pytest.approx(200.0 / MARGIN, rel=0.01)
+    assert battery.charge_current_limit.pack in (0, 1)
+
+
 def test_what_packs_exchange_is_not_taken_for_a_share() -> None:
     rig = Rig(2)
     rig.run(3)

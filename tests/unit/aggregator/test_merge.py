@@ -29,6 +29,14 @@ def test_sums_means_and_weights() -> None:
     assert battery.voltage == pytest.approx(52.8)
 
 
+def test_a_pack_that_never_answered_does_not_hide_the_health_of_the_others() -> None:
+    rig = Rig(3, expected=[True, True, False])
+    rig.rows[2] = NAN
+    rig.silent = {2}
+    rig.rows[:2, Column.SOH] = [100.0, 90.0]
+    assert rig.run(3).soh == pytest.approx(95.0)
+
+
 def test_extremes_name_pack_and_cell_or_sensor_as_on_the_pack() -> None:
     rig = Rig(3)
     set_cell(rig.rows, 2, 16, 3.25)

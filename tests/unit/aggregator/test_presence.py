@@ -67,6 +67,18 @@ def test_a_pack_on_a_slow_bus_is_not_held_between_its_turns() -> None:
     assert rig.run(11).packs[1].presence is Presence.HELD, "slow is not silent, but silent is silent"
 
 
+def test_no_pack_is_so_slow_that_it_is_fresh_when_it_should_be_lost() -> None:
+    rig = Rig(2, BankSettings(held_after=5.0, lost_after=6.0))
+    rig.run(3)
+    for _ in range(8):  # pack 2 has its turn every 5 s
+        rig.silent = {1}
+        assert rig.run(4).packs[1].presence is not Presence.LOST
+        rig.silent = set()
+        rig.step()
+    rig.silent = {1}
+    assert rig.run(7).packs[1].presence is Presence.LOST
+
+
 def test_a_long_silence_does_not_make_a_pack_slow() -> None:
     rig = Rig(2)
     rig.run(3)
