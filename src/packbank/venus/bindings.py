@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from packbank.errors import ConfigError
+
+# PyGObject loads what it needs to draw when it is imported: cairo, X11 and fonts, 2 MB that nobody here uses.
+sys.modules.setdefault("gi._gi_cairo", None)  # type: ignore[arg-type]  # as if it were not installed
 
 try:
     import dbus
