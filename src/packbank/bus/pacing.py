@@ -225,9 +225,12 @@ class Schedule:
             pack.topics_due[topic] = inf
             return
         if self.silence(address, now) >= LONG_SILENCE or not pack.answers:
-            self._returned(pack, now)
+            pack.topics_due = dict.fromkeys(pack.topics_due, now)  # somebody new, or back after long
+        if pack.paused:
+            pack.paused = False
+            for other in self._paused():  # who may be back as well
+                other.due = min(other.due, now)
         pack.answers = pack.retry = True
-        pack.paused = False
         pack.asked, pack.silent_since = now, inf
         pack.patience = EXPECTED_PAUSE
         pack.due = now + MIN_AGE
@@ -254,12 +257,6 @@ class Schedule:
         """The port was away: nobody is to blame, everybody is asked now."""
         for pack in self._packs.values():
             pack.due = now
-
-    def _returned(self, pack: _Pack, now: float) -> None:
-        """Somebody new, or back after long: learn all about it, and look for the others, who may be back as well."""
-        pack.topics_due = dict.fromkeys(pack.topics_due, now)
-        for other in self._paused():
-            other.due = now
 
     def _paused(self) -> list[_Pack]:
         return [pack for pack in self._packs.values() if pack.paused]
