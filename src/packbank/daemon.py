@@ -36,6 +36,7 @@ from packbank.journal import Journal
 
 TICK = LOOK_PERIOD
 STEPS_MAY_FAIL = 3  # in a row
+ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
 SAVE_PERIOD = 60.0  # s: one small write to the flash, and the most that a power cut may cost
 STOP_TIMEOUT = 2.0  # s for a bus to finish its transaction
 
@@ -90,6 +91,7 @@ class Daemon:
         self._unlimited: set[tuple[int, str]] = set()
         self._adviser = Adviser([pack.settings for pack in config.packs])
         self._saved = clock()
+        self._advised = float("-inf")
         self._failures = 0
 
     def __enter__(self) -> Self:
@@ -155,10 +157,12 @@ class Daemon:
         battery = self.bank.step(self.matrix, now, self._wall(), self.controls, self.external())
         for level, line in self._journal.lines(battery, now):
             log.log(level, "%s", line)
-        self._demand_limits()
-        self._advise()
         for publisher in self.publishers:
             publisher.publish(battery, now)
+        if now - self._advised >= ADVISE_PERIOD:
+            self._advised = now
+            self._demand_limits()
+            self._advise()
         if now - self._saved >= SAVE_PERIOD:
             self._save()
 

@@ -144,6 +144,8 @@ class Habit:
     def kept(self, *, seen: bool) -> None:
         """An answer was on time, as was ``seen`` or presumed."""
         self._seen += 1
+        if self._seen >= HABIT_MADE_MOST:
+            self._needed = HABIT_MADE  # what broke it once is long ago
         self._unseen = 0 if seen else self._unseen + 1
 
     def broken(self) -> None:

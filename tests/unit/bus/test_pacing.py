@@ -134,6 +134,12 @@ def test_a_habit_is_made_slowly_looked_at_now_and_then_and_broken_at_once() -> N
     for _ in range(20):
         habit.broken()
     assert before < habit.margin == pacing.HABIT_MARGIN_MOST
+    for _ in range(pacing.HABIT_MADE_MOST):
+        habit.kept(seen=True)
+    habit.broken()
+    for _ in range(2 * HABIT_MADE):
+        habit.kept(seen=True)
+    assert habit.made, "what was long ago is forgotten"
 
 
 class Play:
