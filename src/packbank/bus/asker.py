@@ -55,7 +55,7 @@ class Asker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.heard = b""  # what came in the last transaction
-        self.heard_at = clock()  # when the line was read last
+        self.heard_at = clock()  # when the last answer had come, presumed or seen
         self.strangers = Strangers(protocol.overhear(), counters, clock)
         self.response_time = nan  # s, from the end of the last request to when its answer was read
         self._link = link
@@ -74,6 +74,7 @@ class Asker:
         self._own = b""  # our last request, which an adapter may echo
         self._speaker = -1  # who answered last
         self._quiet_since = clock()  # when the last byte we know of was on the line
+        self._looked = clock()  # when the line was read last
         self._babbles = False  # the line is never quiet: draining it is in vain
 
     def ask(self, question: str, address: int, *, retry: bool, last: bool = False) -> Exchange | None:
@@ -156,7 +157,7 @@ class Asker:
         """Wait until ``address`` hears again after what was on the line last."""
         gap = self._line.same_pack_gap if address == self._speaker else self._guard.value
         self._link.sleep(self._quiet_since + gap - self._clock())
-        if self._clock() - self.heard_at > JUST_NOW:
+        if self._clock() - self._looked > JUST_NOW:
             stray = self._link.read()
             if stray and self._drain(stray):
                 self._quiet_since = self._clock()
@@ -198,7 +199,7 @@ class Asker:
         sent = begun.asked + len(exchange.request) * self._byte_time
         self._presumed = False
         self._own = exchange.request
-        self.heard, self.heard_at = begun.data, begun.taken
+        self.heard, self._looked, self.heard_at = begun.data, begun.taken, begun.taken - begun.linger
         self._counters.requests += 1
         complete = begun.whole or self._await_rest(exchange, sent)
         if complete:
@@ -206,10 +207,10 @@ class Asker:
                 self._habit.kept(seen=not begun.linger)
             self._learn_usual(begun)
             self.response_time = self.heard_at - sent
-            self._quiet_since = max(self._quiet_since, self.heard_at)
+            self._quiet_since = max(self._quiet_since, self._looked)
             self._speaker = exchange.address
         elif self.heard_something:
-            self._quiet_since = max(self._quiet_since, self.heard_at)
+            self._quiet_since = max(self._quiet_since, self._looked)
             self.strangers.hear(self.heard, self._own)
         else:
             self._quiet_since = max(self._quiet_since, sent)
@@ -245,7 +246,7 @@ class Asker:
         now = self._clock()
         while now < min(quiet_at, limit):
             data = link.read(min(quiet_at, limit) - now)
-            self.heard_at = now = self._clock()
+            self._looked = self.heard_at = now = self._clock()
             if not data:
                 continue
             first = len(self.heard) <= len(exchange.request)
