@@ -3,16 +3,13 @@
 The packs are simulated in a process of their own, at the pace of real ones. The rival reads as drivers do that
 ask the port for a byte at a time, with the same pyserial, kernels and packs. ``extra_info`` has for an answer:
 microseconds of CPU, voluntary context switches (wake-ups), and beside them the time the bytes were on the wire.
-The floor is a thread that only writes and sleeps twice at the same pace: what the kernel takes before a line of
-a program has run.
+``bench_daemon.py`` has the least that any program can spend.
 """
 
 from __future__ import annotations
 
-import os
 import resource
 import time
-import tty
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 
@@ -122,21 +119,3 @@ def paced(run: Callable[[float], int]) -> Measured:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return cpu / count * 1e6, (after.ru_nvcsw - before.ru_nvcsw) / count, SECONDS / count * 1e3
-
-
-def test_the_floor(benchmark: BenchmarkFixture) -> None:
-    master, slave = os.openpty()
-    tty.setraw(slave)
-
-    def run(seconds: float) -> int:
-        count, until = 0, time.monotonic() + seconds
-        while time.monotonic() < until:
-            os.write(slave, b"?" * REQUEST)
-            time.sleep(0.040)
-            time.sleep(0.030)
-            count += 1
-        return count
-
-    benchmark.pedantic(lambda: report(benchmark, "floor", paced(run)), rounds=1)  # type: ignore[no-untyped-call]
-    os.close(master)
-    os.close(slave)
