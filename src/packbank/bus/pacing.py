@@ -35,6 +35,7 @@ READ_SPAN = 0.010
 # Habit
 HABIT_MADE = 50  # answers on time in a row; doubled whenever the habit was broken
 HABIT_MADE_MOST = 3200
+HABIT_FORGETS = 50_000  # answers on time in a row, an hour of 15 packs, after which what broke it counts for less
 HABIT_LOOK = 16  # then no more than so many are presumed in a row
 HABIT_MARGIN = 0.003  # s: 1.1 ms is the most that JK PB was seen late, the rest is for an adapter that sends late
 HABIT_MARGIN_STEP = 0.001
@@ -144,8 +145,9 @@ class Habit:
     def kept(self, *, seen: bool) -> None:
         """An answer was on time, as was ``seen`` or presumed."""
         self._seen += 1
-        if self._seen >= HABIT_MADE_MOST:
-            self._needed = HABIT_MADE  # what broke it once is long ago
+        if self._seen % HABIT_FORGETS == 0:
+            self._needed = HABIT_MADE
+            self.margin = max(self.margin - HABIT_MARGIN_STEP, HABIT_MARGIN)
         self._unseen = 0 if seen else self._unseen + 1
 
     def broken(self) -> None:

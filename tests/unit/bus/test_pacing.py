@@ -134,8 +134,9 @@ def test_a_habit_is_made_slowly_looked_at_now_and_then_and_broken_at_once() -> N
     for _ in range(20):
         habit.broken()
     assert before < habit.margin == pacing.HABIT_MARGIN_MOST
-    for _ in range(pacing.HABIT_MADE_MOST):
+    for _ in range(pacing.HABIT_FORGETS):
         habit.kept(seen=True)
+    assert habit.margin == pytest.approx(pacing.HABIT_MARGIN_MOST - pacing.HABIT_MARGIN_STEP)
     habit.broken()
     for _ in range(2 * HABIT_MADE):
         habit.kept(seen=True)
