@@ -85,17 +85,15 @@ class Poller:
         """``begun``: its only question has been asked in a sweep."""
         for topic in turn.topics:
             began = self._clock()
-            taken = self._ask(asker, topic, turn, begun)
-            now = asker.heard_at if taken else self._clock()
-            if taken:
-                self._schedule.answered(turn.address, topic, now)
-            else:
+            if not self._ask(asker, topic, turn, begun):
+                now = self._clock()
                 self._schedule.failed(turn.address, topic, now, now - began, heard=asker.heard_something)
                 self._counters.lost += turn.retry
                 self._intake.silent(turn.address, self._schedule.silence(turn.address, now))
                 return
+            self._schedule.answered(turn.address, topic, asker.heard_at)
             if topic is Topic.STATUS:
-                self._count_round(turn.address, now)
+                self._count_round(turn.address, asker.heard_at)
 
     def _ask(self, asker: Asker, topic: Topic, turn: Turn, begun: Begun | None) -> bool:
         fills = []
