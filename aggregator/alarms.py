@@ -6,9 +6,9 @@ from math import isnan
 
 import numpy as np
 
-from packbank.aggregator.columns import Alarm
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings
+from packbank.model.columns import Alarm
 
 OK, WARNING, ALARM = 0, 1, 2
 SOC_HYSTERESIS = 2.0  # % that SoC must rise above a threshold to end its alarm

@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.alarms import AlarmKeeper
 from packbank.aggregator.bank_limits import BankLimits
-from packbank.aggregator.battery import Limit, Packs, VirtualBattery
 from packbank.aggregator.charge import ChargeControl, ChargeState
-from packbank.aggregator.columns import COLUMNS, Column
-from packbank.aggregator.controls import Controls, External
 from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves, unlimited_packs
@@ -32,6 +29,9 @@ from packbank.aggregator.soc import Charge, SocKeeper
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry, read, rows
 from packbank.aggregator.view import PackViews
+from packbank.model.battery import Limit, Packs, VirtualBattery
+from packbank.model.columns import COLUMNS, Column
+from packbank.model.controls import Controls, External
 
 Floats = NDArray[np.float64]
 STATE_VERSION = 1

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Cause
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, Column
 from packbank.aggregator.presence import HELD, Sets
 from packbank.aggregator.table import CHARGE, DIRECTIONS, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import COLDEST, HIGHEST, HOTTEST, LOWEST, MOSFETS, Telemetry, row, rows
+from packbank.model.battery import Cause
+from packbank.model.columns import BATTERY_TEMPERATURES, Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Presence
-from packbank.aggregator.columns import Column
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.telemetry import Telemetry, rows
+from packbank.model.battery import Presence
+from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

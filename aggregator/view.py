@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import PackView
-from packbank.aggregator.columns import Alarm
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.presence import PRESENCES
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
+from packbank.model.battery import PackView
+from packbank.model.columns import Alarm
 
 
 class PackViews:

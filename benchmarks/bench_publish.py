@@ -23,21 +23,21 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bank_rows import WALL, healthy
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import CELLS, Column
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.config.model import ServiceConfig
-from packbank.venus.battery import Publisher
-from packbank.venus.bindings import GLib
-from packbank.venus.bus import BUS_ITEM, Bus
-from packbank.venus.path import Path, Value
-from packbank.venus.paths import BANK
+from packbank.model.battery import VirtualBattery
+from packbank.model.columns import CELLS, Column
+from packbank.outputs.venus.battery import Publisher
+from packbank.outputs.venus.bindings import GLib
+from packbank.outputs.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.path import Path, Value
+from packbank.outputs.venus.paths import BANK
 
 PACKS, SECONDS, MINUTES = 15, 60, 60
 TICKS = os.sysconf("SC_CLK_TCK")
 LISTENER = """
 import sys
-from packbank.venus.bindings import GLib, dbus
+from packbank.outputs.venus.bindings import GLib, dbus
 connection = dbus.bus.BusConnection(sys.argv[1], mainloop=dbus.mainloop.glib.DBusGMainLoop())
 heard = 0
 def hear(*_):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from packbank.aggregator.battery import Cause, Extreme, History, Limit, PackView, Presence, VirtualBattery
-from packbank.aggregator.columns import Alarm
+from packbank.model.battery import Cause, Extreme, History, Limit, PackView, Presence, VirtualBattery
+from packbank.model.columns import Alarm
 
 NAN = float("nan")
 

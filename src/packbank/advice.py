@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import Column
 from packbank.aggregator.settings import PackSettings
+from packbank.model.columns import Column
 
 # A load that drops leaves its current to the packs until the inverter hears of it, on every third second of DVCC,
 # and has followed; with a poll and a step of ours between, that is about this long.

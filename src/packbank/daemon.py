@@ -21,18 +21,18 @@ from typing import Any, Protocol, Self
 from packbank import state
 from packbank.advice import HASTY, Adviser
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import empty_matrix
-from packbank.aggregator.controls import Controls, External
 from packbank.bms import registry
-from packbank.bus.bus import Bus, start_bus
-from packbank.bus.capture import Capture
-from packbank.bus.intake import Member
-from packbank.bus.stats import BusStats
-from packbank.bus.store import LOOK_PERIOD, Store
 from packbank.config.model import BusConfig, Config
 from packbank.errors import PackbankError
 from packbank.journal import Journal
+from packbank.model.battery import VirtualBattery
+from packbank.model.bus_stats import BusStats
+from packbank.model.columns import empty_matrix
+from packbank.model.controls import Controls, External
+from packbank.sources.serial.bus import Bus, start_bus
+from packbank.sources.serial.capture import Capture
+from packbank.sources.serial.intake import Member
+from packbank.sources.store import LOOK_PERIOD, Store
 
 TICK = LOOK_PERIOD
 STEPS_MAY_FAIL = 3  # in a row

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from packbank.aggregator.battery import Limit, PackView, Presence, VirtualBattery
-from packbank.aggregator.columns import Alarm
+from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
+from packbank.model.columns import Alarm
 
 SETTLED = 10.0  # s
 

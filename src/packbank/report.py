@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.bus.stats import BusStats
+from packbank.model.battery import VirtualBattery
+from packbank.model.bus_stats import BusStats
 
 
 def battery_dict(battery: VirtualBattery) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packbank.aggregator.battery import Presence, VirtualBattery
-from packbank.aggregator.columns import Column
 from packbank.config.loader import load
 from packbank.daemon import Daemon
+from packbank.model.battery import Presence, VirtualBattery
+from packbank.model.columns import Column
 from packbank.sim.wire import Wire
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses

@@ -7,9 +7,9 @@ import pytest
 
 from packbank.config.model import ServiceConfig
 from packbank.errors import LinkError
-from packbank.venus.battery import Publisher
-from packbank.venus.bindings import GLib, dbus
-from packbank.venus.bus import Bus
+from packbank.outputs.venus.battery import Publisher
+from packbank.outputs.venus.bindings import GLib, dbus
+from packbank.outputs.venus.bus import Bus
 from virtual_battery import virtual_battery
 
 NAME = "com.victronenergy.battery.packbank"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from packbank.aggregator.battery import Presence
-from packbank.aggregator.columns import Alarm
 from packbank.config.model import ServiceConfig
-from packbank.venus.battery import Publisher
-from packbank.venus.items import Items
-from packbank.venus.path import Item
+from packbank.model.battery import Presence
+from packbank.model.columns import Alarm
+from packbank.outputs.venus.battery import Publisher
+from packbank.outputs.venus.items import Items
+from packbank.outputs.venus.path import Item
 from virtual_battery import pack_view, virtual_battery
 
 SETTINGS = "com.victronenergy.settings"

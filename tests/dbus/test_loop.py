@@ -9,8 +9,8 @@ import time
 import pytest
 
 from packbank.errors import LinkError
-from packbank.venus.bindings import GLib
-from packbank.venus.loop import run_loop
+from packbank.outputs.venus.bindings import GLib
+from packbank.outputs.venus.loop import run_loop
 
 
 def test_it_ticks_at_once_then_each_period_until_told_to_end() -> None:
@@ -54,8 +54,8 @@ def test_it_leaves_nothing_behind() -> None:
 
 STALLED = """
 import sys, time
-from packbank.venus.loop import run_loop
-from packbank.venus.watchdog import Watchdog
+from packbank.outputs.venus.loop import run_loop
+from packbank.outputs.venus.watchdog import Watchdog
 
 with Watchdog(0.3) as watchdog:
     def tick():

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packbank.aggregator.battery import Presence
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column, empty_matrix
 from packbank.config.model import PackConfig
-from packbank.venus.bindings import dbus
-from packbank.venus.packs import PackServices
-from packbank.venus.paths import ServiceIdentity
+from packbank.model.battery import Presence
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column, empty_matrix
+from packbank.outputs.venus.bindings import dbus
+from packbank.outputs.venus.packs import PackServices
+from packbank.outputs.venus.paths import ServiceIdentity
 from virtual_battery import pack_view, virtual_battery
 
 NAMES = ["com.victronenergy.battery.packbank_roof_01", "com.victronenergy.battery.packbank_roof_0f"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from packbank.venus.bindings import dbus
+from packbank.outputs.venus.bindings import dbus
 
 NAME = "com.victronenergy.battery.packbank"
 SYSTEM = "com.victronenergy.system"

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from packbank.aggregator.controls import Controls
 from packbank.config.model import ServiceConfig
 from packbank.errors import LinkError
-from packbank.venus.battery import Publisher
-from packbank.venus.bindings import dbus
-from packbank.venus.controls import ACTIONS, WISHES, Actions
-from packbank.venus.path import Path, Quantity
-from packbank.venus.paths import BANK, IDENTITY, MODULE, MODULES
+from packbank.model.controls import Controls
+from packbank.outputs.venus.battery import Publisher
+from packbank.outputs.venus.bindings import dbus
+from packbank.outputs.venus.controls import ACTIONS, WISHES, Actions
+from packbank.outputs.venus.path import Path, Quantity
+from packbank.outputs.venus.paths import BANK, IDENTITY, MODULE, MODULES
 from virtual_battery import lost_battery, virtual_battery
 
 NAME = "com.victronenergy.battery.packbank"
@@ -237,7 +237,7 @@ def test_it_waits_for_systemcalc_but_not_for_ever(bench: Any) -> None:
 
 
 def test_a_machine_without_venus_does_not_wait(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packbank.venus.service.on_venus", lambda: False)
+    monkeypatch.setattr("packbank.outputs.venus.service.on_venus", lambda: False)
     published = publisher(bench)
     published.publish(virtual_battery(), 0.0)
     assert published.service.registered
@@ -245,7 +245,7 @@ def test_a_machine_without_venus_does_not_wait(bench: Any, monkeypatch: pytest.M
 
 
 def test_venus_before_its_own_services_waits(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packbank.venus.service.on_venus", lambda: True)
+    monkeypatch.setattr("packbank.outputs.venus.service.on_venus", lambda: True)
     published = publisher(bench, patience=5.0)
     published.publish(virtual_battery(), 0.0)
     assert not published.service.registered
@@ -390,7 +390,7 @@ def test_a_localsettings_that_comes_late_is_given_what_the_user_wished(bench: An
 def test_a_localsettings_too_busy_to_answer_is_asked_again(
     bench: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("packbank.venus.bus._CALL_TIMEOUT", 0.3)
+    monkeypatch.setattr("packbank.outputs.venus.bus._CALL_TIMEOUT", 0.3)
     settings = bench.start("settings")
     bench.start("system")
     first = bench.bus()

@@ -1,6 +1,6 @@
 from packbank.advice import Adviser
-from packbank.aggregator.columns import Column, empty_matrix
 from packbank.aggregator.settings import PackSettings
+from packbank.model.columns import Column, empty_matrix
 
 
 def test_a_hasty_protection_is_found_once_unless_the_users_ceiling_leaves_room() -> None:

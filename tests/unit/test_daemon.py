@@ -9,13 +9,14 @@ from threading import Timer
 import numpy as np
 import pytest
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import CELL_VOLTAGES, COLUMNS, Column
-from packbank.aggregator.controls import Controls
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
 from packbank.config.model import Config, PackConfig
 from packbank.daemon import SAVE_PERIOD, STEPS_MAY_FAIL, Daemon, wait_loop
 from packbank.errors import LinkError
+from packbank.model.battery import VirtualBattery
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.controls import Controls
+from packbank.model.identity import Identity
 
 NO_BUS = Config(buses=(), packs=(PackConfig(bus="rack", address=1, name="P1"),))
 

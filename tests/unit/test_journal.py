@@ -3,9 +3,9 @@ import logging
 
 import pytest
 
-from packbank.aggregator.battery import Cause, Limit, PackView, Presence, VirtualBattery
-from packbank.aggregator.columns import Alarm
 from packbank.journal import SETTLED, Journal, explain
+from packbank.model.battery import Cause, Limit, PackView, Presence, VirtualBattery
+from packbank.model.columns import Alarm
 from virtual_battery import virtual_battery
 
 

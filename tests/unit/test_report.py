@@ -1,8 +1,8 @@
 import json
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.columns import Alarm, empty_matrix
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.columns import Alarm, empty_matrix
 from packbank.report import battery_dict
 
 

@@ -14,14 +14,14 @@ from importlib import import_module
 from math import inf, isnan
 from pathlib import Path
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.bus.stats import BusStats
 from packbank.cli.private_bus import PrivateBus, missing
 from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, ended_by_signals, plans_of, stanza
 from packbank.cli.simulator import Simulator
 from packbank.cli.table import Display, Scene, limit_texts, number, open_display
 from packbank.config.loader import load
 from packbank.daemon import Daemon, wait_loop
+from packbank.model.battery import VirtualBattery
+from packbank.model.bus_stats import BusStats
 from packbank.sim.wire_bank import PLATEAU
 
 STEADY = 5.0  # s after a change of load, when every row is newer than the change, even of a bus that is only heard

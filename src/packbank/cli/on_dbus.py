@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from packbank.aggregator.battery import VirtualBattery
 from packbank.bms import registry
 from packbank.daemon import TICK, Daemon
+from packbank.model.battery import VirtualBattery
+from packbank.outputs.venus.battery import Publisher
+from packbank.outputs.venus.controls import Actions
+from packbank.outputs.venus.external import ExternalSource
+from packbank.outputs.venus.loop import run_loop
+from packbank.outputs.venus.packs import PackServices
+from packbank.outputs.venus.watchdog import Watchdog
 from packbank.report import bus_dict
-from packbank.venus.battery import Publisher
-from packbank.venus.controls import Actions
-from packbank.venus.external import ExternalSource
-from packbank.venus.loop import run_loop
-from packbank.venus.packs import PackServices
-from packbank.venus.watchdog import Watchdog
 
 
 class OnePackEach:
@@ -37,7 +37,7 @@ def serve(daemon: Daemon, tick: Callable[[], bool]) -> None:
     """Publish the bank until a signal or a ``tick`` that returns false.
 
     Raises LinkError when there is no D-Bus, the name is taken or the connection goes, ConfigError when a foreign
-    sensor cannot be one. The process ends when a tick takes too long: see :mod:`packbank.venus.watchdog`.
+    sensor cannot be one. The process ends when a tick takes too long: see :mod:`packbank.outputs.venus.watchdog`.
     """
     service = daemon.config.service
     publisher = Publisher(

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.bms import registry
-from packbank.bus.recording import Event, read_events, read_protocols
-from packbank.bus.replay import Place, Player
 from packbank.cli.table import Scene, line
 from packbank.config.loader import load
 from packbank.errors import ConfigError
+from packbank.model.battery import VirtualBattery
 from packbank.report import battery_dict
+from packbank.sources.serial.recording import Event, read_events, read_protocols
+from packbank.sources.serial.replay import Place, Player
 
 TICK = 1.0  # s of the recording
 

@@ -9,12 +9,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.bus.capture import Capture
 from packbank.config.loader import load
 from packbank.config.model import Config
 from packbank.daemon import Daemon, wait_loop
+from packbank.model.battery import VirtualBattery
 from packbank.report import battery_dict
+from packbank.sources.serial.capture import Capture
 
 log = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from packbank.aggregator.battery import PackView, Presence, VirtualBattery
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
-from packbank.bus.stats import BusStats
 from packbank.cli.table import Display, Scene, limit_texts, number, raised_alarms
+from packbank.model.battery import PackView, Presence, VirtualBattery
+from packbank.model.bus_stats import BusStats
+from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 
 GAP = 2  # between two columns
 ASIDE = 4  # between two tables

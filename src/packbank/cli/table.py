@@ -14,9 +14,9 @@ from typing import NamedTuple, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Limit, PackView, VirtualBattery
-from packbank.bus.stats import BusStats
 from packbank.journal import explain
+from packbank.model.battery import Limit, PackView, VirtualBattery
+from packbank.model.bus_stats import BusStats
 
 LINE_EVERY = 2.0  # s between two lines of text
 LEVELS = ("ok", "warning", "alarm")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import PackView, Presence, VirtualBattery
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.battery import PackView, Presence, VirtualBattery
 from packbank.sim.bank import PhysicalBank
 from packbank.sim.inverter import DVCC_PERIOD
 from packbank.sim.judge import Judge

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import Column, empty_matrix
+from packbank.model.columns import Column, empty_matrix
 
 Array = NDArray[np.float64]
 

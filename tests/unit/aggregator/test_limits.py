@@ -5,10 +5,10 @@ import pytest
 
 from bank_rows import Rig, set_cell, set_cells, set_temperature
 from packbank.aggregator.bank_limits import shared_limits
-from packbank.aggregator.battery import Cause
-from packbank.aggregator.columns import CELL_VOLTAGES, Column
-from packbank.aggregator.controls import Controls
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.battery import Cause
+from packbank.model.columns import CELL_VOLTAGES, Column
+from packbank.model.controls import Controls
 
 NAN = float("nan")
 MARGIN = 1.0 + BankSettings().sensor_error

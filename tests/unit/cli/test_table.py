@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.bus.stats import BusStats, State
 from packbank.cli.table import LINE_EVERY, Lines, Scene, limit_text, line, open_display
+from packbank.model.bus_stats import BusState, BusStats
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.sim.bank import BankSpec, PhysicalBank
 
 NOW = 1000.0
 STATS = BusStats(
     name="attic",
     port="/dev/ttyUSB0",
-    state=State.POLLING,
+    state=BusState.POLLING,
     error="",
     guard=0.031,
     rounds=12,
