@@ -218,6 +218,7 @@ _MEASURED = (
         3,
     ),
     _row("highest_cell.number", "its number", Unit.NUMBER, _SLOW, _cell_number(np.nanargmax), "", "#", 3),
+    _row("cell_difference", "highest minus lowest cell", Unit.CELL_VOLTS, _SLOW, _of(CELL_VOLTAGES, np.ptp)),
     _row(
         "temperature",
         "mean of the battery sensors",
