@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bank_rows import WALL, healthy
 from packbank.aggregator.bank import Bank
+from packbank.aggregator.instant import Instant
 from packbank.aggregator.predict import LEAST, SIGMAS, Side, after_loss, highest_drives, shared_limit
 from packbank.aggregator.settings import BankSettings, PackSettings, SocMode
 from packbank.aggregator.share import Lines
@@ -58,8 +59,18 @@ def rows_of(packs: list[dict[str, Any]], holes: bool = False) -> Rows:
     return rows
 
 
-def bank(packs: int, settings: BankSettings | None = None, **pack_settings: Any) -> Bank:
-    return Bank(
+class Watched(Bank):
+    """A bank whose last step can be looked into."""
+
+    seen: Instant
+
+    def _look(self, matrix: Rows, now: float, wall: float) -> Instant:
+        self.seen = super()._look(matrix, now, wall)
+        return self.seen
+
+
+def bank(packs: int, settings: BankSettings | None = None, **pack_settings: Any) -> Watched:
+    return Watched(
         [f"pack {i}" for i in range(packs)], [PackSettings(**pack_settings)] * packs, settings or BankSettings()
     )
 
@@ -99,13 +110,12 @@ def check(battery: VirtualBattery, rows: Rows) -> None:
     assert battery.consumed_ah <= 0.0 or isnan(battery.consumed_ah)
 
 
-def check_predictions(subject: Bank, battery: VirtualBattery) -> None:
+def check_predictions(subject: Watched, battery: VirtualBattery) -> None:
     """At the published limit each conducting pack's predicted current, with its uncertainty, is within its own limit.
 
     But for the least that is always allowed, since 0 would shut an islanded inverter down.
     """
-    instant = subject._instant
-    assert instant is not None
+    instant = subject.seen
     for direction, limit in enumerate((battery.charge_current_limit, battery.discharge_current_limit)):
         sure, own = instant.sets.sure[direction], instant.own.value[direction]
         if not sure.any():
@@ -342,8 +352,7 @@ def test_a_pack_that_tells_no_current_is_never_freed_by_it(
         rows[:, Column.CURRENT] = current
         rows[which, Column.CURRENT] = NAN
         battery = subject.step(rows, now, WALL + now)
-        instant = subject._instant
-        assert instant is not None
+        instant = subject.seen
         weights, sure = instant.lines.weight, instant.sets.sure[0]
         if sure[which]:
             share = weights[which] / weights[sure].sum()
