@@ -73,8 +73,8 @@ def _reserve(config: Config) -> Iterator[str]:
     price = sum(weights[-reserved:]) / sum(weights)
     keeps = "keeps" if config.bank.reserve_packs else "would keep"
     yield (
-        f"RESERVE_PACKS = {reserved} {keeps} about {price:.0%} of the charge limit free, so that no BMS trips because "
-        "another opens; a charge over-current delay of 6 s or more in every BMS makes it needless"
+        f"RESERVE_PACKS = {reserved} {keeps} about {price:.0%} of the charge limit free, so that a pack that opens "
+        "trips no other; a charge over-current delay of 6 s or more in every BMS makes it needless"
     )
 
 
