@@ -31,10 +31,10 @@ from packbank.model.columns import empty_matrix
 from packbank.model.controls import Controls, External
 from packbank.sources.serial.bus import Bus, start_bus
 from packbank.sources.serial.capture import Capture
-from packbank.sources.serial.intake import Member
-from packbank.sources.store import LOOK_PERIOD, Store
+from packbank.sources.serial.gate import Member
+from packbank.sources.store import Store
 
-TICK = LOOK_PERIOD
+TICK = 1.0  # s
 STEPS_MAY_FAIL = 3  # in a row
 ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
 SAVE_PERIOD = 60.0  # s: one small write to the flash, and the most that a power cut may cost
@@ -97,7 +97,8 @@ class Daemon:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._stop_buses)
-            self._buses += [self._start(config) for config in self.config.buses]
+            for config in self.config.buses:
+                self._buses.append(self._start(config))
             undo.pop_all()
         return self
 
@@ -153,7 +154,7 @@ class Daemon:
             self._capture.close()
 
     def _step(self, now: float) -> None:
-        self.matrix, _ = self.store.snapshot()
+        self.matrix, _ = self.store.snapshot(now + TICK)
         battery = self.bank.step(self.matrix, now, self._wall(), self.controls, self.external())
         for level, line in self._journal.lines(battery, now):
             log.log(level, "%s", line)

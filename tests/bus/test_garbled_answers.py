@@ -48,7 +48,7 @@ def take(topic: Topic, bursts: list[Burst], previous: Row) -> Row | None:
     if not exchange.feed(b"".join(burst.data for burst in bursts)):
         return None
     row: Row = previous.copy()
-    exchange.apply(row, Identity())
+    protocol.decode(ADDRESS, topic.value, exchange.answer, row, Identity())
     protocol.check(row, previous)
     return row
 

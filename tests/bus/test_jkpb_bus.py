@@ -24,7 +24,7 @@ from packbank.sim.wire_master import JkPbMaster
 from packbank.sim.wire_pty import Buses
 from packbank.sources.serial.bus import Bus
 from packbank.sources.serial.capture import Capture
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.serial.recording import read_events, read_protocols
 from packbank.sources.serial.replay import Player
 from packbank.sources.serial.scan import scan
@@ -174,9 +174,9 @@ def test_a_full_capture_is_rotated_and_both_halves_can_be_read(tmp_path: Path) -
     capture = Capture(file, limit=4000, clock=lambda: 12.5)
     tap = capture.tap("rack", JkPb())
     for number in range(60):
-        tap("tx", bytes((number,)) * 30)
+        tap("tx", bytes((number,)) * 30, 12.5)
     capture.close()
-    tap("tx", b"ignored after the end")
+    tap("tx", b"ignored after the end", 12.5)
     old = tmp_path / "capture.jsonl.1"
     events = [*read_events(old), *read_events(file)]
     assert max(file.stat().st_size, old.stat().st_size) < 4200
@@ -188,6 +188,6 @@ def test_a_full_disk_ends_the_capture_and_nothing_else(caplog: pytest.LogCapture
     capture = Capture(Path("/dev/full"))
     tap = capture.tap("rack", JkPb())
     for _ in range(3):
-        tap("tx", b"?")
+        tap("tx", b"?", 12.5)
     capture.close()
     assert [record.message for record in caplog.records] == ["/dev/full: capture ended: No space left on device"]

@@ -5,18 +5,21 @@ import os
 import signal
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import numpy as np
 import pytest
 
+from packbank import daemon as daemon_module
 from packbank.bms.protocol import Row
-from packbank.config.model import Config, PackConfig
+from packbank.config.model import BusConfig, Config, PackConfig
 from packbank.daemon import SAVE_PERIOD, STEPS_MAY_FAIL, Daemon, wait_loop
-from packbank.errors import LinkError
+from packbank.errors import ConfigError, LinkError
 from packbank.model.battery import VirtualBattery
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.controls import Controls
 from packbank.model.identity import Identity
+from packbank.sources.serial.bus import Bus, start_bus
 
 NO_BUS = Config(buses=(), packs=(PackConfig(bus="rack", address=1, name="P1"),))
 
@@ -190,3 +193,19 @@ def test_the_loop_ends_with_a_tick_that_says_so() -> None:
     left = [True, True, False]
     wait_loop(lambda: left.pop(0), 0.001)
     assert left == []
+
+
+def test_when_a_second_bus_cannot_start_the_first_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Bus] = []
+
+    def start(config: BusConfig, *rest: Any) -> Bus:
+        if started:
+            raise ConfigError("the second bus cannot start")
+        started.append(start_bus(config, *rest))
+        return started[0]
+
+    monkeypatch.setattr(daemon_module, "start_bus", start)
+    buses = tuple(BusConfig(name=name, port=str(tmp_path / name)) for name in ("one", "two"))
+    with pytest.raises(ConfigError, match="second"), Daemon(Config(buses=buses, packs=NO_BUS.packs)):
+        pytest.fail("must not start")
+    assert started[0].join(0.0), "its thread has ended"

@@ -35,7 +35,7 @@ from packbank.sim.responder_jkpb import JkPbResponder, request
 from packbank.sim.wire import Pack, Wire
 from packbank.sim.wire_pty import Buses
 from packbank.sources.serial.bus import Bus, start_bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 PACKS = 15

@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from packbank.findings import Finding, Verdict
 from packbank.model.bus_stats import BusState
 from packbank.report import bus_dict
 from packbank.sources.serial import ports
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 
 
 @pytest.fixture
@@ -98,11 +99,12 @@ def test_a_network_port_is_only_noted() -> None:
 
 def stats(answers: int, refused: dict[str, int], **changes: Any) -> dict[str, Any]:
     requests = answers + 2
-    counters = Counters("roof", "/dev/ttyUSB0", BusState.POLLING, requests=requests, answers=answers, **changes)
+    statistics = Statistics("roof", "/dev/ttyUSB0")
     for reason, count in refused.items():
         for _ in range(count):
-            counters.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
-    return bus_dict(counters.snapshot(60.0, 115200))
+            statistics.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
+    told: dict[str, Any] = {"state": BusState.POLLING, "requests": requests, "answers": answers} | changes
+    return bus_dict(replace(statistics.snapshot(60.0, 115200), **told))
 
 
 def test_a_healthy_bus() -> None:
