@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import nan
 
 from packbank.bms.protocol import Answer, Exchange, Overhearing, Protocol, Request, Topic
 from packbank.model.bus_stats import BusStats
+from packbank.model.identity import Place
 from packbank.sources.serial.gate import Gate, Member
 from packbank.sources.serial.listener import Listener
 from packbank.sources.serial.recording import Event
@@ -15,19 +15,6 @@ from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
 MASTER = 0  # the address of a master whose own broadcast is heard
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a row of the replayed matrix comes from."""
-
-    bus: str
-    address: int
-
-    @property
-    def name(self) -> str:
-        """As a configuration would call it."""
-        return f"{self.bus}/{self.address:#04x}"
 
 
 class OwnPolling(Overhearing):
