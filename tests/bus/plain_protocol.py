@@ -29,7 +29,7 @@ from packbank.sources.store import Store
 
 LINE = Line(
     baudrate=115200,
-    first_byte_timeout=0.05,
+    first_byte_timeout=0.15,  # a busy machine must not make packs late that are not
     idle_timeout=0.01,
     guard=0.01,
     guard_min=0.005,
