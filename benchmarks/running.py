@@ -35,7 +35,7 @@ def read(line: str) -> Seen:
     battery = json.loads(line)
     limits = {name: battery[key] for name, key in LIMITS.items()}
     zeros = (
-        " ".join([name, "0 A:", *filter(None, map(limit.get, ("pack", "cause", "detail")))])
+        f"{name} 0 A: {limit['reason']}"
         for name, limit in limits.items()
         if not (limit["value"] or 0.0) > 0.0
     )

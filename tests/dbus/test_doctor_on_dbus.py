@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,11 +9,14 @@ import pytest
 
 from packbank.config.model import ServiceConfig
 from packbank.model.battery import Presence
+from packbank.model.bus_stats import BusState
 from packbank.model.columns import Alarm
-from packbank.outputs.venus.battery import Publisher
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.venus.bank import BankOutput
+from packbank.outputs.venus.item import Item
 from packbank.outputs.venus.items import Items
-from packbank.outputs.venus.path import Item
-from virtual_battery import pack_view, virtual_battery
+from packbank.sources.serial.stats import Counters
+from virtual_battery import pack_view, snapshot
 
 SETTINGS = "com.victronenergy.settings"
 
@@ -34,10 +36,10 @@ class Page:
         return [line.removeprefix("  WRONG ") for line in self.text.splitlines() if line.startswith("  WRONG")]
 
 
-def publish(bench: Any, battery: Any = None, **options: Any) -> Publisher:
-    published = Publisher(ServiceConfig(), connection="RS485, 1 bus", bus=bench.bus(), **options)
-    published.publish(battery or virtual_battery(), 0.0)
-    return published
+def publish(bench: Any, shown: Snapshot | None = None, **options: Any) -> BankOutput:
+    output = BankOutput(ServiceConfig(), connection="RS485, 1 bus", bus=bench.bus(), send=lambda _: None, **options)
+    output.show(shown or snapshot())
+    return output
 
 
 @pytest.fixture
@@ -55,9 +57,8 @@ def follow(bench: Any, dvcc: int = 1) -> None:
 
 
 def test_all_is_right(venus: Any) -> None:
-    status = {"buses": [{"name": "a", "port": "p", "error": "", "state": "polling", "requests": 9, "answers": 9,
-                         "round_time": 1.2, "refused": {}, "recent": [], "foreign": 0}]}  # fmt: skip
-    publish(venus, status=lambda: json.dumps(status))
+    counters = Counters("a", "p", BusState.POLLING, requests=9, answers=9, round_time=1.2)
+    publish(venus, snapshot(buses=(counters.snapshot(60.0, 115200),)))
     follow(venus)
     page = Page(venus)
     assert (page.code, page.wrong(), page.errors) == (0, [], "")
@@ -77,7 +78,7 @@ def test_dvcc_off(venus: Any) -> None:
 def test_lost_packs_and_alarms_are_named(venus: Any) -> None:
     packs = (pack_view("pack 1", alarms={Alarm.CELL_IMBALANCE: 2}), pack_view("pack 2", presence=Presence.LOST))
     alarms = {Alarm.CELL_IMBALANCE: 2, Alarm.BMS_CABLE: 1}
-    publish(venus, virtual_battery(packs=packs, alarms=alarms, online=1, offline=1))
+    publish(venus, snapshot(packs=packs, alarms=alarms, online=1, offline=1))
     follow(venus)
     page = Page(venus)
     assert len(page.wrong()) == 2

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from packbank.errors import ConfigError
+from packbank.model.catalogue import Value
 from packbank.model.controls import External
 from packbank.outputs.venus.external import ACTIVE_BATTERY, SYSTEM, ExternalSource
+from packbank.outputs.venus.item import Item
 from packbank.outputs.venus.items import Items
-from packbank.outputs.venus.path import Item, Value
 
 OWN = "com.victronenergy.battery.packbank"
 SHUNT = "com.victronenergy.battery.ttyUSB1"

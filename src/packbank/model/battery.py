@@ -1,15 +1,18 @@
 """What the aggregator makes of the matrix: the one battery that everything outside sees.
 
-Plain values, no behaviour. Units as in :mod:`packbank.model.columns`; an unknown number is ``NaN``, an
+Plain values that nothing changes later. Units as in :mod:`packbank.model.columns`; an unknown number is ``NaN``, an
 unknown text is ``""``. D-Bus, the live table, JSON and the trial all read this and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from packbank.model.columns import Alarm
 
@@ -86,7 +89,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class PackView:
-    """One pack as the bank sees it: what the live table, the logs and ``/ConnectionInformation`` need."""
+    """One pack as the bank sees it."""
 
     name: str
     presence: Presence
@@ -99,20 +102,41 @@ class PackView:
     discharge_share: float
     charge_cause: Cause = Cause.NONE  # why its charge limit is what it is
     discharge_cause: Cause = Cause.NONE
+    charge_unlimited: bool = False  # neither its BMS nor the configuration limits its charge current
+    discharge_unlimited: bool = False
+    coldest: float = float("nan")  # degC, of the battery sensors that count
+    hottest: float = float("nan")
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
 
 
+PRESENCES = tuple(Presence)
+CAUSES = tuple(Cause)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Packs(Sequence[PackView]):
-    """The packs in row order: a sequence whose views are built when they are looked at, since few are each second."""
+    """The packs in row order, as read-only arrays; an element is put together when it is looked at.
 
-    __slots__ = ("_build", "_count")
+    The arrays belong to this object. Those of two rows are charge and discharge.
+    """
 
-    def __init__(self, count: int, build: Callable[[int], PackView]) -> None:
-        self._count = count
-        self._build = build
+    names: tuple[str, ...]
+    presence: NDArray[np.int8]  # (packs,), index into PRESENCES
+    age: NDArray[np.float64]  # (packs,), s
+    blocked: NDArray[np.bool_]  # (2, packs)
+    limit: NDArray[np.float64]  # (2, packs), A
+    share: NDArray[np.float64]  # (2, packs), 0..1
+    cause: NDArray[np.int8]  # (2, packs), index into CAUSES
+    unlimited: NDArray[np.bool_]  # (2, packs)
+    temperature: NDArray[np.float64]  # (2, packs), coldest and hottest battery sensor, degC
+    alarms: NDArray[np.float64]  # (packs, alarms)
+
+    def __post_init__(self) -> None:
+        for item in fields(self)[1:]:
+            getattr(self, item.name).flags.writeable = False
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.names)
 
     @overload
     def __getitem__(self, index: int) -> PackView: ...
@@ -120,16 +144,40 @@ class Packs(Sequence[PackView]):
     def __getitem__(self, index: slice) -> tuple[PackView, ...]: ...
     def __getitem__(self, index: int | slice) -> PackView | tuple[PackView, ...]:
         if isinstance(index, slice):
-            return tuple(self._build(i) for i in range(self._count)[index])
-        return self._build(range(self._count)[index])
+            return tuple(map(self._view, range(len(self))[index]))
+        return self._view(range(len(self))[index])
+
+    def stand_as(self, other: Packs) -> bool:
+        """Whether every pack's presence and switches are as in ``other``."""
+        return np.array_equal(self.presence, other.presence) and np.array_equal(self.blocked, other.blocked)
+
+    def _view(self, pack: int) -> PackView:
+        alarms = self.alarms[pack]
+        return PackView(
+            name=self.names[pack],
+            presence=PRESENCES[self.presence[pack]],
+            age=float(self.age[pack]),
+            blocks_charge=bool(self.blocked[0, pack]),
+            blocks_discharge=bool(self.blocked[1, pack]),
+            charge_limit=float(self.limit[0, pack]),
+            discharge_limit=float(self.limit[1, pack]),
+            charge_share=float(self.share[0, pack]),
+            discharge_share=float(self.share[1, pack]),
+            charge_cause=CAUSES[self.cause[0, pack]],
+            discharge_cause=CAUSES[self.cause[1, pack]],
+            charge_unlimited=bool(self.unlimited[0, pack]),
+            discharge_unlimited=bool(self.unlimited[1, pack]),
+            coldest=float(self.temperature[0, pack]),
+            hottest=float(self.temperature[1, pack]),
+            alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualBattery:
     """The bank at one instant."""
 
-    packs: Sequence[PackView]
-    standing: bytes  # equal to another battery's while every pack's presence and switches are: no need to look at them
+    packs: Packs
     ready: bool  # every expected pack told enough to count, or START_TIMEOUT passed and one did: fit to be published
 
     voltage: float

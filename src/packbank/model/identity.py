@@ -1,4 +1,4 @@
-"""Who a pack says it is."""
+"""Who a pack says it is, and where it is."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ class Identity:
     manufactured: str = ""  # ISO date
     runtime: int | None = None  # s
     power_on_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a pack is: the bus by its name in the configuration, and the address there."""
+
+    bus: str
+    address: int
+
+    @property
+    def name(self) -> str:
+        """A name for a pack that has no other."""
+        return f"{self.bus}/{self.address:#04x}"

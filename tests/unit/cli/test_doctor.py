@@ -14,7 +14,7 @@ from packbank.cli import doctor, doctor_ports, main
 from packbank.errors import FrameError
 from packbank.findings import Finding, Verdict
 from packbank.model.bus_stats import BusState
-from packbank.report import bus_dict
+from packbank.model.catalogue import BUS, plain, refusals
 from packbank.sources.serial import ports
 from packbank.sources.serial.stats import Counters
 
@@ -109,11 +109,12 @@ def stats(answers: int, refused: dict[str, int], **changes: Any) -> dict[str, An
     for reason, count in refused.items():
         for _ in range(count):
             counters.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
-    return bus_dict(counters.snapshot(60.0, 115200))
+    done = counters.snapshot(60.0, 115200)
+    return plain(BUS, done) | refusals(done)
 
 
 def test_a_healthy_bus() -> None:
-    (finding,) = doctor.bus_findings(stats(500, {}, round_time=1.1949))
+    (finding,) = doctor.bus_findings(stats(500, {}, round_time=1.193))
     assert finding.lines() == (
         "  ok    bus roof (/dev/ttyUSB0): polling, 500 of 502 requests answered, last round 1.19 s"
     )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from packbank.errors import LinkError
+from packbank.model.catalogue import Value
 from packbank.outputs.venus.bindings import dbus
-from packbank.outputs.venus.path import Value
 
 BUS_ITEM = "com.victronenergy.BusItem"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
@@ -34,7 +34,9 @@ def tree_to_wire(values: Mapping[str, Value]) -> Any:
 
 
 def from_wire(value: Any) -> Value:
-    """A received value as plain Python: numbers, texts, and ``None`` for whatever else, as the invalid value."""
+    """A received value as plain Python: booleans, numbers, texts, and ``None`` for whatever else, as for invalid."""
+    if isinstance(value, dbus.Boolean):
+        return bool(value)
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind(value)
@@ -107,9 +109,18 @@ class Bus:
                 f"{service} {path} {member}: {error.get_dbus_message() or error.get_dbus_name()}"
             ) from error
 
-    def ask(self, service: str, path: str, member: str, answered: Callable[[Any], None]) -> None:
-        """Call a BusItem method without waiting; ``answered`` gets its answer, and nothing when there is none."""
-        self._connection.call_async(service, path, BUS_ITEM, member, "", (), answered, lambda _error: None)
+    def ask(
+        self,
+        service: str,
+        path: str,
+        member: str,
+        answered: Callable[[Any], None],
+        signature: str = "",
+        *args: Any,
+        interface: str = BUS_ITEM,
+    ) -> None:
+        """Call a method without waiting; ``answered`` gets its answer, and nothing when there is none."""
+        self._connection.call_async(service, path, interface, member, signature, args, answered, lambda _error: None)
 
     def signal(self, path: str, member: str, signature: str, *args: Any) -> None:
         """Emit a signal of the BusItem interface; it is queued, a slow listener never holds us up."""

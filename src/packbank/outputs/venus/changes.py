@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Generic
 
 from packbank.model.battery import VirtualBattery
-from packbank.outputs.venus.path import Item, Path, Rate, Source, Value
+from packbank.model.catalogue import Quantity, Rate, Value
+from packbank.model.catalogue.quantity import Source
+from packbank.outputs.venus.item import Item, item_of
 from packbank.outputs.venus.paths import MODULE, MODULES, Module, modules
 
 _EARLY = 0.25  # s; a tick that comes this much early still counts as its second
@@ -16,27 +18,27 @@ _EARLY = 0.25  # s; a tick that comes this much early still counts as its second
 class Changes(Generic[Source]):
     """Remembers what the bus was told of a table of paths, and when; one for each registration of a service."""
 
-    def __init__(self, paths: Sequence[Path[Source]]) -> None:
-        self._paths = [(rate, [path for path in paths if path.rate is rate]) for rate in Rate]
-        self._sent = [-math.inf] * len(self._paths)
+    def __init__(self, rows: Sequence[Quantity[Source]]) -> None:
+        self._rows = [(rate, [row for row in rows if row.rate is rate]) for rate in Rate]
+        self._sent = [-math.inf] * len(self._rows)
         self._told: dict[str, Value] = {}
 
     def select(self, source: Source, now: float) -> dict[str, Item]:
         """The items to send at ``now``: every one at the first call, then what changed and is due."""
         changes: dict[str, Item] = {}
         told = self._told
-        for index, (rate, paths) in enumerate(self._paths):
+        for index, (rate, rows) in enumerate(self._rows):
             due = now - self._sent[index] >= rate.period - _EARLY
             if due:
                 self._sent[index] = now
             elif not rate.limit:
                 continue
-            for path in paths:
-                value, name = path.value(source), path.name
-                if name in told and (value == told[name] or (rate.limit and not _may_replace(told[name], value, due))):
+            for row in rows:
+                value, path = row.value(source), row.path
+                if path in told and (value == told[path] or (rate.limit and not _may_replace(told[path], value, due))):
                     continue
-                told[name] = value
-                changes[name] = Item(value, path.quantity.text(value))
+                told[path] = value
+                changes[path] = Item(value, row.unit.text(value))
         return changes
 
 
@@ -52,8 +54,8 @@ class ModulePages:
         changes: dict[str, Item] = {}
         for number, (old, new) in enumerate(zip(before, self._told, strict=True)):
             if new != old:
-                items = ((f"/Diagnostics/Module{number}{path.name}", path, path.item(new)) for path in MODULE)
-                changes |= {name: item for name, path, item in items if old is None or item != path.item(old)}
+                items = ((f"/Diagnostics/Module{number}{row.path}", row, item_of(row, new)) for row in MODULE)
+                changes |= {path: item for path, row, item in items if old is None or item != item_of(row, old)}
         return changes
 
 

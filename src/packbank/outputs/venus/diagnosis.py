@@ -8,11 +8,11 @@ from typing import Any
 
 from packbank.errors import LinkError
 from packbank.findings import Finding, note, ok, wrong
+from packbank.model.catalogue import Value
+from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.columns import Alarm
-from packbank.outputs.venus.battery import NAME, STATUS
+from packbank.outputs.venus.bank import NAME, STATUS
 from packbank.outputs.venus.bus import Bus, from_wire
-from packbank.outputs.venus.path import Value
-from packbank.outputs.venus.paths import ALARM_MEANINGS
 from packbank.outputs.venus.service import PREFIX, SYSTEM, on_venus
 from packbank.outputs.venus.settings import SERVICE as SETTINGS
 
@@ -52,7 +52,7 @@ def battery_findings(bus: Bus) -> Iterator[Finding]:
         yield wrong(f"{items['/ConnectionInformation']}", "check power, address and cable of the packs that are lost")
     else:
         yield ok(f"{items['/ConnectionInformation']}")
-    for alarm, meaning in ALARM_MEANINGS.items():
+    for alarm, meaning in ALARM_TITLES.items():
         level = items.get(f"/Alarms/{alarm.venus}")
         if level and alarm is not Alarm.BMS_CABLE:
             yield wrong(f"alarm {alarm.venus}: {meaning}", _packs_with(items, alarm))

@@ -6,18 +6,17 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from packbank.outputs.venus.controls import ACTIONS, WISHES
-from packbank.outputs.venus.pack_paths import PACK
-from packbank.outputs.venus.path import Path, Rate
-from packbank.outputs.venus.paths import BANK, IDENTITY, MODULE, MODULES
+from packbank.model.catalogue import Quantity, Rate
+from packbank.outputs.venus.paths import BANK_PATHS, IDENTITY, MODULE, MODULES, PACK_PATHS
+from packbank.outputs.venus.writes import OFFERED
 
 _HEAD = """# The battery on the D-Bus
 
 <!-- printed by `python -m packbank.outputs.venus.document`; a test checks that it is current -->
 
 `com.victronenergy.battery.packbank` on the system bus. Every path is there before the name is. An unknown value
-is Venus OS's invalid value (an empty array of integers), never NaN and never a made-up number; a path keeps its
-type for ever. Values are rounded to the digits shown, so that noise is not a change.
+is Venus OS's invalid value (an empty array of integers), never NaN and never a made-up number; a path keeps its type.
+Values are rounded to the digits shown, so that noise is not a change.
 
 All that changed goes out in **one `ItemsChanged` signal a second at most**; nothing is sent when nothing
 changed. `PropertiesChanged` is not sent. How often a path may change:
@@ -54,9 +53,9 @@ is one of the 256 connections that Venus OS allows and one signal every 5 s for 
 
 
 _WRITES = """
-A write is answered with 0 (taken), 1 (not writeable) or 2 (out of range). The wishes are kept in localsettings under
-`/Settings/Devices/packbank`, and in the daemon's state file where there is no localsettings. They only ever lower a
-limit.
+A write is answered with 0 (taken), 1 (not writeable) or 2 (out of range, or no number). Settings are kept in the
+daemon's state file and in localsettings under `/Settings/Devices/packbank`; what is written while localsettings is away
+is stored there when it comes back. They only ever lower a limit. A value that holds already costs nothing.
 """
 
 
@@ -65,25 +64,25 @@ def document() -> str:
     rates = "".join(f"| {rate.name.lower()} | {rate.meaning} |\n" for rate in Rate)
     page = (
         _table("Identity", IDENTITY),
-        _table("The bank", BANK),
+        _table("The bank", (row for row in BANK_PATHS if not row.writeable)),
         _table(f"Packs in alarm: `/Diagnostics/Module0` to `Module{MODULES - 1}`", MODULE),
-        _table("Writeable: the user's wishes", [wish.path for wish in WISHES]),
-        _table("Writeable: things done once", ACTIONS),
+        _table("Writeable: settings", (row for row in BANK_PATHS if row.writeable)),
+        _table("Writeable: actions", OFFERED),
     )
-    return _HEAD + rates + "".join(page) + _WRITES + _LOSS + _STATUS + _PACKS + _table("Its paths", PACK)
+    return _HEAD + rates + "".join(page) + _WRITES + _LOSS + _STATUS + _PACKS + _table("Its paths", PACK_PATHS)
 
 
-def _table(title: str, paths: Iterable[Path[Any]]) -> str:
-    rows = "".join(f"| `{path.name}` | {_type(path)} | {path.rate.name.lower()} | {path.meaning} |\n" for path in paths)
-    return f"\n## {title}\n\n| path | type, unit | rate | meaning |\n|---|---|---|---|\n{rows}"
+def _table(title: str, rows: Iterable[Quantity[Any]]) -> str:
+    lines = "".join(f"| `{row.path}` | {_type(row)} | {row.rate.name.lower()} | {row.title} |\n" for row in rows)
+    return f"\n## {title}\n\n| path | type, unit | rate | meaning |\n|---|---|---|---|\n{lines}"
 
 
-def _type(path: Path[Any]) -> str:
-    quantity = path.quantity
-    name = {float: "double", int: "int", str: "text"}[quantity.kind]
-    step = f" to {10**-quantity.digits:g} {quantity.unit}" if quantity.kind is float else ""
-    unit = f" {quantity.unit}" if quantity.kind is int and quantity.unit else ""
-    return name + unit + step + (", writeable" if path.writeable else "")
+def _type(row: Quantity[Any]) -> str:
+    unit = row.unit
+    name = {float: "double", int: "int", bool: "int, 0 or 1", str: "text"}[unit.kind]
+    step = f" to {10**-unit.digits:g} {unit.unit}" if unit.kind is float else ""
+    of = f" {unit.unit}" if unit.kind is int and unit.unit else ""
+    return name + of + step + (", writeable" if row.writeable else "")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from packbank.errors import ConfigError
+from packbank.model.catalogue import Value
 from packbank.model.controls import NAN, External
 from packbank.outputs.venus.bus import Bus, from_wire
-from packbank.outputs.venus.path import Value
 
 SYSTEM = "com.victronenergy.system"
 ACTIVE_BATTERY = "/ActiveBatteryService"

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from packbank.model.catalogue import Value
 from packbank.outputs.venus.bus import BUS_ITEM, INTROSPECTABLE, Answer, Bus, from_wire, to_wire, tree_to_wire
-from packbank.outputs.venus.path import Item, Value
+from packbank.outputs.venus.item import Item
 
 ACCEPTED, NOT_WRITEABLE, REFUSED = 0, 1, 2
 

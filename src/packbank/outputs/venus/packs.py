@@ -10,15 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from packbank.config.model import PackConfig
-from packbank.model.battery import Presence, VirtualBattery
+from packbank.model.battery import Presence
+from packbank.model.snapshot import PackSnapshot, Snapshot
 from packbank.outputs.venus.bus import Bus
 from packbank.outputs.venus.changes import Changes
-from packbank.outputs.venus.pack_paths import PACK, Pack
-from packbank.outputs.venus.paths import ServiceIdentity
+from packbank.outputs.venus.paths import PACK_PATHS, ServiceIdentity
 from packbank.outputs.venus.service import PATIENCE, BatteryService
 
 _PRESENT = frozenset({Presence.FRESH, Presence.HELD, Presence.JOINING})
@@ -27,28 +23,24 @@ _PRESENT = frozenset({Presence.FRESH, Presence.HELD, Presence.JOINING})
 class PackServices:
     """A service for each pack, made when the pack first answers; it leaves while the pack is lost."""
 
+    name = "packs on D-Bus"
+
     def __init__(
-        self,
-        packs: tuple[PackConfig, ...],
-        identity: ServiceIdentity,
-        open_bus: Callable[[], Bus] = Bus,
-        patience: float = PATIENCE,
+        self, identity: ServiceIdentity, open_bus: Callable[[], Bus] = Bus, patience: float = PATIENCE
     ) -> None:
         """``identity`` is the bank's: a pack takes over what is the same, and the instances that follow."""
-        self._packs = packs
         self._identity = identity
         self._open_bus = open_bus
         self._patience = patience
         self._services: dict[int, _PackService] = {}
 
-    def publish(self, battery: VirtualBattery, matrix: NDArray[np.float64], now: float) -> None:
-        """Bring each pack's service up to date. Raises LinkError as the bank's publisher does."""
-        known = frozenset(battery.alarms)
-        for index, view in enumerate(battery.packs):
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring each pack's service up to date. Raises LinkError as the bank's output does."""
+        for index, pack in enumerate(snapshot.packs()):
             service = self._services.get(index)
-            if view.presence in _PRESENT:
-                service = service or self._open(index)
-                service.publish(Pack(view, matrix[index], known), now)
+            if pack.view.presence in _PRESENT:
+                service = service or self._open(index, pack)
+                service.show(pack, snapshot.time)
             elif service is not None:
                 service.leave()
 
@@ -57,17 +49,17 @@ class PackServices:
         for service in self._services.values():
             service.close()
 
-    def _open(self, index: int) -> _PackService:
-        pack = self._packs[index]
-        name = "packbank_" + re.sub(r"[^A-Za-z0-9]", "_", f"{pack.bus}_{pack.address:02x}")
+    def _open(self, index: int, pack: PackSnapshot) -> _PackService:
+        place, name = pack.place, pack.view.name
+        service_name = "packbank_" + re.sub(r"[^A-Za-z0-9]", "_", f"{place.bus}_{place.address:02x}")
         identity = ServiceIdentity(
             version=self._identity.version,
-            connection=f"RS485, bus {pack.bus}, address {pack.address:#04x}",
-            device_instance=self._identity.device_instance + 1 + index,
-            product_name=f"{self._identity.product_name} {pack.name}",
+            connection=f"RS485, bus {place.bus}, address {place.address:#04x}",
+            device_instance=self._identity.device_instance + pack.number,
+            product_name=f"{self._identity.product_name} {name}",
             hardware=self._identity.hardware,
         )
-        service = _PackService(BatteryService(name, identity, self._open_bus(), patience=self._patience))
+        service = _PackService(BatteryService(service_name, identity, self._open_bus(), patience=self._patience))
         self._services[index] = service
         return service
 
@@ -75,15 +67,15 @@ class PackServices:
 class _PackService:
     def __init__(self, service: BatteryService) -> None:
         self._service = service
-        self._changes = Changes(PACK)
+        self._changes = Changes(PACK_PATHS)
 
-    def publish(self, pack: Pack, now: float) -> None:
+    def show(self, pack: PackSnapshot, now: float) -> None:
         self._service.offer(self._changes.select(pack, now), now)
 
     def leave(self) -> None:
         if self._service.registered:
             self._service.leave("the pack does not answer")
-            self._changes = Changes(PACK)
+            self._changes = Changes(PACK_PATHS)
 
     def close(self) -> None:
         self._service.close()

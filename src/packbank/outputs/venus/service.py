@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path as File
 
 from packbank.errors import LinkError
+from packbank.model.catalogue import Value
 from packbank.outputs.venus import settings
 from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.item import Item, item_of
 from packbank.outputs.venus.items import Items
-from packbank.outputs.venus.path import Item, Value
 from packbank.outputs.venus.paths import IDENTITY, ServiceIdentity
 from packbank.outputs.venus.settings import INSTANCE, LocalSettings, parse_instance
 
@@ -44,7 +45,7 @@ class BatteryService:
         stored: Stored | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """``extra`` are further settings with their values; ``stored`` hears those of localsettings, now and later."""
+        """``extra`` are further settings with their values; ``stored`` gets those of localsettings, now and later."""
         self.name = PREFIX + name
         self.items = Items(bus)
         self.registered = False
@@ -74,10 +75,10 @@ class BatteryService:
         """Publish ``changes`` if the service is on the bus, else only keep them."""
         (self.items.announce if self.registered else self.items.store)(changes)
 
-    def keep(self, key: str, value: Value) -> bool:
-        """Store one of the settings in localsettings; false where there is none."""
+    def keep(self, key: str, value: Value) -> None:
+        """Store one of the settings in localsettings, now or when it is there."""
         self._extra[key] = value
-        return self._settings.write(key, value)
+        self._settings.write(key, value)
 
     def leave(self, reason: str) -> None:
         """Give the name back, which is how Venus OS is told that the battery is gone."""
@@ -94,10 +95,10 @@ class BatteryService:
     def _system_is_ready(self, now: float) -> bool:
         if self._waiting_since is None:
             self._waiting_since = now
-        missing = [name for name in (settings.SERVICE, SYSTEM) if not self._bus.has_owner(name)]
-        if not missing or self._waited(now):
+        if not on_venus() or self._waited(now):
             return True
-        if not on_venus() and settings.SERVICE in missing:
+        missing = [name for name in (settings.SERVICE, SYSTEM) if not self._bus.has_owner(name)]
+        if not missing:
             return True
         if now == self._waiting_since:
             _LOG.info("waiting up to %.0f s for %s", self._patience, " and ".join(missing))
@@ -124,7 +125,7 @@ class BatteryService:
         return True
 
     def _register(self) -> None:
-        self.items.store({path.name: path.item(self._identity) for path in IDENTITY})
+        self.items.store({row.path: item_of(row, self._identity) for row in IDENTITY})
         if not self._bus.own(self.name):
             pid = self._bus.owner_pid(self.name)
             raise LinkError(
@@ -152,8 +153,7 @@ class BatteryService:
         if len(name) > _LONGEST_NAME or not name.isprintable():
             return None
         self._identity = replace(self._identity, custom_name=name)
-        if not self._settings.write(CUSTOM_NAME, name):
-            _LOG.warning("the custom name holds until packbank ends: there is no localsettings to keep it")
+        self._settings.write(CUSTOM_NAME, name)
         return Item(name, name)
 
     def _rename(self, name: str) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from packbank.bms.protocol import Exchange, Heard, Overhearing, Protocol, Row, Topic
 from packbank.model.bus_stats import BusStats
-from packbank.model.identity import Identity
+from packbank.model.identity import Identity, Place
 from packbank.sources.serial.hearing import Hearing
 from packbank.sources.serial.intake import Intake, Member
 from packbank.sources.serial.recording import Event
@@ -16,19 +15,6 @@ from packbank.sources.serial.stats import Counters
 from packbank.sources.store import Store
 
 MASTER = 0  # the address of a master whose own broadcast is heard
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a row of the replayed matrix comes from."""
-
-    bus: str
-    address: int
-
-    @property
-    def name(self) -> str:
-        """As a configuration would call it."""
-        return f"{self.bus}/{self.address:#04x}"
 
 
 class RecordedEar(Overhearing):

@@ -8,15 +8,20 @@ limit becomes 0 or stops being 0.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from packbank.model import reasons
 from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
 from packbank.model.columns import Alarm
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.advice import HASTY, hasty_packs
 
 SETTLED = 10.0  # s
+ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
 
 Line = tuple[int, str]  # level of the logging module, text
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -29,33 +34,52 @@ class _Watched:
 
 
 class Journal:
-    """Compares each battery with the one before."""
+    """Compares each snapshot with the one before and logs what is new."""
 
-    def __init__(self) -> None:
+    name = "log"
+
+    def __init__(self, ceilings: Sequence[float | None]) -> None:
+        """``ceilings`` are the packs' ``MAX_BATTERY_CHARGE_CURRENT``."""
         self._before: VirtualBattery | None = None
         self._limits = {"CVL": _Watched(), "CCL": _Watched(), "DCL": _Watched()}
+        self._ceilings = ceilings
+        self._advised: set[int] = set()  # packs that advice was given for
+        self._unlimited: set[tuple[str, int]] = set()
+        self._looked = float("-inf")
 
-    def lines(self, battery: VirtualBattery, now: float) -> list[Line]:
-        """The lines that ``battery`` is worth at ``now`` (monotonic s); none when nothing changed."""
-        before = self._before
+    def show(self, snapshot: Snapshot) -> None:
+        """Log the lines that ``snapshot`` is worth."""
+        for level, line in self.lines(snapshot):
+            _log.log(level, "%s", line)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+    def lines(self, snapshot: Snapshot) -> list[Line]:
+        """The lines that ``snapshot`` is worth; none when nothing changed."""
+        before, battery, now = self._before, snapshot.battery, snapshot.time
         lines = [*self._packs(before, battery), *self._alarms(before, battery), *self._stage(before, battery)]
+        if now - self._looked >= ADVISE_PERIOD:
+            self._looked = now
+            lines += [*self._missing_limits(battery), *self._advice(snapshot)]
         for name, limit, unit in (
             ("CVL", battery.charge_voltage_limit, "V"),
             ("CCL", battery.charge_current_limit, "A"),
             ("DCL", battery.discharge_current_limit, "A"),
         ):
             if battery.ready and self._settled(self._limits[name], limit, now):
-                lines.append((logging.INFO, f"{name} {limit.value:.1f} {unit}{explain(limit, battery.packs)}"))
+                why = reasons.reason(battery, limit)
+                lines.append((logging.INFO, f"{name} {limit.value:.1f} {unit}{f': {why}' if why else ''}"))
         self._before = battery
         return lines
 
     @staticmethod
     def _packs(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
         """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
-        if before is not None and before.standing == battery.standing:
+        if before is not None and battery.packs.stand_as(before.packs):
             return
         news: dict[Line, list[str]] = {}
-        old = before.packs if before else [None] * len(battery.packs)
+        old: Iterable[PackView | None] = before.packs if before else [None] * len(battery.packs)
         for was, pack in zip(old, battery.packs, strict=True):
             for line in (_presence_news(was, pack), _switch_news(was, pack)):
                 if line is not None:
@@ -78,8 +102,27 @@ class Journal:
     @staticmethod
     def _stage(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
         if before is not None and before.stage != battery.stage:
-            names = ", ".join(battery.packs[index].name for index in battery.waiting_for)
-            yield logging.INFO, f"charge stage {battery.stage}{f', waiting for {names}' if names else ''}"
+            yield logging.INFO, f"charge stage {reasons.charge_mode(battery)}"
+
+    def _missing_limits(self, battery: VirtualBattery) -> Iterator[Line]:
+        """Say once of each pack that nobody limits its current."""
+        for direction, key in enumerate(("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT")):
+            for index in battery.packs.unlimited[direction].nonzero()[0].tolist():
+                if (key, index) not in self._unlimited:
+                    self._unlimited.add((key, index))
+                    name = battery.packs.names[index]
+                    yield (
+                        logging.ERROR,
+                        f"{name}: its BMS tells no current limit: set {key}, until then the bank's limit is 0 A",
+                    )
+
+    def _advice(self, snapshot: Snapshot) -> Iterator[Line]:
+        """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""
+        found = set(hasty_packs(snapshot.rows, self._ceilings)) - self._advised
+        if found:
+            self._advised |= found
+            names = ", ".join(snapshot.battery.packs.names[index] for index in sorted(found))
+            yield logging.WARNING, f"{names}: {HASTY}"
 
     @staticmethod
     def _settled(watched: _Watched, limit: Limit, now: float) -> bool:
@@ -122,14 +165,5 @@ def _switch_news(was: PackView | None, pack: PackView) -> Line | None:
     return (logging.WARNING, f"blocks {' and '.join(words)}") if words else (logging.INFO, "conducts again")
 
 
-def _raising(packs: Sequence[PackView], alarm: Alarm) -> list[str]:
+def _raising(packs: Iterable[PackView], alarm: Alarm) -> list[str]:
     return [pack.name for pack in packs if pack.alarms.get(alarm, 0)]
-
-
-def explain(limit: Limit, packs: Sequence[PackView]) -> str:
-    """The reason of a limit in words, with a leading ``": "``; ``""`` when there is none."""
-    parts = [packs[limit.pack].name] if limit.pack >= 0 else []
-    parts += [str(limit.cause)] if limit.cause else []
-    parts += [limit.detail] if limit.detail else []
-    parts += [f"share {limit.share:.0%}"] if limit.share == limit.share else []
-    return ": " + ", ".join(parts) if parts else ""

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from packbank.model import reasons
 from packbank.model.battery import Cause, Extreme, Limit, Presence
 from packbank.model.columns import Alarm
-from packbank.outputs.venus import reasons
 from virtual_battery import lost_battery, pack_view, virtual_battery
 
 FREE = Limit(200.0, 0, Cause.BMS, 0.5)
@@ -31,13 +32,13 @@ def test_a_limit_of_no_single_pack() -> None:
     blocked = Limit(0.0, -1, Cause.BLOCKED)
     battery = virtual_battery(charge_current_limit=FREE, discharge_current_limit=blocked)
     assert reasons.connection_information(battery) == "2/2 packs, discharge limited (blocked)"
-    assert reasons.discharge_limitation(battery) == "blocked"
+    assert reasons.reason(battery, blocked) == "blocked"
 
 
 def test_why_a_limit_is_what_it_is() -> None:
-    battery = virtual_battery(charge_current_limit=Limit(50.0, 1, Cause.TEMPERATURE, 0.09, "4.0 degC"))
-    assert reasons.charge_limitation(battery) == "pack 2: temperature, 4.0 degC, carries 9% of the current"
-    assert reasons.voltage_limitation(battery) == ""
+    limit = Limit(50.0, 1, Cause.TEMPERATURE, 0.09, "4.0 degC")
+    assert reasons.reason(virtual_battery(), limit) == "pack 2: temperature, 4.0 degC, carries 9% of the current"
+    assert reasons.reason(virtual_battery(), Limit(55.2)) == ""
 
 
 def test_the_stage_says_whom_it_waits_for() -> None:
@@ -47,10 +48,10 @@ def test_the_stage_says_whom_it_waits_for() -> None:
     )
 
 
-def test_extremes_name_pack_and_place() -> None:
-    battery = virtual_battery(lowest_temperature=Extreme())
-    assert (reasons.lowest_cell(battery), reasons.highest_cell(battery)) == ("pack 1 C4", "pack 2 C12")
-    assert (reasons.coldest_sensor(battery), reasons.warmest_sensor(battery)) == ("", "pack 2 T2")
+def test_a_place_fits_a_modbus_text_of_eight_characters() -> None:
+    assert reasons.place(Extreme(3.47, 1, 12), "C") == "P2C12"
+    assert reasons.place(Extreme(), "T") == ""
+    assert len(reasons.place(Extreme(3.47, 999, 32), "C")) <= 8
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_extremes_name_pack_and_place() -> None:
         ({"allow_to_charge": False}, 9),
         ({"allow_to_charge": False, "allow_to_discharge": False}, 14),
         ({"alarms": {Alarm.INTERNAL_FAILURE: 1}}, 9),
-        ({"alarms": {Alarm.INTERNAL_FAILURE: 2}}, 10),
+        ({"alarms": {Alarm.INTERNAL_FAILURE: 2}}, 9),  # one pack's fault is not the bank's
     ],
 )
 def test_state(changes: dict[str, Any], state: int) -> None:
@@ -70,4 +71,6 @@ def test_state(changes: dict[str, Any], state: int) -> None:
 
 def test_a_lost_bank() -> None:
     assert reasons.state(lost_battery()) == 10
+    assert reasons.error_code(lost_battery()) == 0  # the cable alarm tells it already
+    assert reasons.error_code(dataclasses.replace(lost_battery(), alarms={})) == 39
     assert reasons.connection_information(lost_battery()).startswith("0/2 packs, pack 1, pack 2 lost")

@@ -6,13 +6,11 @@ does not hold them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil
 from types import TracebackType
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
-import numpy as np
-from numpy.typing import NDArray
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -20,14 +18,16 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from packbank.cli.table import Display, Scene, limit_texts, number, raised_alarms
-from packbank.model.battery import PackView, Presence, VirtualBattery
+from packbank.model.battery import Presence, VirtualBattery
 from packbank.model.bus_stats import BusStats
-from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
+from packbank.model.catalogue import PACK, Quantity, Value
+from packbank.model.snapshot import PackSnapshot, Snapshot
+from packbank.outputs.terminal import Display, limit_texts, number, raised_alarms
 
 GAP = 2  # between two columns
 ASIDE = 4  # between two tables
 HEAD = 3  # lines above the packs: a blank one, the titles, a rule
+WIDEST = {"A": 6, "SoC %": 5, "age s": 4}  # texts that change their length, or columns would come and go with them
 STYLES = {
     Presence.FRESH: "green",
     Presence.JOINING: "cyan",
@@ -52,75 +52,48 @@ class Screen(Display):
     ) -> None:
         self._live.stop()
 
-    def show(self, scene: Scene, now: float) -> None:  # noqa: ARG002
+    def show(self, snapshot: Snapshot) -> None:
         """Draw the table."""
-        self._live.update(Picture(scene), refresh=True)
+        self._live.update(Picture(snapshot), refresh=True)
 
 
 class Picture:
-    """A scene as rich draws it; what finds no place even side by side is cut off below."""
+    """A snapshot as rich draws it; what finds no place even side by side is cut off below."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The summary, then the packs in the room that is left."""
-        summary = _summary(self._scene)
+        summary = _summary(self._snapshot)
         above = HEAD + len(console.render_lines(summary, options, pad=False))
         yield summary
         yield ""
-        yield _packs(self._scene, options.max_width, options.max_height - above)
+        yield _packs(self._snapshot, options.max_width, options.max_height - above)
 
 
-Row = NDArray[np.float64]
+# The columns of the packs' table, from the catalogue; the highest rank is left out first.
+FIELDS: tuple[Quantity[PackSnapshot], ...] = tuple(row for row in PACK if row.rank)
 
 
-class Field(NamedTuple):
-    """A column of the packs' table; its texts keep their width, or columns would come and go with the values."""
-
-    title: str
-    text: Callable[[PackView, Row], str]
-    rank: int  # the highest are left out first
+def _texts(pack: PackSnapshot) -> list[str]:
+    """The fields of one pack; without units, which stand in the heads."""
+    return [_text(row, row.value(pack)) for row in FIELDS]
 
 
-def _cell(choose: Callable[[Row], np.intp]) -> Callable[[PackView, Row], str]:
-    def text(_: PackView, row: Row) -> str:
-        cells = row[CELL_VOLTAGES]
-        if np.isnan(cells).all():
-            return "-"
-        index = choose(cells)
-        return f"{cells[index]:.3f} #{index + 1:<2}"
-
-    return text
+def _text(row: Quantity[PackSnapshot], value: Value) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{row.unit.digits}f}" if isinstance(value, float) else str(value)
 
 
-def _temperatures(_: PackView, row: Row) -> str:
-    sensors = row[list(BATTERY_TEMPERATURES)]
-    return "-" if np.isnan(sensors).all() else f"{np.nanmin(sensors):.0f}..{np.nanmax(sensors):.0f}"
-
-
-FIELDS = (
-    Field("V", lambda _, row: number(row[Column.VOLTAGE], ".2f"), 8),
-    Field("A", lambda _, row: number(row[Column.CURRENT], ">+z6.1f"), 1),
-    Field("SoC", lambda _, row: number(row[Column.SOC], ">3.0f", " %"), 2),
-    Field("low cell", _cell(np.nanargmin), 4),
-    Field("high cell", _cell(np.nanargmax), 3),
-    Field("cells °C", _temperatures, 7),
-    Field("MOS °C", lambda _, row: number(row[Column.TEMPERATURE_MOS], ".0f"), 10),
-    Field("charge", lambda p, _: "blocked" if p.blocks_charge else number(p.charge_limit, ".0f", " A"), 5),
-    Field("discharge", lambda p, _: "blocked" if p.blocks_discharge else number(p.discharge_limit, ".0f", " A"), 6),
-    Field("share", lambda p, _: number(100 * p.charge_share, ".0f", " %"), 11),
-    Field("age", lambda p, _: number(p.age, ">4.1f", " s"), 9),
-)
-
-
-def _packs(scene: Scene, width: int, height: int) -> Table:
+def _packs(snapshot: Snapshot, width: int, height: int) -> Table:
     """The packs in tables side by side, each with the fields that are whole in its share of ``width``."""
-    packs = scene.battery.packs
-    rows = [[field.text(pack, row) for field in FIELDS] for pack, row in zip(packs, scene.matrix, strict=True)]
-    columns = zip([field.title for field in FIELDS], *rows, strict=True)
-    widths = [GAP + max(map(len, column)) for column in columns]
-    names = max(cell_len(pack.name) for pack in packs) + GAP + max(len(pack.presence) for pack in packs)
+    packs = list(snapshot.packs())
+    rows = [_texts(pack) for pack in packs]
+    columns = zip([row.column for row in FIELDS], *rows, strict=True)
+    widths = [GAP + max(WIDEST.get(column[0], 0), *map(len, column)) for column in columns]
+    names = max(cell_len(pack.view.name) for pack in packs) + GAP + max(len(pack.view.presence) for pack in packs)
     most_wanted = min(zip(FIELDS, widths, strict=True), key=lambda pair: pair[0].rank)[1]
     room = (width + ASIDE) // (ASIDE + names + most_wanted)
     tables = max(1, min(ceil(len(packs) / max(height, 1)), room))
@@ -143,27 +116,27 @@ def _fitting(widths: Sequence[int], room: int) -> list[int]:
     return sorted(chosen)
 
 
-def _table(packs: Sequence[PackView], rows: Sequence[Sequence[str]], chosen: Sequence[int]) -> Table:
+def _table(packs: Sequence[PackSnapshot], rows: Sequence[Sequence[str]], chosen: Sequence[int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, GAP - 1, 0, 0), pad_edge=False)
     table.add_column("pack", overflow="fold")
     table.add_column("", no_wrap=True)
     for index in chosen:
-        table.add_column(FIELDS[index].title, justify="right", no_wrap=True)
+        table.add_column(FIELDS[index].column, justify="right", no_wrap=True)
     for pack, row in zip(packs, rows, strict=True):
-        presence = f"[{STYLES[pack.presence]}]{pack.presence}[/]"
-        table.add_row(escape(pack.name), presence, *(row[index] for index in chosen))
+        presence = f"[{STYLES[pack.view.presence]}]{pack.view.presence}[/]"
+        table.add_row(escape(pack.view.name), presence, *(row[index] for index in chosen))
     return table
 
 
-def _summary(scene: Scene) -> Table:
-    battery = scene.battery
+def _summary(snapshot: Snapshot) -> Table:
+    battery = snapshot.battery
     grid = Table.grid(padding=(0, 2))
     grid.add_row("[bold]battery[/]", _battery(battery))
     for name, text in limit_texts(battery):
         grid.add_row(name, escape(text))
     raised = raised_alarms(battery)
     grid.add_row("alarms", f"[bold red]{raised}[/]" if raised else "none")
-    for bus in scene.buses:
+    for bus in snapshot.buses:
         grid.add_row(escape(bus.name), escape(_bus(bus)))
     return grid
 

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from math import isnan
 from types import TracebackType
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
-import numpy as np
-from numpy.typing import NDArray
-
-from packbank.journal import explain
-from packbank.model.battery import Limit, PackView, VirtualBattery
-from packbank.model.bus_stats import BusStats
+from packbank.model import reasons
+from packbank.model.battery import Limit, VirtualBattery
+from packbank.model.snapshot import Snapshot
 
 LINE_EVERY = 2.0  # s between two lines of text
 LEVELS = ("ok", "warning", "alarm")
-
-
-class Scene(NamedTuple):
-    """What there is to show at one instant; ``matrix`` has the packs' rows in the order of ``battery.packs``."""
-
-    battery: VirtualBattery
-    matrix: NDArray[np.float64]
-    buses: Sequence[BusStats]
 
 
 class Display(ABC):
@@ -42,8 +30,8 @@ class Display(ABC):
         return None
 
     @abstractmethod
-    def show(self, scene: Scene, now: float) -> None:
-        """Show ``scene`` at monotonic time ``now``."""
+    def show(self, snapshot: Snapshot) -> None:
+        """Show ``snapshot``."""
 
 
 class Lines(Display):
@@ -53,25 +41,25 @@ class Lines(Display):
         self._stream = stream
         self._due = 0.0
 
-    def show(self, scene: Scene, now: float) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Print the line when it is time."""
-        if now >= self._due:
-            self._due = now + LINE_EVERY
-            print(line(scene), file=self._stream, flush=True)
+        if snapshot.time >= self._due:
+            self._due = snapshot.time + LINE_EVERY
+            print(line(snapshot), file=self._stream, flush=True)
 
 
 def open_display(stream: TextIO = sys.stdout) -> Display:
     """A table when ``stream`` is a terminal and rich is installed, lines of text otherwise."""
     if not stream.isatty() or find_spec("rich") is None:
         return Lines(stream)
-    screen: Display = import_module("packbank.cli.screen").Screen(stream)
+    screen: Display = import_module("packbank.outputs.screen").Screen(stream)
     return screen
 
 
-def line(scene: Scene) -> str:
+def line(snapshot: Snapshot) -> str:
     """The bank in one line of text."""
-    battery = scene.battery
-    rounds = " ".join(f"{bus.name} {number(bus.round_time, '.2f')} s" for bus in scene.buses)
+    battery = snapshot.battery
+    rounds = " ".join(f"{bus.name} {number(bus.round_time, '.2f')} s" for bus in snapshot.buses)
     raised = raised_alarms(battery)
     return (
         f"{battery.online}/{len(battery.packs)} packs  {number(battery.voltage, '.2f')} V  "
@@ -92,15 +80,16 @@ def raised_alarms(battery: VirtualBattery) -> str:
 def limit_texts(battery: VirtualBattery) -> list[tuple[str, str]]:
     """CVL, CCL and DCL by name, each with its value and its reason."""
     return [
-        ("CVL", limit_text(battery.charge_voltage_limit, "V", battery.packs)),
-        ("CCL", limit_text(battery.charge_current_limit, "A", battery.packs)),
-        ("DCL", limit_text(battery.discharge_current_limit, "A", battery.packs)),
+        ("CVL", _limit_text(battery, battery.charge_voltage_limit, ".2f", "V")),
+        ("CCL", _limit_text(battery, battery.charge_current_limit, ".1f", "A")),
+        ("DCL", _limit_text(battery, battery.discharge_current_limit, ".1f", "A")),
     ]
 
 
-def limit_text(limit: Limit, unit: str, packs: Sequence[PackView]) -> str:
-    """A limit with its reason: ``"112.5 A: Pack 3, cell voltage, cell 12 3.470 V, share 9%"``."""
-    return f"{number(limit.value, '.2f' if unit == 'V' else '.1f')} {unit}{explain(limit, packs)}"
+def _limit_text(battery: VirtualBattery, limit: Limit, form: str, unit: str) -> str:
+    """A limit with its reason: ``"112.5 A: Pack 3: cell voltage, cell 12 3.470 V, carries 9% of the current"``."""
+    why = reasons.reason(battery, limit)
+    return f"{number(limit.value, form)} {unit}{f': {why}' if why else ''}"
 
 
 def number(value: float, form: str, unit: str = "") -> str:
