@@ -34,11 +34,7 @@ def read(line: str) -> Seen:
     """A line of ``packbank run --json``."""
     battery = json.loads(line)
     limits = {name: battery[key] for name, key in LIMITS.items()}
-    zeros = (
-        f"{name} 0 A: {limit['reason']}"
-        for name, limit in limits.items()
-        if not (limit["value"] or 0.0) > 0.0
-    )
+    zeros = (f"{name} 0 A: {limit['reason']}" for name, limit in limits.items() if not (limit["value"] or 0.0) > 0.0)
     members = frozenset(pack["name"] for pack in battery["packs"] if pack["presence"] == "fresh")
     return Seen(time.monotonic(), battery["ready"], tuple(zeros), members)
 

@@ -12,6 +12,7 @@ import tempfile
 from types import FrameType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 FOREIGN = ("DBUS_", "PACKBANK_", "PYTHONWARNINGS", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "XDG_", "LC_", "LANG")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PACKBANK_ROOT"] = root
     for number in ENDINGS:
         _receive(number)
+    # A busy machine is no finding: no example has a deadline, and none is too slow to make.
+    settings.register_profile("packbank", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("packbank")
 
 
 def _receive(number: signal.Signals) -> None:

@@ -11,6 +11,7 @@ import pytest
 from packbank.sim.fault_answers import ANSWER_FAULTS
 from packbank.sim.fault_matrix import FRESH, NAMES, ROUND, UNCERTAIN, Outcome, cases, run, table
 
+pytestmark = pytest.mark.slow
 SECONDS = 8.0
 SLACK = 1.0  # s that a busy machine may add to a round
 
