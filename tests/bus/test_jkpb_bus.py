@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
@@ -42,7 +41,7 @@ class Rig:
         self.wire: Wire = wire_up(self.bank, [BusPlan("jkpb", PACKS)], [], 1, start)[0]
         if master:
             own = Pack(JkPbResponder(0), lambda now: self.bank.row(PACKS, now))
-            self.wire.talkers.append(JkPbMaster(own, start, Random(1)))
+            self.wire.talkers.append(JkPbMaster(own, start))
         self.port = stack.enter_context(Buses([self.wire], folder)).paths[0]
         self.store = Store(PACKS + 1)
         self.mode = mode

@@ -18,6 +18,7 @@ from packbank.config.model import BusConfig
 from packbank.model.bus_stats import BusState
 from packbank.model.columns import Column
 from packbank.sim.responder import Burst
+from packbank.sim.wire import Question
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
 from packbank.sources.serial import schedule
@@ -253,10 +254,10 @@ def test_simulated_packs_are_neither_deaf_nor_talked_over_in_a_sweep(tmp_path: P
     packs, start = 6, time.monotonic()
     damaged: list[int] = []
 
-    def damage(address: int, bursts: list[Burst]) -> list[Burst]:
-        if len(sweeps) < 2 or damaged or address != 4:
+    def damage(question: Question, bursts: list[Burst]) -> list[Burst]:
+        if len(sweeps) < 2 or damaged or question.address != 4:
             return bursts
-        damaged.append(address)
+        damaged.append(question.address)
         return [burst._replace(data=burst.data[:100] + b"\xff\xff" + burst.data[102:]) for burst in bursts]
 
     bank = LiveBank(demo_spec(packs, 16, 1), start)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,7 +27,7 @@ class Page:
 
     def __init__(self, bench: Any) -> None:
         command = [sys.executable, "-m", "packbank", "doctor"]
-        environment = {"DBUS_SESSION_BUS_ADDRESS": bench.address, "PATH": "/usr/bin:/bin"}
+        environment = os.environ | {"DBUS_SESSION_BUS_ADDRESS": bench.address}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         bench.until(lambda: process.poll() is not None, 20.0)
         self.text, self.errors = process.communicate()

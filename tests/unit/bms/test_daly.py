@@ -279,7 +279,7 @@ def test_a_current_near_zero_says_nothing_about_the_sign() -> None:
 def test_incumbent_fails_on_boards_that_answer_few_commands() -> None:
     daly, row, known = Daly(), pack_row(), {0x90, 0x94, 0x95}
     responder = DalyResponder(1)
-    responder._codes = known
+    responder.codes = known
     read, _ = ask(daly, responder, row)
     assert read[Column.VOLTAGE] == row[Column.VOLTAGE]
     assert np.isnan(read[[Column.CHARGE_MOSFET, Column.TEMPERATURE_1, Alarm.LOW_SOC.column]]).all()

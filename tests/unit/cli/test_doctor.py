@@ -62,12 +62,19 @@ def test_a_port_that_we_may_not_open(port: str, monkeypatch: pytest.MonkeyPatch)
     assert finding.remedy.startswith("run 'sudo usermod")
 
 
-def test_a_port_that_another_program_holds(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("venus", [False, True])
+def test_a_port_that_another_program_holds(
+    port: str, venus: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = tmp_path / "stop-tty.sh"
+    monkeypatch.setattr(ports, "STOP_TTY", str(stop))
+    if venus:
+        stop.touch()
     monkeypatch.setattr(doctor_ports, "holder", lambda _: "vedirect-interf (pid 1)")
     monkeypatch.setattr("packbank.sources.serial.ports.holder", lambda _: "vedirect-interf (pid 1)")
     (finding,) = doctor_ports.port_findings(port)
     assert (finding.verdict, finding.text) == (Verdict.WRONG, f"{port}: in use by vedirect-interf (pid 1)")
-    assert finding.remedy == "stop it"
+    assert finding.remedy == (f"{stop} {Path(port).name}" if venus else "stop it")
 
 
 def test_a_port_that_packbank_holds_is_right(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
