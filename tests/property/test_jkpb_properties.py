@@ -84,7 +84,7 @@ def test_any_bytes_in_any_chunks_give_frames_or_a_frame_error_never_anything_els
         exchange.feed(b"")
     assert all(isinstance(error, FrameError) for error in (*exchange.rejected, *ear.rejected))
     if complete:
-        exchange.apply(row, Identity())
+        JkPb().decode(exchange.address, exchange.question, exchange.answer, row, Identity())
         with suppress(FrameError):
             JkPb().check(row, np.full(COLUMNS, np.nan))
     JkPb().describe(b"".join(chunks))

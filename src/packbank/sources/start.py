@@ -12,7 +12,7 @@ from packbank.config.model import BusConfig, Config
 from packbank.model.bus_stats import BusStats
 from packbank.sources.serial.bus import start_bus
 from packbank.sources.serial.capture import Capture
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 
