@@ -46,7 +46,8 @@ class Bench:
         while (due := self.wire.deadline) < now + 0.5:
             if exchange.feed(self.wire.deliver(due)):
                 row: Row = empty_matrix(1)[0]
-                return Said(row, exchange.apply(row, Identity()))
+                identity = JkPb().decode(exchange.address, exchange.question, exchange.answer, row, Identity())
+                return Said(row, identity)
         return None
 
     def everything(self, address: int = VICTIM) -> Said:
