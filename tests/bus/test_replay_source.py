@@ -24,10 +24,11 @@ def config_of(folder: Path, port: str, name: str = "rack") -> Path:
 
 
 def until_ready(daemon: Daemon) -> Snapshot:
+    """The first snapshot in which the battery is ready and every pack has said who it is."""
     end = time.monotonic() + 30.0
     while time.monotonic() < end:
         snapshot = daemon.step(time.monotonic())
-        if snapshot.battery.ready:
+        if snapshot.battery.ready and all(identity.serial for identity in snapshot.identities):
             return snapshot
         time.sleep(0.1)
     raise AssertionError("no battery")
@@ -42,9 +43,7 @@ def recorded(tmp_path: Path) -> tuple[Path, Snapshot]:
     with Buses(wire_up(bank, [BusPlan("jkpb", 2)], [], 1, start), tmp_path) as buses:
         config = load(config_of(tmp_path, buses.paths[0]))
         with Daemon(config, capture=capture) as daemon:
-            until_ready(daemon)
-            time.sleep(2.0)  # each pack has said who it is by then
-            live = daemon.step(time.monotonic())
+            live = until_ready(daemon)
     return tmp_path / "capture.jsonl", live
 
 
