@@ -36,7 +36,8 @@ class Cause(StrEnum):
     SOC = "SoC"
     BMS = "BMS setting"
     CONFIG = "config"
-    SHARE = "share"  # the feedback: the pack was seen over its limit
+    CUT = "over its limit"  # the pack's BMS would open in a moment
+    RESERVE = "reserve"  # room for what may happen next
     LOST_PACK = "lost pack"
     BLOCKED = "blocked"  # every pack blocks this direction
     STAGE = "charge stage"
