@@ -74,6 +74,7 @@ def test_a_list_ends_with_the_last_cell_that_is_known() -> None:
     assert pack["cells"] == [3.3, None, 3.302, 3.303]
     assert pack["voltage"] == 100.0
     assert pack["lowest_cell"]["number"] == 1
+    assert pack["cell_difference"] == 0.003
     elements = [row for row in expand(PACK) if row.path.startswith("/Voltages/Cell")]
     assert [row.path for row in elements] == [f"/Voltages/Cell{number}" for number in range(1, CELLS + 1)]
     assert [row.value(snapshot(rows=rows).pack(0)) for row in elements[:5]] == [3.3, None, 3.302, 3.303, None]
