@@ -19,7 +19,8 @@ check_config() {
 }
 
 stop() {
-    svc -d "$app/service" && await_end
+    svc -d "$app/service" || true # whether it has worked is seen below
+    await_end
 }
 
 # The old program and its state, kept. Copies, not moves: a power cut must leave every small file in its place.
@@ -55,8 +56,7 @@ place() {
 go_back() {
     warn "$1; going back to packbank $before"
     tail -n 20 "$root/var/log/packbank/current" >&2 2>/dev/null || true
-    svc -d "$app/service" || true
-    await_end || svc -k "$app/service" || true
+    stop || svc -k "$app/service" || true
     restore_previous || die "going back failed, see above; install an archive again with --again"
     svc -u "$app/service" || true
     if await_battery "$battery_within"; then
@@ -73,9 +73,9 @@ update_running() {
     if await_battery 0; then had_battery=yes; fi
     stopped=$(now)
     stop || die "packbank $before does not end; nothing was changed ('svstat $app/service')"
-    keep_previous || { svc -u "$app/service"; die "the old version could not be kept; is the disk full? Nothing was changed"; }
+    keep_previous || { svc -u "$app/service" || true; die "the old version could not be kept; is the disk full? Nothing was changed"; }
     place || go_back "the new version could not be put in its place"
-    svc -u "$app/service"
+    svc -u "$app/service" || true
     if await_battery "$battery_within"; then
         away=$(($(now) - stopped))
         say "the battery was away for $((away / 10)).$((away % 10)) s"

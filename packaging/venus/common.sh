@@ -48,19 +48,20 @@ replace_copy() {
     return 1
 }
 
-# up, down or absent, as daemontools sees the service.
+# up, down or absent, as daemontools sees the service; unknown while it is writing that down.
 service_state() {
-    case $(svstat "$app/service" 2>/dev/null) in
+    case $(svstat "$app/service" 2>&1) in
         *": up (pid "*) echo up ;;
         *": down "*) echo down ;;
-        *) echo absent ;;
+        *"not running"* | *"o such file"* | *"not found"*) echo absent ;;
+        *) echo unknown ;;
     esac
 }
 
 # Waits until the service is not up any more, 20 s at most: packbank saves its state before it ends.
 await_end() {
     seconds=0
-    while [ "$(service_state)" = up ]; do
+    while state=$(service_state) && [ "$state" != down ] && [ "$state" != absent ]; do
         seconds=$((seconds + 1))
         [ "$seconds" -le 20 ] || return 1
         sleep 1

@@ -2,7 +2,8 @@
 # Installs or updates packbank on a GX (Venus OS).
 #
 #   install.sh                  the newest release, downloaded
-#   install.sh ARCHIVE          packbank-venus-VERSION-ARCH.tar.gz that is already here
+#   install.sh ARCHIVE          packbank-venus-VERSION-ARCH.tar.gz that is already here, or a folder with it
+#   install.sh --newer VERSION  only tells, by its exit code 0, that VERSION is newer than what is installed
 #
 # Options: --yes answers every question with yes; --again installs a version that is there already, or an older one.
 # Everything goes to /data/apps/packbank, or to the folder that this script was installed in. The configuration and
@@ -37,7 +38,7 @@ choose_folder() {
         app=$here
     else
         app=$root/data/apps/packbank
-        mkdir -p "$app"
+        [ -d "$app" ] || mkdir -p "$app"
         app=$(cd -P "$app" && pwd)
     fi
     new=$app/.packbank-new
@@ -130,6 +131,11 @@ unpack() {
         die "packbank $version does not run here: $(tail -n 1 "$new/said"); is it for $arch?"
 }
 
+if [ "${1:-}" = --newer ]; then
+    choose_folder
+    [ "$installed" = none ] || older "$installed" "${2:?version}"
+    exit
+fi
 archive='' again='' answer=''
 for word in "$@"; do
     case $word in
@@ -138,12 +144,16 @@ for word in "$@"; do
         -*) die "usage: install.sh [--yes] [--again] [ARCHIVE]" ;;
         *)
             archive=$(readlink -f "$word") || archive=
-            [ -f "$archive" ] || die "there is no file $word"
+            [ -e "$archive" ] || die "there is no file $word"
             ;;
     esac
 done
 choose_folder
 choose_architecture
+if [ -d "$archive" ]; then
+    for archive in "$archive/packbank-venus-"*"-$arch.tar.gz"; do :; done
+    [ -f "$archive" ] || die "there is no packbank-venus-VERSION-$arch.tar.gz in ${archive%/*}"
+fi
 check_machine
 mkdir "$new"
 trap 'rm -rf "$new"' EXIT

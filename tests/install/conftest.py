@@ -5,14 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
+from gx import Gx
 from gx_releases import Releases
-
-ARCHIVE = os.environ.get("PACKBANK_ARCHIVE")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if ARCHIVE is None:
+    if "PACKBANK_ARCHIVE" not in os.environ:
         reason = "needs an emulated GX: scripts/test-install armv7"
         for item in items:
             if Path(__file__).parent in item.path.parents:
@@ -24,3 +22,11 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releases]:
     """The archive under test as a release, and later ones, served from loopback."""
     with Releases(Path(os.environ["PACKBANK_ARCHIVE"]), tmp_path_factory.mktemp("releases")) as releases:
         yield releases
+
+
+@pytest.fixture
+def gx() -> Iterator[Gx]:
+    """A GX that has booted, with three packs on /dev/ttyUSB0."""
+    with Gx(Path(os.environ["PACKBANK_PARTS"]), os.environ["PACKBANK_CPU"]) as gx:
+        gx.boot()
+        yield gx

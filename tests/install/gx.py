@@ -29,11 +29,11 @@ LAUNCHER = '#!/bin/sh\nexec /opt/firmware/lib/{loader} --library-path /opt/firmw
 APP = "/data/apps/packbank"
 
 
-def until(condition: Callable[[], object], seconds: float, what: str) -> float:
+def until(condition: Callable[[], object], seconds: float, explain: Callable[[], str]) -> float:
     """Wait for ``condition``; the seconds that it took."""
     begun = time.monotonic()
     while not condition():
-        assert time.monotonic() - begun < seconds, f"not within {seconds:.0f} s: {what}"
+        assert time.monotonic() - begun < seconds, f"not within {seconds:.0f} s; {explain()}"
         time.sleep(0.1)
     return time.monotonic() - begun
 
@@ -127,7 +127,7 @@ class Gx:
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         shutil.copy(next(self._parts.glob("bin/busybox")), self.root / "bin/busybox")
-        for name in set(self.run("/bin/busybox", "--list").stdout.split()) - {"busybox"}:
+        for name in set(self.run("/bin/busybox", "--list").stdout.split()) - {"busybox", *FIRMWARE}:
             (self.root / "bin" / name).symlink_to("busybox")
         firmware = self.root / "opt/firmware"
         (firmware / "bin").mkdir(parents=True)

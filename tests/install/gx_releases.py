@@ -66,14 +66,17 @@ class Releases:
                 _rewrite(self.archive, archive, version or self.version, broken or {})
             else:
                 shutil.copy(self.archive, archive)
-            with tarfile.open(archive) as tar:
-                installer = tar.extractfile(INSTALLER)
-                assert installer is not None
-                text = installer.read().decode()
-            text = text.replace("PACKBANK_RELEASES:-", f"PACKBANK_RELEASES:-{self.address(name)}", 1)
+            text = self.installer().replace("PACKBANK_RELEASES:-", f"PACKBANK_RELEASES:-{self.address(name)}", 1)
             (folder / "install.sh").write_text(text.replace("PACKBANK_KEY:-", f"PACKBANK_KEY:-{self.key}", 1))
             self.sign(folder, archive)
         return archive
+
+    def installer(self) -> str:
+        """The install.sh of the archive under test."""
+        with tarfile.open(self.archive) as tar:
+            installer = tar.extractfile(INSTALLER)
+            assert installer is not None
+            return installer.read().decode()
 
     def sign(self, folder: Path, archive: Path) -> None:
         """Write the checksum of ``archive`` and its signature."""
