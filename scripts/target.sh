@@ -83,3 +83,42 @@ unpack_packages() {
     mkdir -p "$2"
     for package in "$1"/*.deb; do dpkg-deb -x "$package" "$2"; done
 }
+
+# "Not tested here", said by a test script where the system forbids what it needs; no failure.
+skip() {
+    echo "${0##*/}: not tested here: $*" >&2
+    exit 0
+}
+
+# Starts this script again, with the same arguments and PACKBANK_STAGE=emulated, as root with mounts of its own, which
+# end with it. The caller prepares what it needs before and calls register_qemu after.
+with_own_mounts() {
+    ((EUID == 0)) || skip "only root may mount, change root and register qemu"
+    unshare --mount true 2>/dev/null || skip "this system does not let root mount"
+    PACKBANK_STAGE=emulated exec unshare --mount --propagation private "${BASH_SOURCE[-1]}" "$@"
+}
+
+# Has the kernel run the target's programs by qemu until this script ends; $1 is one of them, a static one, to try.
+register_qemu() {
+    local binfmt=/proc/sys/fs/binfmt_misc name=packbank-$deb
+    if "$@" >/dev/null 2>&1; then return; fi # a system that has qemu registered
+    [[ -e $binfmt/register ]] || mount -t binfmt_misc binfmt_misc $binfmt 2>/dev/null || skip "binfmt_misc cannot be mounted"
+    # F: qemu is opened now, so that it need not be in a chroot. P: a program is told the name that it was called by.
+    printf ':%s:M::%s:%s:%s:FP' "$name" "$magic" "$mask" "$(command -v "$qemu")" >$binfmt/register 2>/dev/null ||
+        skip "qemu cannot be registered with binfmt_misc"
+    # shellcheck disable=SC2064 # the name of now
+    trap "echo -1 >$binfmt/$name" EXIT
+    "$@" >/dev/null 2>&1 || skip "qemu is registered, but does not run the GX's programs"
+}
+
+# The bundle for $1 in the folder $2, for a test: where Debian's list of security updates cannot be had, without them.
+bundle_for_test() {
+    local code=0
+    scripts/bundle --stick "$1" "$2" || code=$?
+    if ((code == 3)); then
+        echo "${0##*/}: going on without Debian's security updates, which a release must not do" >&2
+        code=0
+        DEBIAN_SUITES="$DEBIAN $DEBIAN-updates" scripts/bundle --stick "$1" "$2" || code=$?
+    fi
+    return $code
+}

@@ -53,7 +53,7 @@ service_state() {
     case $(svstat "$app/service" 2>&1) in
         *": up (pid "*) echo up ;;
         *": down "*) echo down ;;
-        *"not running"* | *"o such file"* | *"not found"*) echo absent ;;
+        *"not running"* | *"does not exist"* | *"o such file"* | *"not found"*) echo absent ;;
         *) echo unknown ;;
     esac
 }

@@ -49,8 +49,8 @@ def _relay(connection: socket.socket, descriptor: int, rfc2217: bool) -> None:
     manager = PortManager(port, _Sender(connection)) if rfc2217 else None  # type: ignore[arg-type]
     with port:
         while True:
-            ready, _, _ = select.select([connection, descriptor], [], [])
-            if connection in ready:
+            ready, _, _ = select.select([connection.fileno(), descriptor], [], [])
+            if connection.fileno() in ready:
                 data = connection.recv(4096)
                 if not data:
                     return

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dbus.bus import BusConnection
+
 STAND_INS = Path(__file__).parents[1] / "dbus/stand_ins.py"
 CHROOT = shutil.which("chroot") or "/usr/sbin/chroot"
 BATTERY = "com.victronenergy.battery.packbank"
@@ -27,6 +29,11 @@ FOLDERS = ("bin", "data", "dev/pts", "etc/venus", "media", "opt/victronenergy/se
            "service", "tmp", "usr/bin", "var/log", "var/run/dbus")  # fmt: skip
 LAUNCHER = '#!/bin/sh\nexec /opt/firmware/lib/{loader} --library-path /opt/firmware/lib /opt/firmware/bin/{name} "$@"\n'
 APP = "/data/apps/packbank"
+
+
+def names(folder: Path) -> list[str]:
+    """What is in ``folder``."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def until(condition: Callable[[], object], seconds: float, explain: Callable[[], str]) -> float:
@@ -55,12 +62,12 @@ class Gx:
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, self.root)
             self._build()
-            # /service is in memory on a GX too; and a 32-bit program cannot read every folder of a 64-bit file system.
-            mounts = {"proc": ["-t", "proc", "proc"], "service": ["-t", "tmpfs", "tmpfs"], "dev/pts": ["--bind", "/dev/pts"]}
-            mounts["data"] = ["--bind", str(self.root / "data")]
-            for place, what in mounts.items():
-                subprocess.run(["mount", *what, self.root / place], check=True)
-                undo.callback(subprocess.run, ["umount", self.root / place], check=True)
+            # In memory, as /service is on a GX too: under qemu a 32-bit program cannot read every folder of ext4.
+            for place in ("service", "var/log"):
+                _mount(undo, self.root / place, "-t", "tmpfs", "tmpfs")
+            _mount(undo, self.root / "proc", "-t", "proc", "proc")
+            _mount(undo, self.root / "dev/pts", "--bind", "/dev/pts")
+            _mount(undo, self.root / "data", "--bind", str(self.root / "data"))  # so that df knows it
             undo.callback(self._end_processes)
             self._start_dbus(undo)
             self._start_packs(undo)
@@ -126,8 +133,12 @@ class Gx:
     def _build(self) -> None:
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copy(next(self._parts.glob("bin/busybox")), self.root / "bin/busybox")
-        for name in set(self.run("/bin/busybox", "--list").stdout.split()) - {"busybox", *FIRMWARE}:
+        # Debian's BusyBox has svc and svok of another supervisor built in, and its shell prefers them to all others.
+        program = (self._parts / "bin/busybox").read_bytes()
+        program = program.replace(b"\0svc\0", b"\0svb\0").replace(b"\0svok\0", b"\0svoj\0")
+        (self.root / "bin/busybox").write_bytes(program)
+        (self.root / "bin/busybox").chmod(0o755)
+        for name in set(self.run("/bin/busybox", "--list").stdout.split()) - {"busybox"}:
             (self.root / "bin" / name).symlink_to("busybox")
         firmware = self.root / "opt/firmware"
         (firmware / "bin").mkdir(parents=True)
@@ -155,20 +166,20 @@ class Gx:
         return path
 
     def _start_dbus(self, undo: ExitStack) -> None:
-        import dbus.bus
-
         address = f"unix:path={self.root}/var/run/dbus/system_bus_socket"
         _start(undo, ["dbus-daemon", "--session", "--nofork", "--print-address=1", f"--address={address}"])
         for kind in ("settings", "system"):
             _start(undo, [sys.executable, str(STAND_INS), address, kind])
-        self._dbus = dbus.bus.BusConnection(address)
+        self._dbus = BusConnection(address)
         self._dbus.set_exit_on_disconnect(False)
         undo.callback(self._dbus.close)
 
     def _start_packs(self, undo: ExitStack) -> None:
         command = [sys.executable, "-m", "packbank", "simulate", "--json", "--packs", str(self._packs)]
         ports = json.loads(_start(undo, command))["ports"]
-        (self.root / "dev/ttyUSB0").symlink_to(os.path.realpath(ports[0]))
+        adapter = self.root / "dev/ttyUSB0"
+        adapter.touch()
+        _mount(undo, adapter, "--bind", os.path.realpath(ports[0]))
 
     def _processes(self) -> Sequence[int]:
         found = []
@@ -189,6 +200,12 @@ class Gx:
                 self._svscan.wait()
                 self._svscan = None
             time.sleep(0.1)
+
+
+def _mount(undo: ExitStack, place: Path, *what: str) -> None:
+    """Mount something until the context ends."""
+    subprocess.run(["mount", *what, str(place)], check=True)
+    undo.callback(lambda: subprocess.run(["umount", "-l", str(place)], check=True))
 
 
 def _start(undo: ExitStack, command: Sequence[str]) -> str:

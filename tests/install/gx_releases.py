@@ -82,8 +82,8 @@ class Releases:
         """Write the checksum of ``archive`` and its signature."""
         sums = folder / "SHA256SUMS"
         sums.write_text(f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  {archive.name}\n")
-        command = ["openssl", "pkeyutl", "-sign", "-inkey", self._private, "-rawin", "-in", sums]
-        subprocess.run([*command, "-out", folder / "SHA256SUMS.sig"], check=True)
+        files = ["-inkey", str(self._private), "-in", str(sums), "-out", f"{sums}.sig"]
+        subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", *files], check=True)
 
 
 def _rewrite(source: Path, target: Path, version: str, texts: Mapping[str, str]) -> None:

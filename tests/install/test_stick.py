@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from gx import APP, Gx, until
+from gx import APP, Gx, names, until
 from gx_releases import Releases
 
 pytestmark = pytest.mark.timeout(600)
@@ -60,6 +59,7 @@ def test_port_and_number_of_packs_are_enough(gx: Gx, stick: Path) -> None:
     assert not (gx.root / "data/rc").exists()
 
 
+@pytest.mark.slow
 def test_another_number_of_packs_starts_nothing_until_it_is_put_right(gx: Gx, stick: Path) -> None:
     (stick / "packbank.txt").write_text("PORT = /dev/ttyUSB0\nPACKS = 4\n")
     assert "found 3 packs, and packbank.txt says 4" in plug_in(gx)
@@ -73,6 +73,7 @@ def test_another_number_of_packs_starts_nothing_until_it_is_put_right(gx: Gx, st
     assert gx.get("/System/NrOfModulesOnline") == 2
 
 
+@pytest.mark.slow
 def test_an_update_by_stick_and_no_way_back_to_an_older_version(gx: Gx, stick: Path, releases: Releases) -> None:
     (stick / "config.ini").write_text("[DEFAULT]\nPORT = /dev/ttyUSB0\n")
     plug_in(gx)
@@ -87,6 +88,6 @@ def test_a_disk_that_is_full_while_the_stick_is_unpacked(gx: Gx, stick: Path) ->
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=15m", "tmpfs", gx.root / "data"], check=True)
     try:
         gx.run("/opt/update-data.sh")
-        assert os.listdir(gx.root / "data") == []
+        assert names(gx.root / "data") == []
     finally:
         subprocess.run(["umount", gx.root / "data"], check=True)

@@ -25,7 +25,9 @@ SCRIPTS = [
     for path in sorted(PACKAGING.rglob("*"))
     if path.is_file() and path.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash"))
 ]
-FILES = sorted(str(path.relative_to(PACKAGING / "venus")) for path in (PACKAGING / "venus").rglob("*") if path.is_file())
+FILES = sorted(
+    str(path.relative_to(PACKAGING / "venus")) for path in (PACKAGING / "venus").rglob("*") if path.is_file()
+)
 SVC = """
 echo "svc $*" >>"$PACKBANK_ROOT/calls"
 [ ! -e "$PACKBANK_ROOT/svc-fails" ] || exit 111
