@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from struct import pack, unpack_from
 from typing import Any, Literal
 
@@ -154,7 +155,10 @@ def test_a_message_inside_other_bytes_and_in_other_buffers() -> None:
         assert row[0] == 1
 
 
-@pytest.mark.parametrize(("length", "at"), [(9, 0), (10, 1), (10, -1), (0, 0), (12, 3), (10, 2**62), (10, -(2**62))])
+FAR = sys.maxsize // 2  # as far as a position can be, on 32 and on 64 bits, before adding to it overflows
+
+
+@pytest.mark.parametrize(("length", "at"), [(9, 0), (10, 1), (10, -1), (0, 0), (12, 3), (10, FAR), (10, -FAR)])
 def test_messages_out_of_reach_are_refused(length: int, at: int) -> None:
     layout = Layout([Field(0, 8, "u16")], size=10)
     with pytest.raises(ValueError, match="no message of 10 bytes"):
