@@ -61,7 +61,10 @@ update_lists() {
     local home=$TARGETS/apt-$deb
     mkdir -p "$home/lists/partial" "$home/cache/archives/partial"
     : >"$home/status"
-    debian_sources >"$home/sources.list"
+    if ! debian_sources >"$home/sources.list" 2>/dev/null; then
+        ((EUID != 0)) || apt-get -qq update >&2 # a new machine's apt knows nothing yet
+        debian_sources >"$home/sources.list"
+    fi
     apt_target -qq update
 }
 
