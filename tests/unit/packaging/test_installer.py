@@ -14,7 +14,12 @@ INSTALLER = Path(__file__).parents[3] / "packaging/venus/install.sh"
 def installer(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PACKBANK_ROOT": str(root)}
     return subprocess.run(
-        ["sh", INSTALLER, *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        ["sh", INSTALLER, *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
