@@ -8,6 +8,7 @@ app=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
 [ -f "$app/config.ini" ] ||
     die "$app/config.ini is missing: '$(quoted "$app/bin/packbank") scan > $(quoted "$app/config.ini")' writes one"
 "$app/bin/packbank" check "$app/config.ini"
+"$app/serialbattery.sh" || die "not enabled"
 if [ -e "$link" ] && [ ! -L "$link" ]; then
     die "$link is there and is not a link of ours; remove it, then start this again"
 fi

@@ -67,7 +67,7 @@ check_machine() {
 
 # Downloads $1 of the release into $new. wget of BusyBox does not look at the server's certificate; the signature does.
 fetch() {
-    if command -v curl >/dev/null; then
+    if type curl >/dev/null 2>&1; then
         curl -fsSL --retry 2 -o "$new/$1" "$releases/$1"
     else
         wget -q -O "$new/$1" "$releases/$1"
@@ -76,7 +76,7 @@ fetch() {
 
 find_openssl() {
     for openssl in "$app/python/bin/openssl" openssl; do
-        command -v "$openssl" >/dev/null && return
+        type "$openssl" >/dev/null 2>&1 && return
     done
     openssl=
 }
@@ -88,11 +88,19 @@ check_signature() {
         "$openssl" pkeyutl -verify -pubin -inkey "$new/key.pem" -rawin -in "$new/SHA256SUMS" \
             -sigfile "$new/SHA256SUMS.sig" >/dev/null 2>&1 ||
             die "the signature of $releases/SHA256SUMS is wrong: it is not from those who made this install.sh; nothing was installed"
-    elif command -v curl >/dev/null; then
+    elif type curl >/dev/null 2>&1; then
         say "this firmware cannot check the signature; relying on the server's certificate, this first time"
     else
         die "this firmware can check neither signature nor certificate; bring the archive yourself: install.sh ARCHIVE"
     fi
+}
+
+sha256() {
+    if type sha256sum >/dev/null 2>&1; then
+        sha256sum "$1"
+    else
+        "$openssl" dgst -sha256 -r "$1"
+    fi | cut -c1-64
 }
 
 download() {
@@ -108,7 +116,7 @@ download() {
     say "downloading $name"
     fetch "$name"
     archive=$new/$name
-    (cd "$new" && grep "  $name\$" SHA256SUMS | sha256sum -c >/dev/null 2>&1) ||
+    grep -qxF "$(sha256 "$archive")  $name" "$new/SHA256SUMS" ||
         die "$name arrived damaged (its checksum is wrong); start this again"
 }
 

@@ -22,7 +22,8 @@ if [ -f "$app/config.ini" ]; then
     ours=$(sed -n 's/^[[:space:]]*PORT[[:space:]]*[=:][[:space:]]*//Ip' "$app/config.ini" | tr ',' '\n')
     for port in $theirs; do
         printf '%s\n' "$ours" | while read -r own; do
-            [ "$(readlink -f "$own")" != "$(readlink -f "$port")" ] || echo "$port"
+            own=$(readlink -f "$own" || echo "$own")
+            [ "$own" != "$(readlink -f "$port" || echo "$port")" ] || echo "$port"
         done | grep -q . && shared="$shared $port"
     done
     [ -n "$shared" ] || exit 0

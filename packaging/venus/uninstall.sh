@@ -19,9 +19,9 @@ done
 "$app/disable.sh" || die "nothing was removed; stop packbank first"
 
 cd "$app"
-tr '\n' '\000' <files >.packbank-files
+cp files .packbank-files
 sed -n 's|/[^/]*$||p' files | sort -ru >.packbank-folders
-xargs -0 rm -f <.packbank-files
+xargs rm -f <.packbank-files # no name in it has a blank: scripts/bundle sees to that, since not every xargs knows -0
 if [ -n "$all" ]; then
     rm -f config.ini config.state.json config.found.ini
     rm -rf "$root/var/log/packbank"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -94,6 +95,15 @@ def test_shellcheck() -> None:
 
 def test_every_script_can_be_executed() -> None:
     assert [path for path in SCRIPTS if not os.access(path, os.X_OK)] == []
+
+
+def test_only_words_that_the_busybox_of_venus_knows() -> None:
+    """Left out of the configuration that OpenEmbedded builds BusyBox with, which has what these would need."""
+    missing = re.compile(r"\b(command -v|setsid|cksum|xargs -0|timeout|tac|install -|comm|mountpoint|pgrep|local)\b")
+    ours = [path for path in SCRIPTS if path.name != "setup"]
+    lines = [(path.name, line) for path in ours for line in path.read_text().splitlines()]
+    code = [(name, line.partition("#")[0]) for name, line in lines]
+    assert [(name, line) for name, line in code if missing.search(line)] == []
 
 
 def test_the_example_configuration_is_right() -> None:
