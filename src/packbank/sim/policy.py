@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.battery import PackView, Presence, VirtualBattery
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.sim.bank import PhysicalBank
-from packbank.sim.inverter import DVCC_PERIOD
-from packbank.sim.judge import Judge
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a policy publishes; a CVL of ``NaN`` says that the battery has left the bus."""
+    """What a policy publishes; a CVL of ``NaN`` says that the battery is not on the bus."""
 
     cvl: float
     ccl: float
     dcl: float
+
+
+ABSENT = Limits(np.nan, 0.0, 0.0)
 
 
 class Policy(Protocol):
@@ -35,23 +35,21 @@ class Policy(Protocol):
         """The limits to publish at ``now``."""
 
 
-def _aggregator(packs: int, settings: PackSettings, bank: BankSettings) -> Bank:
-    names = [f"pack {number + 1}" for number in range(packs)]
-    return Bank(names, [settings] * packs, bank, [True] * packs, None)
-
-
-class Share:
+class Packbank:
     """packbank's own aggregator."""
 
     def __init__(self, packs: int, settings: PackSettings, bank: BankSettings) -> None:
-        self._bank = _aggregator(packs, settings, bank)
+        names = [f"pack {number + 1}" for number in range(packs)]
+        self._bank = Bank(names, [settings] * packs, bank, [True] * packs, None)
         self.battery: VirtualBattery | None = None
 
     def step(self, rows: Array, now: float) -> Limits:
-        """Publish what the aggregator says."""
+        """Publish what the aggregator says, once it is ready, as the daemon does."""
         battery = self.battery = self._bank.step(rows, now, now)
-        cvl = np.nan if battery.lost else battery.charge_voltage_limit.value
-        return Limits(cvl, battery.charge_current_limit.value, battery.discharge_current_limit.value)
+        if battery.lost or not battery.ready:
+            return ABSENT
+        limits = (battery.charge_voltage_limit, battery.charge_current_limit, battery.discharge_current_limit)
+        return Limits(*(limit.value for limit in limits))
 
 
 Combine = Callable[[Sequence[float]], float]
@@ -67,14 +65,14 @@ class Rival:
     """
 
     def __init__(self, combine: Combine, packs: int, settings: PackSettings, bank: BankSettings) -> None:
-        self._share = Share(packs, settings, bank)
+        self._packbank = Packbank(packs, settings, bank)
         self._combine = combine
         self._margin = 1 + bank.sensor_error
 
     def step(self, rows: Array, now: float) -> Limits:
         """Combine the packs' own limits."""
-        limits = self._share.step(rows, now)
-        packs: Sequence[PackView] = self._share.battery.packs if self._share.battery else ()
+        limits = self._packbank.step(rows, now)
+        packs: Sequence[PackView] = self._packbank.battery.packs if self._packbank.battery else ()
         counted = [pack for pack in packs if pack.presence in _COUNTED]
         charge = [pack.charge_limit for pack in counted if not pack.blocks_charge]
         discharge = [pack.discharge_limit for pack in counted if not pack.blocks_discharge]
@@ -87,29 +85,9 @@ def n_min(limits: Sequence[float]) -> float:
 
 
 RIVALS: dict[str, Combine] = {"n-min": n_min, "sum": sum}
-POLICIES = ("share", *RIVALS)
+PACKBANK = "packbank"
 
 
 def policy(name: str, packs: int, settings: PackSettings, bank: BankSettings) -> Policy:
-    """The policy called ``name``."""
-    return Share(packs, settings, bank) if name == "share" else Rival(RIVALS[name], packs, settings, bank)
-
-
-class Oracle:
-    """The best possible: knows the true network and takes the largest current at which no pack exceeds its limit."""
-
-    def __init__(self, bank: PhysicalBank, judge: Judge, settings: PackSettings) -> None:
-        self._bank = bank
-        self._judge = judge
-        self._cvl = bank.spec.cells * settings.max_cell_voltage
-        self._best = {1.0: 0.0, -1.0: 0.0}  # by the sign of the current; only the one in use is kept up to date
-
-    def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
-        """The limits of this instant."""
-        side, other = self._judge.charge, self._judge.discharge
-        if self._bank.current < 0:
-            side, other = other, side
-        self._best[side.sign] = self._judge.best(side, DVCC_PERIOD, self._cvl)
-        if not self._bank.current:
-            self._best[other.sign] = self._judge.best(other, DVCC_PERIOD, self._cvl)
-        return Limits(self._cvl, self._best[1.0], self._best[-1.0])
+    """The policy called ``name``: packbank's or a rival's."""
+    return Packbank(packs, settings, bank) if name == PACKBANK else Rival(RIVALS[name], packs, settings, bank)

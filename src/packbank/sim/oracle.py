@@ -1,0 +1,51 @@
+"""The ideal rule, to measure others by: it knows the true network and gives what the packs can take, and no more."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.settings import PackSettings
+from packbank.sim.bank import PhysicalBank
+from packbank.sim.inverter import DVCC_PERIOD
+from packbank.sim.judge import Judge, Side
+from packbank.sim.policy import Limits
+
+Array = NDArray[np.float64]
+
+ORACLE = "oracle"
+MARGIN = 0.01  # it looks once in three seconds, in which shares move; at the very limit a BMS would trip
+
+
+FORESIGHT = 8.0  # s: a look of DVCC and what chargers and inverter need to follow
+AT_ONCE = 0.1  # s: a pack that closes takes most at first
+CLOSING = 0.1  # margin for the moment in which a pack closes
+
+
+class Oracle:
+    """The largest current of this instant at which no pack exceeds its limit.
+
+    It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no load, no sun. Only
+    where chargers heed no CCL (``by_voltage``) it sets the voltage that belongs to that current; elsewhere that would be
+    a clamp that real chargers, with their cables and voltmeters, do not have.
+    """
+
+    def __init__(self, bank: PhysicalBank, judge: Judge, settings: PackSettings, by_voltage: bool) -> None:
+        self._bank = bank
+        self._judge = judge
+        self._by_voltage = by_voltage
+        self._cvl = bank.spec.cells * settings.max_cell_voltage
+
+    def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
+        """The limits of this instant."""
+        charge, voltage = self._best(self._judge.charge)
+        discharge, _ = self._best(self._judge.discharge)
+        return Limits(min(voltage, self._cvl) if self._by_voltage else self._cvl, charge, discharge)
+
+    def _best(self, side: Side) -> tuple[float, float]:
+        current, voltage = self._judge.best(side, DVCC_PERIOD, self._cvl)
+        closing = self._bank.protections.released_within(FORESIGHT)
+        if closing.any():
+            then, at = self._judge.best(side, AT_ONCE, self._cvl, closing)
+            current, voltage = min(current, (1 - CLOSING) * then), min(voltage, at)
+        return (1 - MARGIN) * current, voltage
