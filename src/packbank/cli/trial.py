@@ -19,28 +19,51 @@ from packbank.errors import ConfigError, PackbankError
 from packbank.sim.oracle import ORACLE
 from packbank.sim.plot import Trace, draw
 from packbank.sim.policy import PACKBANK, RIVALS
-from packbank.sim.scenarios import SCENARIOS, Scenario
+from packbank.sim.scenario import Scenario
+from packbank.sim.scenarios import SCENARIOS
 from packbank.sim.trial import Result, Run
 from packbank.sim.verdict import Summary, broken
 
 POLICIES = (PACKBANK, *RIVALS, ORACLE)
-EPILOG = """Policies: 'packbank' is ours; 'n-min' is the smallest limit of a pack times the number of packs, 'sum' is all
-limits added up; 'oracle' knows the true network. The first three see the same packs and give each the same own limit.
+EPILOG = """Policies: 'packbank' is ours; 'n-min' is the smallest limit of a pack times the number of packs, 'sum' is
+all limits added up; 'oracle' knows the true network. The first three see the same packs with the same own limits.
 
 What the columns mean:
-  trips      what BMSes switched off by themselves, all seeds together; 're' of packs that had tripped before
-  over 5/20  seconds in which some pack's true current was more than 5 % or 20 % over its own limit; the worst seed
-  worst      the largest excess over a pack's own limit
-  use        utilisation: the bank's current against the best possible one, where more was wanted; mean and lowest seed
-  turns      how often a minute a limit turns from falling to rising or back
-  recovery   seconds from the first full load or sun until the limit stays above 95 % of the best possible
+  trips     what BMSes switched off by themselves, all seeds together; 're': of these, packs that had tripped before
+  over 5    seconds in which some pack's true current was more than 5 % over its own limit, in the worst seed
+  over 20   the same for 20 %
+  worst     the largest excess over a pack's own limit
+  use       utilisation: the bank's current against the best possible one, where more was wanted; mean of the seeds
+  least     the lowest use of a seed
+  turns     how often a minute a limit turns from falling to rising or back
+  recovery  seconds from the first full load or sun until the limit stays above 95 % of the best possible
 
 Exit code 1: packbank broke what is asked of it in a scenario, and the oracle did not.
 
 Example: packbank trial --scenario ladder clouds --seeds 5 --jobs 2
 """
-COLUMNS = ("scenario", "policy", "packs", "trips", "re", "over 5", "over 20", "worst", "use", "least", "turns", "recovery")
-LINE = "{:<21}{:<9}{:>6}{:>6}{:>5}{:>8}{:>8}{:>8}{:>6}{:>6}{:>7}{:>9}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+COLUMNS: tuple[tuple[str, int, Callable[[Summary], str]], ...] = (
+    ("packs", 6, lambda all_: str(all_.first.packs)),
+    ("trips", 6, lambda all_: str(all_.trips)),
+    ("re", 5, lambda all_: str(sum(run.repeated_trips for run in all_.runs))),
+    ("over 5", 8, lambda all_: f"{all_.worst(lambda run: run.over_5):.0f} s"),
+    ("over 20", 8, lambda all_: f"{all_.worst(lambda run: run.over_20):.0f} s"),
+    ("worst", 7, lambda all_: _percent(all_.worst(lambda run: run.worst))),
+    ("use", 6, lambda all_: _percent(all_.use)),
+    ("least", 6, lambda all_: _percent(all_.least_use)),
+    ("turns", 6, lambda all_: f"{all_.worst(lambda run: run.turns):.2f}"),
+    ("recovery", 9, lambda all_: "-" if all_.recovery is None else f"{all_.recovery:.0f} s"),
+)
+WORDS = """
+use: the bank's current against the best possible; recovery: seconds until the limit stays near the best;
+trips: BMSes that switched off, re: of these, once more; over 5, over 20: seconds more than that per cent over a pack's
+own limit; least: the lowest seed's use; turns: of a limit, a minute. More in: packbank trial --help"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +88,8 @@ class Task:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     scenarios = "\n".join(
-        f"  {s.name:21}{s.summary} ({s.seconds / 60:g} min{', not in all' if s.apart else ''})" for s in SCENARIOS.values()
+        f"  {s.name:21}{s.summary} ({s.seconds / 60:g} min{', not in all' if s.apart else ''})"
+        for s in SCENARIOS.values()
     )
     parser.epilog = f"Scenarios:\n{scenarios}\n\n{EPILOG}"
     parser.add_argument(
@@ -124,10 +148,11 @@ def _check_plot(path: Path) -> None:
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
-    names = [name for name in SCENARIOS if name in args.scenario or ("all" in args.scenario and not SCENARIOS[name].apart)]
+    everything = "all" in args.scenario
+    chosen = [row for row in SCENARIOS.values() if row.name in args.scenario or (everything and not row.apart)]
     changed = _settings(args.set)
     tasks = []
-    for scenario in (SCENARIOS[name] for name in names):
+    for scenario in chosen:
         delay = scenario.bank.charge_delay if args.delay is None else args.delay
         scenario = replace(  # noqa: PLW2901
             scenario,
@@ -190,35 +215,14 @@ def _share_of(task: Task, done: Callable[[float], None]) -> Callable[[Run], None
 
 
 def _print_table(tasks: Sequence[Task], results: dict[Task, Result]) -> None:
-    print(LINE.format(*COLUMNS))
-    for name in dict.fromkeys(task.scenario.name for task in tasks):
-        for policy in dict.fromkeys(task.policy for task in tasks):
-            runs = [results[task] for task in tasks if (task.scenario.name, task.policy) == (name, policy)]
-            summary = Summary(runs)
-            print(_line(summary), flush=True)
-            if policy != ORACLE:
-                print(f"    {summary.words()}")
-    print("\nuse: the bank's current against the best possible; least: the lowest seed; recovery: seconds until the")
-    print("limit stays near the best; trips: BMSes that switched off; re: of those, again. All columns: --help")
-
-
-def _line(summary: Summary) -> str:
-    first, worst = summary.first, summary.worst
-    percent = "{:.0%}".format
-    return LINE.format(
-        first.scenario,
-        first.policy,
-        first.packs,
-        summary.trips,
-        sum(run.repeated_trips for run in summary.runs),
-        f"{worst(lambda run: run.over_5):.0f} s",
-        f"{worst(lambda run: run.over_20):.0f} s",
-        percent(worst(lambda run: run.worst)),
-        "-" if summary.use is None else percent(summary.use),
-        "-" if summary.least_use is None else percent(summary.least_use),
-        f"{worst(lambda run: run.turns):.2f}",
-        "-" if summary.recovery is None else f"{summary.recovery:.0f} s",
-    )
+    print(f"{'scenario':21}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
+    for name, policy in dict.fromkeys((task.scenario.name, task.policy) for task in tasks):
+        runs = [results[task] for task in tasks if (task.scenario.name, task.policy) == (name, policy)]
+        summary = Summary(runs)
+        print(f"{name:21}{policy:9}" + "".join(f"{text(summary):>{width}}" for _, width, text in COLUMNS))
+        if policy != ORACLE:
+            print(f"    {summary.words()}")
+    print(WORDS)
 
 
 def _faults(task: Task, results: dict[Task, Result]) -> list[str]:

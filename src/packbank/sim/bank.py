@@ -34,6 +34,11 @@ from packbank.sim.sensors import ROUND, CurrentSensor, Telemetry
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_ALARMS = tuple(dict.fromkeys(protection.alarm for protection in PROTECTIONS))
+_ALARM_COLUMNS = [alarm.column for alarm in _ALARMS]
+_RAISES = np.array([[float(protection.alarm is alarm) for protection in PROTECTIONS] for alarm in _ALARMS])
+_BITS = np.array([float(1 << protection.bit) for protection in PROTECTIONS])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Odd:
@@ -197,7 +202,7 @@ class PhysicalBank:
         self._seen = seen = self.cell_voltages + self.spec.cell_noise * noise
         self._current = current = self.sensor.read(self.currents, self._rng)
         self._high, self._low, self._mean = high, low, mean = seen.max(axis=0), seen.min(axis=0), seen.mean(axis=0)
-        self.counter.step(dt, np.nan_to_num(current), mean, low)
+        self.counter.step(dt, np.where(np.isnan(current), 0.0, current), mean, low)
         readings = np.array([high, low, current, -current, self.heat.cells, self.heat.mos])
         self.trips += self.protections.step(dt, readings).sum(axis=0)
 
@@ -208,11 +213,9 @@ class PhysicalBank:
         row[:, CELL_RESISTANCES][:, : self.spec.cells] = 0.05
         self._answer_status(row, packs)
         self._answer_counts(row, packs)
-        bits = np.zeros(len(packs))
-        for protection, active in zip(PROTECTIONS, self.protections.active[:, packs], strict=True):
-            row[:, protection.alarm.column] = np.fmax(row[:, protection.alarm.column], 2.0 * active)
-            bits += active * float(1 << protection.bit)
-        row[:, Column.ALARM_BITS] = bits
+        active = self.protections.active[:, packs]
+        row[:, _ALARM_COLUMNS] = 2.0 * (_RAISES @ active > 0).T
+        row[:, Column.ALARM_BITS] = _BITS @ active
         return row
 
     def _answer_status(self, row: Array, packs: NDArray[np.intp]) -> None:

@@ -86,9 +86,7 @@ class Network:
             active = active ^ (wrong if turn < _ALL_AT_ONCE else first)
         return bus, flows
 
-    def _solve(
-        self, active: Mask, voltage: float | None, current: float | None, one_way: Mask
-    ) -> tuple[float, Array]:
+    def _solve(self, active: Mask, voltage: float | None, current: float | None, one_way: Mask) -> tuple[float, Array]:
         flows = np.zeros_like(self.source)
         if not active.any():
             return self._idle(voltage, current, one_way), flows

@@ -37,7 +37,8 @@ def _curve(points: Sequence[float], fractions: Sequence[float]) -> Curve:
 
 def _near(distance: Array, room: tuple[float, float]) -> Array:
     """What is left at that distance from a protection: 0 to 1."""
-    return np.clip((distance - room[0]) / room[1], 0.0, 1.0)
+    left: Array = np.minimum(np.maximum((distance - room[0]) / room[1], 0.0), 1.0)
+    return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,20 @@ class Side:
         fraction = np.minimum(np.interp(temperature, *self.temperature), np.interp(mosfet, *self.mosfet))
         fraction = np.minimum(fraction, _near(temperature - self.coldest, _TEMPERATURE_ROOM))
         fraction = np.minimum(fraction, _near(self.hottest - temperature, _TEMPERATURE_ROOM))
-        return self.ceiling * np.minimum(fraction, _near(self.mosfet_trip - mosfet, _MOSFET_ROOM))
+        limit: Array = self.ceiling * np.minimum(fraction, _near(self.mosfet_trip - mosfet, _MOSFET_ROOM))
+        return limit
 
     def by_cell(self, extreme: Array) -> Array:
         """Own limit of each pack by its highest (charging) or lowest (discharging) cell alone, A."""
         fraction = np.interp(extreme, *self.cell)
-        return self.ceiling * np.minimum(fraction, _near(self.sign * (self.cell_trip - extreme), _CELL_ROOM))
+        room = _near(self.sign * (self.cell_trip - extreme), _CELL_ROOM)
+        limit: Array = self.ceiling * np.minimum(fraction, room)
+        return limit
 
     def extreme(self, cells: Array) -> Array:
         """The cell of each pack that limits it."""
-        return cells.max(axis=0) if self.sign > 0 else cells.min(axis=0)
+        highest: Array = cells.max(axis=0) if self.sign > 0 else cells.min(axis=0)
+        return highest
 
 
 class Judge:
@@ -77,6 +82,8 @@ class Judge:
     def __init__(self, bank: PhysicalBank, settings: PackSettings) -> None:
         s, bms = settings, bank.settings
         self._bank = bank
+        self._heat_of = -1  # second
+        self._heat: dict[float, Array] = {}
         self._usual = s.max_cell_voltage
         self._raised = s.soc_reset_cell_voltage - s.max_cell_voltage
         self.charge = Side(
@@ -123,8 +130,17 @@ class Judge:
 
     def _own(self, side: Side) -> Array:
         bank = self._bank
-        heat = side.by_heat(bank.heat.cells, bank.heat.mos)
-        return np.minimum(heat, side.by_cell(side.extreme(bank.cell_voltages)))
+        limit: Array = np.minimum(self._by_heat(side), side.by_cell(side.extreme(bank.cell_voltages)))
+        return limit
+
+    def _by_heat(self, side: Side) -> Array:
+        """What the temperatures allow; they are looked at once a second."""
+        second = int(self._bank.time)
+        if self._heat_of != second:
+            heat = self._bank.heat
+            self._heat_of = second
+            self._heat = {s.sign: s.by_heat(heat.cells, heat.mos) for s in (self.charge, self.discharge)}
+        return self._heat[side.sign]
 
     def _raised_limit(self) -> Array:
         side = self.charge
@@ -170,7 +186,7 @@ class Judge:
         bank = self._bank
         thresholds = (bank.settings[:, c] for c in (Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT))
         trip = bank.sensor.trips_at(side.sign, *thresholds)
-        low, high = np.zeros_like(trip), np.minimum(side.by_heat(bank.heat.cells, bank.heat.mos), trip)
+        low, high = np.zeros_like(trip), np.minimum(self._by_heat(side), trip)
         if (side.by_cell(side.extreme(source + side.sign * resistance * high)) >= high).all():
             return high
         for _ in range(_HALVINGS):

@@ -25,9 +25,9 @@ CLOSING = 0.1  # margin for the moment in which a pack closes
 class Oracle:
     """The largest current of this instant at which no pack exceeds its limit.
 
-    It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no load, no sun. Only
-    where chargers heed no CCL (``by_voltage``) it sets the voltage that belongs to that current; elsewhere that would be
-    a clamp that real chargers, with their cables and voltmeters, do not have.
+    It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no load, no sun. Where
+    chargers heed no CCL (``by_voltage``) it sets the voltage that belongs to that current. Elsewhere it does not: that
+    would be a clamp that real chargers, with their cables and voltmeters, do not have.
     """
 
     def __init__(self, bank: PhysicalBank, judge: Judge, settings: PackSettings, by_voltage: bool) -> None:

@@ -154,7 +154,8 @@ class Protections:
     def released_within(self, seconds: float) -> Mask:
         """Packs that a timed release lets conduct again so soon."""
         waiting = self.active & self._timed
-        return waiting.any(axis=0) & ~(waiting & (self._release - self._for > seconds)).any(axis=0)
+        soon: Mask = waiting.any(axis=0) & ~(waiting & (self._release - self._for > seconds)).any(axis=0)
+        return soon
 
     def step(self, dt: float, readings: Array) -> Mask:
         """Judge ``readings`` (Reading, packs) after ``dt`` s; the protections that tripped just now."""
@@ -238,7 +239,7 @@ class Counter:
         self.remaining += current * (dt / 3600)
         self.remaining[mean_cell >= self._full] = np.inf
         self.remaining[lowest_cell <= self._empty] = 0.0
-        np.clip(self.remaining, 0.0, self.capacity, out=self.remaining)
+        self.remaining = np.minimum(np.maximum(self.remaining, 0.0), self.capacity)
 
     @property
     def soc(self) -> Array:

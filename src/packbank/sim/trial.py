@@ -15,7 +15,7 @@ from packbank.sim.judge import Judge
 from packbank.sim.meter import Meter
 from packbank.sim.oracle import ORACLE, Oracle
 from packbank.sim.policy import ABSENT, Policy, policy
-from packbank.sim.scenarios import Scenario
+from packbank.sim.scenario import Scenario
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from packbank.sim.scenarios import Ask
+from packbank.sim.scenario import Ask
 from packbank.sim.trial import Result
 
 
