@@ -202,7 +202,7 @@ LIMITS = (
         name="learns-low",
         summary="one pack new, fifteen minutes of a small load, then full load",
         bank=ONE_NEW,
-        profile=Profile(points=steps((0, 0, REST), (60, 0, 0.15), (960, 0, FULL_LOAD), (1200, 0, 0))),
+        profile=Profile(points=steps((0, 0, REST), (60, 0, 0.11), (960, 0, FULL_LOAD), (1200, 0, 0))),
         packs=8,
         seconds=1200,
     ),

@@ -128,7 +128,7 @@ class Run:
             worst=max(meter.worst, 0.0),
             use=meter.did / meter.could if meter.could > 0 and not self.scenario.feed_in else None,
             turns=meter.turns(),
-            recovery=meter.recovery(),
+            recovery=None if self.scenario.feed_in else meter.recovery(),
             charge=meter.moved,
             highest_cell=meter.highest_cell,
             rise_while_held=meter.rise,
