@@ -22,7 +22,7 @@ from packbank.sim.policy import PACKBANK, RIVALS
 from packbank.sim.scenario import Scenario
 from packbank.sim.scenarios import SCENARIOS
 from packbank.sim.trial import Result, Run
-from packbank.sim.verdict import Summary, broken
+from packbank.sim.verdict import Summary, broken, in_all
 
 POLICIES = (PACKBANK, *RIVALS, ORACLE)
 EPILOG = """Policies: 'packbank' is ours; 'n-min' is the smallest limit of a pack times the number of packs, 'sum' is
@@ -216,12 +216,17 @@ def _share_of(task: Task, done: Callable[[float], None]) -> Callable[[Run], None
 
 def _print_table(tasks: Sequence[Task], results: dict[Task, Result]) -> None:
     print(f"{'scenario':21}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
-    for name, policy in dict.fromkeys((task.scenario.name, task.policy) for task in tasks):
-        runs = [results[task] for task in tasks if (task.scenario.name, task.policy) == (name, policy)]
-        summary = Summary(runs)
+    ours = []
+    for scenario, policy in dict.fromkeys((task.scenario, task.policy) for task in tasks):
+        summary = Summary([results[task] for task in tasks if (task.scenario, task.policy) == (scenario, policy)])
+        name = scenario.name
         print(f"{name:21}{policy:9}" + "".join(f"{text(summary):>{width}}" for _, width, text in COLUMNS))
         if policy != ORACLE:
             print(f"    {summary.words()}")
+        if policy == PACKBANK:
+            ours.append((scenario.ask, summary))
+    if len(ours) > 1:
+        print(f"\npackbank {in_all(ours)}")
     print(WORDS)
 
 

@@ -50,6 +50,7 @@ class Odd:
     soc: float = 0.0  # points
     ambient: float = 0.0  # K
     leading_cell: float = 0.0  # points of SoC by which one cell leads; it is 10 % smaller too
+    reads: float = 0.0  # V, by which its BMS's voltmeter is wrong
     connected: bool = True  # its switches at the start
 
 
@@ -118,6 +119,7 @@ class PhysicalBank:
         self.charge_enabled = self._odd("connected", 1.0) > 0  # the user's switches
         self.discharge_enabled = self.charge_enabled.copy()
         self.breaker_open = np.zeros(spec.packs, dtype=bool)  # no BMS knows of it
+        self._reads = self._odd("reads", 0.0) / spec.cells
         self.trips = np.zeros(spec.packs, dtype=int)
         self.currents = np.zeros(spec.packs)
         self.energy_lost = 0.0  # J, turned into heat
@@ -199,7 +201,7 @@ class PhysicalBank:
     def _measure(self, dt: float) -> None:
         """Let every BMS look at itself: its sensors, its counter, its protections."""
         noise = self._rng.standard_normal(self.cell_voltages.shape)
-        self._seen = seen = self.cell_voltages + self.spec.cell_noise * noise
+        self._seen = seen = self.cell_voltages + self.spec.cell_noise * noise + self._reads
         self._current = current = self.sensor.read(self.currents, self._rng)
         self._high, self._low, self._mean = high, low, mean = seen.max(axis=0), seen.min(axis=0), seen.mean(axis=0)
         self.counter.step(dt, np.where(np.isnan(current), 0.0, current), mean, low)

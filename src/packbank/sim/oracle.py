@@ -36,6 +36,11 @@ class Oracle:
         self._by_voltage = by_voltage
         self._cvl = bank.spec.cells * settings.max_cell_voltage
 
+    stage = ""  # it has none
+
+    def restart(self) -> None:
+        """It keeps nothing in mind."""
+
     def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
         """The limits of this instant."""
         charge, voltage = self._best(self._judge.charge)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -34,14 +36,31 @@ class Policy(Protocol):
     def step(self, rows: Array, now: float) -> Limits:
         """The limits to publish at ``now``."""
 
+    def restart(self) -> None:
+        """The process ends and begins again, with the state that it saved."""
+
+    @property
+    def stage(self) -> str:
+        """The charge stage, where there is one."""
+
 
 class Packbank:
     """packbank's own aggregator."""
 
     def __init__(self, packs: int, settings: PackSettings, bank: BankSettings) -> None:
         names = [f"pack {number + 1}" for number in range(packs)]
-        self._bank = Bank(names, [settings] * packs, bank, [True] * packs, None)
+        self._make = partial(Bank, names, [settings] * packs, bank, [True] * packs)
+        self._bank = self._make(None)
         self.battery: VirtualBattery | None = None
+
+    def restart(self) -> None:
+        """Begin again with the state as it comes back from a file."""
+        self._bank = self._make(json.loads(json.dumps(self._bank.state())))
+
+    @property
+    def stage(self) -> str:
+        """The charge stage."""
+        return self.battery.stage if self.battery else ""
 
     def step(self, rows: Array, now: float) -> Limits:
         """Publish what the aggregator says, once it is ready, as the daemon does."""
@@ -68,6 +87,12 @@ class Rival:
         self._packbank = Packbank(packs, settings, bank)
         self._combine = combine
         self._margin = 1 + bank.sensor_error
+        self.restart = self._packbank.restart
+
+    @property
+    def stage(self) -> str:
+        """The charge stage."""
+        return self._packbank.stage
 
     def step(self, rows: Array, now: float) -> Limits:
         """Combine the packs' own limits."""

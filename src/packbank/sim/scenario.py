@@ -22,6 +22,7 @@ class Ask:
     recovery: float = 45.0  # s from the first full load and the first full sun
     trips: int = 0
     rise_while_held: float = 0.02  # of the packs' ceilings
+    stage: str = ""  # of the charge at the end
     last_minute: float = np.inf  # current of the last minute, of the bank's capacity
 
 
@@ -43,6 +44,8 @@ class Scenario:
     feed_in: bool = False
     exports: bool = False
     events: tuple[tuple[float, Event], ...] = ()
+    restarts: tuple[float, ...] = ()  # s, of the process that sets the limits
+    charger_error: float = 0.0  # V, by which the chargers hold another voltage than the CVL
     ask: Ask = field(default_factory=Ask)
     recovery_from: float = 0.0
     step: float = 0.25

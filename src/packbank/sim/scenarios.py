@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from packbank.aggregator.settings import BankSettings
 from packbank.sim import events
-from packbank.sim.bank import BankSpec
+from packbank.sim.bank import BankSpec, Odd
 from packbank.sim.scenario import MIXED, Ask, Scenario
 from packbank.sim.scenarios_faults import FAULTS
 from packbank.sim.scenarios_limits import LIMITS
@@ -22,6 +24,31 @@ LONG = (
         step=1.0,
         calm=5.0,
         seconds=25200,
+        apart=True,
+    ),
+    Scenario(
+        name="charger-low",
+        summary="chargers that hold 0.2 V less than the CVL, eight hours",
+        bank=BankSpec(soc=92.0, soc_spread=1.0),
+        profile=Profile(points=((0, 0.3, 0.02), (28800, 0.3, 0.02))),
+        packs=4,
+        charger_error=-0.2,
+        ask=Ask(use=0.0, recovery=np.inf, stage="float"),
+        step=1.0,
+        calm=5.0,
+        seconds=28800,
+        apart=True,
+    ),
+    Scenario(
+        name="reads-low",
+        summary="a pack that reads 0.2 V less than the others, eight hours",
+        bank=BankSpec(soc=92.0, soc_spread=1.0, odd=(Odd(reads=-0.2),)),
+        profile=Profile(points=((0, 0.3, 0.02), (28800, 0.3, 0.02))),
+        packs=4,
+        ask=Ask(use=0.0, recovery=np.inf, stage="float"),
+        step=1.0,
+        calm=5.0,
+        seconds=28800,
         apart=True,
     ),
     Scenario(

@@ -207,6 +207,16 @@ LIMITS = (
         seconds=1200,
     ),
     Scenario(
+        name="restart",
+        summary="one pack new; the process restarts at rest and under full load, with what it learned",
+        bank=ONE_NEW,
+        profile=BOTH,
+        packs=8,
+        restarts=(330, 600, 700),
+        recovery_from=600,
+        seconds=900,
+    ),
+    Scenario(
         name="forgets",
         summary="one pack new, full load, an hour of small loads, full load again",
         bank=ONE_NEW,

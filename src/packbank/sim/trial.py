@@ -47,6 +47,7 @@ class Result:
     highest_cell: float  # V
     rise_while_held: float  # of the packs' ceilings, by which a limit rose while packs were held
     last_minute: float  # mean current, of the bank's capacity
+    stage: str  # of the charge at the end
 
     def json(self) -> dict[str, object]:
         """Plain values."""
@@ -76,18 +77,22 @@ class Run:
 
     def play(self, seconds: float, tell: Callable[[Run], None] | None = None) -> Result:
         """Simulate ``seconds``; ``tell`` is called after every second."""
-        bank, events = self.bank, list(self.scenario.events)
+        bank, events, restarts = self.bank, list(self.scenario.events), list(self.scenario.restarts)
         sun, load = (self.ampere * x for x in self.scenario.profile.fractions(int(seconds) + 1, self.seed))
         look = float(self.seed % int(DVCC_PERIOD))  # the next one of DVCC
         while bank.time < seconds - 1e-6:
             while events and events[0][0] <= bank.time:
                 events.pop(0)[1](bank, self.inverter)
+            if restarts and restarts[0] <= bank.time:
+                restarts.pop(0)
+                self.policy.restart()
             self.limits = self.policy.step(bank.rows(), bank.time)
             second = int(bank.time)
             self.meter.published(self.limits)
             if bank.time >= look - 1e-6:
                 self.meter.compare(sun[second] - load[second], self.limits, self.inverter.ceiling)
-                self.inverter.take_limits(self.limits.cvl, self.limits.ccl, self.limits.dcl)
+                held = self.limits.cvl + self.scenario.charger_error
+                self.inverter.take_limits(held, self.limits.ccl, self.limits.dcl)
                 look += DVCC_PERIOD * np.ceil((bank.time + 1e-3 - look) / DVCC_PERIOD)
             self._advance(self._pace(), sun[second], load[second])
             if tell:
@@ -133,4 +138,5 @@ class Run:
             highest_cell=meter.highest_cell,
             rise_while_held=meter.rise,
             last_minute=meter.last_minute(),
+            stage=self.policy.stage,
         )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import mean, median
 
 from packbank.sim.scenario import Ask
 from packbank.sim.trial import Result
 
+FULLY = 0.8  # of the use that is asked in a scenario which counts for the mean
+MEAN_USE = 0.93
+MEDIAN_RECOVERY = 30.0  # s
 NEARLY = 0.95  # of the oracle's use, where it has less than what is asked
 
 
@@ -65,6 +69,20 @@ class Summary:
         return "; ".join(parts)
 
 
+def in_all(summaries: Sequence[tuple[Ask, Summary]]) -> str:
+    """One line over the scenarios in which use and recovery are asked for as usual."""
+    usual = [summary for ask, summary in summaries if ask.use >= FULLY and summary.use is not None]
+    uses = [summary.use for summary in usual if summary.use is not None]
+    times = [run.recovery for summary in usual for run in summary.runs if run.recovery is not None]
+    trips = sum(summary.trips for _, summary in summaries)
+    if not uses or not times:
+        return f"in all: {trips} BMS trips"
+    return (
+        f"in all: {trips} BMS trips; use {mean(uses):.0%} in the mean ({MEAN_USE:.0%} asked); recovery "
+        f"{median(times):.0f} s in the median ({MEDIAN_RECOVERY:.0f} s asked); {len(uses)} scenarios count"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Bound:
     """One figure that is bounded: how to read it of a run and of what is asked, and how to say it."""
@@ -94,6 +112,8 @@ def broken(ask: Ask, run: Result, oracle: Result | None) -> list[str]:
     asked = ask.use if oracle is None or oracle.use is None else min(ask.use, NEARLY * oracle.use)
     if run.use is not None and run.use < asked:
         faults.append(f"{run.use:.0%} of the best possible current, {asked:.0%} asked")
+    if ask.stage and run.stage != ask.stage:
+        faults.append(f"charge ended in {run.stage or 'no stage'}, {ask.stage} asked")
     for bound in _BOUNDS:
         value, most = bound.of(run), bound.most(ask)
         if oracle is not None:
