@@ -14,8 +14,9 @@ from packbank.sim.policy import Limits
 
 Array = NDArray[np.float64]
 
-FAINT = 0.05  # of the packs' ceilings: smaller currents, near full and empty, are not compared
-NOTABLE = 0.02  # of the packs' ceilings: a limit that turns by less has not turned
+FAINT = 0.1  # of the packs' ceilings: smaller currents, near full and empty, are not compared
+NOTABLE = 0.02  # of the packs' ceilings: a current limit that turns by less has not turned
+NOTABLE_CVL = 0.1  # V
 RECOVERED = 0.95  # of the best possible
 STAYS = 30.0  # s above it
 HELD = (7.0, 29.0)  # s of silence in which a pack is held
@@ -31,17 +32,18 @@ class Meter:
         self.worst = -1.0
         self.over = self.over_5 = self.over_20 = 0.0  # s
         self.could = self.did = 0.0  # A, summed over the looks at which more was wanted than is possible
-        self.moved = 0.0  # Ah
+        self.moved = self.drawn = 0.0  # Ah, both ways and out of the packs
         self.highest_cell = 0.0  # V
         self.rise = 0.0  # of the packs' ceilings, by which a limit rose while packs were held
         self._silent_since = np.inf
         self._lowest = np.full(2, np.inf)  # limits of this silence
         self._recent: deque[float] = deque(maxlen=60)
         self.load = np.zeros(bank.spec.packs)  # fraction of what each pack may carry
-        self._notable = NOTABLE * np.array([judge.charge.ceiling.sum(), judge.discharge.ceiling.sum()])
-        self._extreme = np.zeros(2)
-        self._heading = np.zeros(2)
-        self._turns = np.zeros(2)
+        self._ceilings = np.array([judge.charge.ceiling.sum(), judge.discharge.ceiling.sum()])
+        self._notable = np.array([*(NOTABLE * self._ceilings), NOTABLE_CVL])
+        self._extreme = np.zeros(3)  # CCL, DCL, CVL where they turned last, or have gone since
+        self._heading = np.zeros(3)
+        self._turns = np.zeros(3)
         self._looks: dict[float, list[tuple[float, float]]] = {1.0: [], -1.0: []}  # by direction: time, limit / best
 
     def step(self, dt: float, network: Network, cvl: float) -> None:
@@ -54,13 +56,14 @@ class Meter:
         self.over_5 += dt * (worst > 0.05)
         self.over_20 += dt * (worst > 0.20)
         self.moved += abs(self._bank.current) * dt / 3600
+        self.drawn += max(-self._bank.current, 0.0) * dt / 3600
         self.highest_cell = max(self.highest_cell, float(self._bank.cell_voltages.max()))
 
     def published(self, limits: Limits) -> None:
         """Count where a limit turns, and see whether one rises while packs are held."""
-        new = np.array([limits.ccl, limits.dcl])
-        self._recent.append(self._bank.current)
-        self._watch_silence(new)
+        new = np.array([limits.ccl, limits.dcl, limits.cvl if limits.cvl > 0 else self._extreme[2]])
+        self._recent.append(abs(self._bank.current))
+        self._watch_silence(new[:2])
         further = self._heading * (new - self._extreme) > 0
         self._extreme = np.where(further, new, self._extreme)
         turned = np.abs(new - self._extreme) > self._notable
@@ -87,11 +90,10 @@ class Meter:
         self._silent_since = min(self._silent_since, now)
         if HELD[0] <= now - self._silent_since <= HELD[1]:
             self._lowest = np.minimum(self._lowest, new)
-            rise = (new - self._lowest) * NOTABLE / self._notable
-            self.rise = max(self.rise, float(rise.max()))
+            self.rise = max(self.rise, float(((new - self._lowest) / self._ceilings).max()))
 
     def last_minute(self) -> float:
-        """Mean current of the last minute, of the bank's capacity."""
+        """Mean of the current's amount in the last minute, of the bank's capacity."""
         capacity = float(self._bank.cells.capacity.mean(axis=0).sum())
         return sum(self._recent) / max(len(self._recent), 1) / capacity
 

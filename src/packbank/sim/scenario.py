@@ -24,6 +24,7 @@ class Ask:
     rise_while_held: float = 0.02  # of the packs' ceilings
     stage: str = ""  # of the charge at the end
     last_minute: float = np.inf  # current of the last minute, of the bank's capacity
+    drawn: float = np.inf  # Ah out of the packs
 
 
 @dataclass(frozen=True, kw_only=True)

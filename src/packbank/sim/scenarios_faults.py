@@ -171,11 +171,11 @@ FAULTS = (
         name="feed-in-exports",
         summary="the same, and the inverter exports what is above the CVL",
         bank=BankSpec(ambient=0.7),
-        profile=Profile(points=steps((0, 0, REST), (60, 0.4, 0), (900, 0, 0))),
+        profile=Profile(points=steps((0, 0, 0), (60, 0.4, 0), (900, 0, 0))),
         packs=8,
         feed_in=True,
         exports=True,
-        ask=Ask(over_20=60.0, last_minute=0.02),
+        ask=Ask(over_20=60.0, last_minute=0.02, drawn=0.5),
         seconds=900,
     ),
 )

@@ -44,9 +44,10 @@ class Result:
     turns: float  # of the limit that turns most often, a minute
     recovery: float | None  # s until the limit stays above 95 % of the best possible
     charge: float  # Ah moved in and out
+    drawn: float  # Ah moved out
     highest_cell: float  # V
     rise_while_held: float  # of the packs' ceilings, by which a limit rose while packs were held
-    last_minute: float  # mean current, of the bank's capacity
+    last_minute: float  # mean amount of the current, of the bank's capacity
     stage: str  # of the charge at the end
 
     def json(self) -> dict[str, object]:
@@ -135,6 +136,7 @@ class Run:
             turns=meter.turns(),
             recovery=None if self.scenario.feed_in else meter.recovery(),
             charge=meter.moved,
+            drawn=meter.drawn,
             highest_cell=meter.highest_cell,
             rise_while_held=meter.rise,
             last_minute=meter.last_minute(),

@@ -99,7 +99,8 @@ _BOUNDS = (
     _Bound("recovery after", lambda run: run.recovery, lambda ask: ask.recovery),
     _Bound("a limit rose while packs were held, by", lambda run: run.rise_while_held, lambda a: a.rise_while_held,
            "{:.0%}"),
-    _Bound("charge of the last minute", lambda run: run.last_minute, lambda ask: ask.last_minute, "{:.1%}"),
+    _Bound("drawn from the packs", lambda run: run.drawn, lambda ask: ask.drawn, "{:.1f} Ah"),
+    _Bound("current of the last minute", lambda run: run.last_minute, lambda ask: ask.last_minute, "{:.1%}"),
 )  # fmt: skip
 
 

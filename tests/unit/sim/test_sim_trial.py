@@ -236,6 +236,7 @@ GOOD = Result(
     turns=0.1,
     recovery=3.0,
     charge=100.0,
+    drawn=50.0,
     highest_cell=3.4,
     rise_while_held=0.0,
     last_minute=0.1,
