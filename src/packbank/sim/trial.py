@@ -102,9 +102,7 @@ class Run:
 
     def _advance(self, seconds: float, sun: float, load: float) -> None:
         """Let the physics run until the aggregator is asked again."""
-        bank, dt = self.bank, min(self.scenario.step, seconds)
-        if seconds > SECOND:
-            dt = seconds
+        bank, dt = self.bank, self.scenario.step if seconds == SECOND else seconds
         for _ in range(round(seconds / dt)):
             current = self.inverter.request(dt, sun, load)
             network = bank.step(dt, current, self.inverter.ceiling, self.inverter.least)
