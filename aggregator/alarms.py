@@ -6,9 +6,9 @@ from math import isnan
 
 import numpy as np
 
-from packbank.aggregator.columns import Alarm
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings
+from packbank.model.columns import Alarm
 
 OK, WARNING, ALARM = 0, 1, 2
 SOC_HYSTERESIS = 2.0  # % that SoC must rise above a threshold to end its alarm
@@ -43,9 +43,17 @@ class AlarmKeeper:
         self._of_packs: dict[Alarm, int] = {}
         self._published: dict[Alarm, int] = {}
         self._changed_at: dict[Alarm, float] = {}
+        self._was_online = False
 
     def step(self, instant: Instant, soc: float) -> dict[Alarm, int]:
-        """The levels to publish; every alarm that some pack can tell is in it."""
+        """The levels to publish; every alarm that some pack can tell is in it.
+
+        When a lost bank returns, its alarms begin anew: what was raised while nobody answered is no news any more.
+        """
+        online = bool(np.count_nonzero(instant.sets.online))
+        if online and not self._was_online:
+            self._published, self._changed_at = {}, {}
+        self._was_online = online
         raw = self._packs_levels(instant).copy()
         for alarm, level in own_levels(instant, soc, self._published.get(Alarm.LOW_SOC, OK), self._settings).items():
             raw[alarm] = max(level, raw.get(alarm, OK))

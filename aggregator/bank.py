@@ -17,13 +17,10 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.alarms import AlarmKeeper
 from packbank.aggregator.bank_limits import BankLimits
-from packbank.aggregator.battery import Limit, Packs, VirtualBattery
 from packbank.aggregator.charge import ChargeControl, ChargeState
-from packbank.aggregator.columns import COLUMNS, Column
-from packbank.aggregator.controls import Controls, External
 from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.limits import OwnLimitCurves, unlimited_packs
+from packbank.aggregator.limits import OwnLimitCurves
 from packbank.aggregator.merge import Measured, merge
 from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.settings import BankSettings, PackSettings
@@ -31,7 +28,10 @@ from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry, read, rows
-from packbank.aggregator.view import PackViews
+from packbank.aggregator.view import view
+from packbank.model.battery import Limit, VirtualBattery
+from packbank.model.columns import COLUMNS, Column
+from packbank.model.controls import Controls, External
 
 Floats = NDArray[np.float64]
 STATE_VERSION = 1
@@ -61,7 +61,6 @@ class Bank:
         self._begin_anew()
         self._last: float | None = None
         self._busbar = float("nan")
-        self._instant: Instant | None = None
         self.state_error = ""  # why a saved state was not used
         if state is not None:
             self._restore(state)
@@ -78,7 +77,7 @@ class Bank:
         if matrix.shape != (len(self.names), COLUMNS):
             raise ValueError(f"matrix is {matrix.shape}, the bank needs {(len(self.names), COLUMNS)}")
         controls, external = controls or Controls(), external or External()
-        self._instant = instant = self._look(matrix, now, wall)
+        instant = self._look(matrix, now, wall)
         measured = merge(instant, external)
         self._busbar = measured.voltage
         charge = self._soc.step(instant, measured.current, external.soc)
@@ -118,8 +117,7 @@ class Bank:
         blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
-            packs=Packs(len(self.names), PackViews(self.names, instant, self._table)),
-            standing=sets.standing,
+            packs=view(self.names, instant, self._table),
             ready=instant.ready,
             voltage=measured.voltage,
             current=measured.current,
@@ -157,13 +155,6 @@ class Bank:
             alarms=self._alarms.step(instant, charge.soc),
             history=self._history.step(moment, stage.became_full, instant.dt, instant.wall),
         )
-
-    def unlimited_packs(self) -> list[tuple[int, str]]:
-        """Packs whose current nobody limits, with the key that would: their limit, thus the bank's, is 0 A."""
-        if self._instant is None:
-            return []
-        sets, settled = self._instant.sets, ~np.isnan(self._instant.tele[Column.SETTINGS_TIME])
-        return unlimited_packs(self._instant.own, sets.online & settled)
 
     def reset_soc(self, percent: float) -> None:
         """The user knows the bank's SoC (matters with ``SOC_CALCULATION``)."""
@@ -205,7 +196,7 @@ class Bank:
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             self.state_error = f"is damaged: {error!r}"
             self._begin_anew()
 

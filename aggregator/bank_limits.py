@@ -8,15 +8,15 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Cause, Limit
-from packbank.aggregator.columns import Column
-from packbank.aggregator.controls import NAN, Controls
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
 from packbank.aggregator.presence import LOST
 from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
+from packbank.model.battery import Cause, Limit
+from packbank.model.columns import Column
+from packbank.model.controls import NAN, Controls
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Cause, Limit
-from packbank.aggregator.columns import Column
-from packbank.aggregator.controls import NAN
 from packbank.aggregator.guard import Guard, target_cells
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
 from packbank.aggregator.presence import FRESH
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, PackTable
+from packbank.model.battery import Cause, Limit
+from packbank.model.columns import Column
+from packbank.model.controls import NAN
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

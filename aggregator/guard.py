@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import Column
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.presence import FRESH
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import Telemetry
+from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import isnan
 from typing import Any
 
-from packbank.aggregator.battery import History
-from packbank.aggregator.controls import NAN
+from packbank.model.battery import History
+from packbank.model.controls import NAN
 
 LONGEST_GAP = 60.0  # s: over a longer pause nothing is integrated
 

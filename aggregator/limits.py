@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Cause
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, Column
 from packbank.aggregator.presence import HELD, Sets
-from packbank.aggregator.table import CHARGE, DIRECTIONS, DISCHARGE, PackTable
+from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import COLDEST, HIGHEST, HOTTEST, LOWEST, MOSFETS, Telemetry, row, rows
+from packbank.model.battery import Cause
+from packbank.model.columns import BATTERY_TEMPERATURES, Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -170,12 +170,3 @@ def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
     if cause is Cause.SOC:
         return f"SoC {tele[Column.SOC][pack]:.0f} %"
     return ""
-
-
-def unlimited_packs(own: OwnLimits, told: Bools) -> list[tuple[int, str]]:
-    """Packs that have told enough, yet neither BMS nor configuration limits their current: (pack, key to set)."""
-    missing = np.isnan(own.ceiling) & told
-    if not missing.any():
-        return []
-    found = np.argwhere(missing)
-    return [(int(pack), f"MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT") for direction, pack in found]

@@ -9,11 +9,11 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Extreme
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELLS, Column
-from packbank.aggregator.controls import NAN, External
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.telemetry import MOSFETS, rows
+from packbank.model.battery import Extreme
+from packbank.model.columns import BATTERY_TEMPERATURES, CELLS, Column
+from packbank.model.controls import NAN, External
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

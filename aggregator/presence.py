@@ -20,17 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import Presence
-from packbank.aggregator.columns import Column
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.telemetry import Telemetry, rows
+from packbank.model.battery import PRESENCES, Presence
+from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.int8]
 
-ABSENT, FRESH, HELD, LOST, JOINING = range(5)
-PRESENCES = (Presence.ABSENT, Presence.FRESH, Presence.HELD, Presence.LOST, Presence.JOINING)
+ABSENT, FRESH, HELD, LOST, JOINING = map(
+    PRESENCES.index, (Presence.ABSENT, Presence.FRESH, Presence.HELD, Presence.LOST, Presence.JOINING)
+)
 
 NOISE_FRACTION = 0.01  # of the capacity, in A: below this a measured current may be the sensor's offset
 NOISE_AMPERES = 1.0

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import Column
-from packbank.aggregator.controls import NAN
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings, SocMode
 from packbank.aggregator.table import DISCHARGE, PackTable
+from packbank.model.columns import Column
+from packbank.model.controls import NAN
 
 Bools = NDArray[np.bool_]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.aggregator.table import PackTable
+from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 
 Floats = NDArray[np.float64]
 

@@ -1,50 +1,52 @@
-"""One pack as people look at it, built from a step's arrays when somebody looks."""
+"""The packs of one step as the outside sees them: copies that no later step changes."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.battery import PackView
-from packbank.aggregator.columns import Alarm
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.presence import PRESENCES
-from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
+from packbank.aggregator.limits import CAUSES, OwnLimits
+from packbank.aggregator.table import PackTable
+from packbank.aggregator.telemetry import COLDEST, HOTTEST
+from packbank.model.battery import CAUSES as ALL_CAUSES
+from packbank.model.battery import Cause, Packs
+from packbank.model.columns import Column
+
+# Codes of the causes of a pack's own limit: by the row of its smallest fraction, and of its ceiling.
+_BY_FRACTION = np.array([ALL_CAUSES.index(cause) for cause in CAUSES], dtype=np.int8)
+_CONFIG, _BMS = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.BMS))
 
 
-class PackViews:
-    """Builds the :class:`PackView` of a row of one step."""
+def view(names: tuple[str, ...], instant: Instant, table: PackTable) -> Packs:
+    """The packs as ``instant`` has them."""
+    tele, sets, own = instant.tele, instant.sets, instant.own
+    settled = sets.online & ~np.isnan(tele[Column.SETTINGS_TIME])
+    return Packs(
+        names=names,
+        presence=sets.code.copy(),
+        age=tele.age.copy(),
+        blocked=sets.blocked.copy(),
+        limit=own.value.copy(),
+        share=_shares(instant),
+        cause=_causes(own, table),
+        unlimited=np.isnan(own.ceiling) & settled,
+        temperature=tele.extremes[COLDEST : HOTTEST + 1].copy(),
+        alarms=tele.alarms.copy(),
+    )
 
-    def __init__(self, names: Sequence[str], instant: Instant, table: PackTable) -> None:
-        self._names = names
-        self._instant = instant
-        self._table = table
 
-    @cached_property
-    def _shares(self) -> NDArray[np.float64]:
-        sure = self._instant.sets.sure
-        weights = np.where(sure, self._instant.weights, 0.0)
-        shares: NDArray[np.float64] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-        return shares
+def _shares(instant: Instant) -> NDArray[np.float64]:
+    """Shares of the packs that certainly conduct; their sum is 1 in each direction, or 0 when none does."""
+    weights = np.where(instant.sets.sure, instant.weights, 0.0)
+    shares: NDArray[np.float64] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    return shares
 
-    def __call__(self, pack: int) -> PackView:
-        """The view of row ``pack``."""
-        tele, sets, own = self._instant.tele, self._instant.sets, self._instant.own
-        alarms = tele.alarms[pack]
-        return PackView(
-            name=self._names[pack],
-            presence=PRESENCES[sets.code[pack]],
-            age=float(tele.age[pack]),
-            blocks_charge=bool(sets.blocked[CHARGE, pack]),
-            blocks_discharge=bool(sets.blocked[DISCHARGE, pack]),
-            charge_limit=float(own.value[CHARGE, pack]),
-            discharge_limit=float(own.value[DISCHARGE, pack]),
-            charge_share=float(self._shares[CHARGE, pack]),
-            discharge_share=float(self._shares[DISCHARGE, pack]),
-            charge_cause=own.cause(CHARGE, pack, self._table),
-            discharge_cause=own.cause(DISCHARGE, pack, self._table),
-            alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
-        )
+
+def _causes(own: OwnLimits, table: PackTable) -> NDArray[np.int8]:
+    """Why each pack's own limits are what they are, codes of shape ``(2, packs)``."""
+    smallest = own.fractions.argmin(axis=1)
+    reduced = np.minimum.reduce(own.fractions, axis=1) < 1.0
+    by_ceiling = np.where(np.isnan(own.ceiling) | (table.ceiling == own.ceiling), _CONFIG, _BMS)
+    causes: NDArray[np.int8] = np.where(reduced & ~np.isnan(own.ceiling), _BY_FRACTION[smallest], by_ceiling)
+    return causes

@@ -19,13 +19,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from packbank.bms.jkpb import JkPb
 from packbank.bms.protocol import Topic
-from packbank.bus.bus import start_bus
-from packbank.bus.intake import Intake, Member
-from packbank.bus.stats import BITS_A_BYTE, Counters
-from packbank.bus.store import Store
 from packbank.cli.simulate import add_bank_arguments
 from packbank.cli.simulator import Simulator
 from packbank.config.model import BusConfig
+from packbank.sources.serial.bus import start_bus
+from packbank.sources.serial.intake import Intake, Member
+from packbank.sources.serial.stats import BITS_A_BYTE, Counters
+from packbank.sources.store import Store
 
 PACKS = 15
 SECONDS = 15.0

@@ -15,12 +15,13 @@ import pytest
 from per_call import net_ns, wire_ms
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from packbank.aggregator.columns import CELL_VOLTAGES, CELLS, COLUMNS, Column, empty_matrix
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_fields import STATUS, STATUS_FLAGS, status_layout
 from packbank.bms.jkpb_frames import REGISTERS
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import Scanner, acknowledgement, find_answer
+from packbank.model.columns import CELL_VOLTAGES, CELLS, COLUMNS, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.responder_jkpb import frame
 
 ADDRESS, REGISTER, KIND = 3, REGISTERS[Topic.STATUS], 2

@@ -17,8 +17,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bank_rows import WALL, healthy
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.columns import ALARMS, CELLS, Column
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.columns import ALARMS, CELLS, Column
 
 SIZES = (15, 64, 1024, 4096)
 WIRE_SECONDS_A_PACK = 0.070  # 39.6 ms of transaction and about 30 ms in which the next slave is deaf

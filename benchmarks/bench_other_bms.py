@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column, empty_matrix
 from packbank.bms import registry
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
+from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.wire_bank import RESPONDERS
 
 FAMILIES = ("daly", "eg4", "jkbms", "jkpb")

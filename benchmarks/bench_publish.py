@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path as File
 from typing import Any
@@ -23,21 +24,22 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bank_rows import WALL, healthy
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import CELLS, Column
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.config.model import ServiceConfig
-from packbank.venus.battery import Publisher
-from packbank.venus.bindings import GLib
-from packbank.venus.bus import BUS_ITEM, Bus
-from packbank.venus.path import Path, Value
-from packbank.venus.paths import BANK
+from packbank.model.catalogue import Quantity, Value
+from packbank.model.columns import CELLS, Column
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.venus.bank import BankOutput
+from packbank.outputs.venus.bindings import GLib
+from packbank.outputs.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.paths import BANK_PATHS
+from virtual_battery import snapshot
 
 PACKS, SECONDS, MINUTES = 15, 60, 60
 TICKS = os.sysconf("SC_CLK_TCK")
 LISTENER = """
 import sys
-from packbank.venus.bindings import GLib, dbus
+from packbank.outputs.venus.bindings import GLib, dbus
 connection = dbus.bus.BusConnection(sys.argv[1], mainloop=dbus.mainloop.glib.DBusGMainLoop())
 heard = 0
 def hear(*_):
@@ -50,11 +52,11 @@ GLib.MainLoop().run()
 """
 
 
-def a_minute() -> list[VirtualBattery]:
+def a_minute() -> list[Snapshot]:
     """What a bank of 15 packs is like from second to second: sensor noise, and a load that moves."""
     random = np.random.default_rng(1)
     bank = Bank([f"pack {n + 1}" for n in range(PACKS)], [PackSettings()] * PACKS, BankSettings())
-    batteries = []
+    shown = []
     for second in range(SECONDS):
         rows = healthy(PACKS)
         rows[:, :16] += random.normal(0.0, 0.001, (PACKS, 16))
@@ -63,40 +65,40 @@ def a_minute() -> list[VirtualBattery]:
         rows[:, Column.POWER] = rows[:, Column.CURRENT] * rows[:, Column.VOLTAGE]
         rows[:, Column.SOC] += second / 100
         rows[:, Column.STATUS_TIME] = float(second)
-        batteries.append(bank.step(rows, float(second), WALL + second))
-    return [battery for battery in batteries if battery.ready]
+        shown.append(snapshot(bank.step(rows, float(second), WALL + second), float(second), rows=rows))
+    return [one for one in shown if one.battery.ready]
 
 
 class OneObjectAPath(dbus.service.Object):  # type: ignore[misc]
     """A path as velib_python has it."""
 
-    def __init__(self, connection: Any, path: Path[VirtualBattery]) -> None:
-        super().__init__(connection, path.name)
-        self._path = path
+    def __init__(self, connection: Any, row: Quantity[Snapshot]) -> None:
+        super().__init__(connection, row.path)
+        self._row = row
         self._value: Value = None
 
-    def update(self, battery: VirtualBattery) -> None:
-        value = self._path.value(battery)
+    def update(self, shown: Snapshot) -> None:
+        value = self._row.value(shown)
         if value != self._value:
             self._value = value
             wire = dbus.Array([], signature="i", variant_level=1) if value is None else value
-            self.PropertiesChanged({"Value": wire, "Text": self._path.quantity.text(value)})
+            self.PropertiesChanged({"Value": wire, "Text": self._row.unit.text(value)})
 
     @dbus.service.signal(BUS_ITEM, signature="a{sv}")  # type: ignore[untyped-decorator]
     def PropertiesChanged(self, changes: dict[str, Any]) -> None:  # noqa: N802
         """Emitted by the decorator."""
 
 
-def ours(bus: Bus) -> Callable[[VirtualBattery, float], None]:
-    return Publisher(ServiceConfig(), connection="RS485", bus=bus).publish
+def ours(bus: Bus) -> Callable[[Snapshot], None]:
+    return BankOutput(ServiceConfig(), connection="RS485", bus=bus, send=lambda _: None).show
 
 
-def velib_style(bus: Bus) -> Callable[[VirtualBattery, float], None]:
-    paths = [OneObjectAPath(bus._connection, path) for path in BANK]
+def velib_style(bus: Bus) -> Callable[[Snapshot], None]:
+    paths = [OneObjectAPath(bus._connection, row) for row in BANK_PATHS]
 
-    def publish(battery: VirtualBattery, _now: float) -> None:
+    def publish(shown: Snapshot) -> None:
         for path in paths:
-            path.update(battery)
+            path.update(shown)
 
     return publish
 
@@ -121,20 +123,20 @@ def cpu(pid: int) -> float:
 def test_publish(
     benchmark: BenchmarkFixture,
     address: tuple[str, int],
-    kind: Callable[[Bus], Callable[[VirtualBattery, float], None]],
+    kind: Callable[[Bus], Callable[[Snapshot], None]],
 ) -> None:
     bus = Bus(address[0])
     with subprocess.Popen([sys.executable, "-c", LISTENER, address[0]], stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
         listener.stdout.readline()
         publish, minute, seconds = kind(bus), a_minute(), count()
-        publish(minute[0], -1.0)
+        publish(replace(minute[0], time=-1.0))
         pids = {"daemon": address[1], "listener": listener.pid}
         before = {name: cpu(pid) for name, pid in pids.items()}
 
         def second() -> None:
             now = next(seconds)
-            publish(minute[now % len(minute)], float(now))
+            publish(replace(minute[now % len(minute)], time=float(now)))
             bus._connection.flush()
 
         benchmark.pedantic(second, rounds=SECONDS * MINUTES, iterations=1)  # type: ignore[no-untyped-call]

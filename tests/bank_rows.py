@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Column, empty_matrix
-from packbank.aggregator.controls import Controls, External
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.battery import VirtualBattery
+from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Column, empty_matrix
+from packbank.model.controls import Controls, External
 
 CELLS_USED = 16
 WALL = 1_700_000_000.0

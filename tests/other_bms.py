@@ -6,8 +6,9 @@ from random import Random
 
 import numpy as np
 
-from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Alarm, Column
-from packbank.bms.protocol import Exchange, Identity, Protocol, Row, Topic
+from packbank.bms.protocol import Exchange, Protocol, Row, Topic
+from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Alarm, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder import Responder
 
 VALUES = {

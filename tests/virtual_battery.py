@@ -1,11 +1,30 @@
-"""A virtual battery to publish: two packs, plausible values, and whatever a test wants changed."""
+"""A virtual battery to show: two packs, plausible values, and whatever a test wants changed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from packbank.aggregator.battery import Cause, Extreme, History, Limit, PackView, Presence, VirtualBattery
-from packbank.aggregator.columns import Alarm
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.model.battery import (
+    CAUSES,
+    PRESENCES,
+    Cause,
+    Extreme,
+    History,
+    Limit,
+    Packs,
+    PackView,
+    Presence,
+    VirtualBattery,
+)
+from packbank.model.bus_stats import BusStats
+from packbank.model.columns import Alarm, empty_matrix
+from packbank.model.controls import Controls
+from packbank.model.identity import Identity, Place
+from packbank.model.snapshot import Snapshot
 
 NAN = float("nan")
 
@@ -24,10 +43,54 @@ def pack_view(name: str, **changes: Any) -> PackView:
     return PackView(name=name, **(values | changes))
 
 
+def packs_of(views: Sequence[PackView]) -> Packs:
+    """Packs whose elements are ``views``."""
+
+    def both(charge: str, discharge: str) -> list[list[Any]]:
+        return [[getattr(view, name) for view in views] for name in (charge, discharge)]
+
+    return Packs(
+        names=tuple(view.name for view in views),
+        presence=np.array([PRESENCES.index(view.presence) for view in views], dtype=np.int8),
+        age=np.array([view.age for view in views]),
+        blocked=np.array(both("blocks_charge", "blocks_discharge")),
+        limit=np.array(both("charge_limit", "discharge_limit"), dtype=np.float64),
+        share=np.array(both("charge_share", "discharge_share"), dtype=np.float64),
+        cause=np.array([[CAUSES.index(c) for c in row] for row in both("charge_cause", "discharge_cause")], np.int8),
+        unlimited=np.array(both("charge_unlimited", "discharge_unlimited")),
+        temperature=np.array(both("coldest", "hottest"), dtype=np.float64),
+        alarms=np.array([[view.alarms.get(alarm, 0) for alarm in Alarm] for view in views], dtype=np.float64),
+    )
+
+
+def snapshot(
+    battery: VirtualBattery | None = None,
+    time: float = 0.0,
+    *,
+    rows: NDArray[np.float64] | None = None,
+    buses: tuple[BusStats, ...] = (),
+    controls: Controls | None = None,
+    **changes: Any,
+) -> Snapshot:
+    """A snapshot of ``battery``, or of a :func:`virtual_battery` with ``changes``."""
+    battery = battery or virtual_battery(**changes)
+    packs = len(battery.packs)
+    return Snapshot(
+        number=1,
+        time=time,
+        wall=1_700_000_000.0 + time,
+        battery=battery,
+        rows=empty_matrix(packs) if rows is None else rows,
+        places=tuple(Place("roof", address) for address in range(1, packs + 1)),
+        identities=(Identity(),) * packs,
+        buses=buses,
+        controls=controls or Controls(),
+    )
+
+
 def virtual_battery(**changes: Any) -> VirtualBattery:
     values: dict[str, Any] = {
         "packs": (pack_view("pack 1"), pack_view("pack 2")),
-        "standing": b"",
         "ready": True,
         "voltage": 53.1249,
         "current": -12.34,
@@ -65,9 +128,8 @@ def virtual_battery(**changes: Any) -> VirtualBattery:
         "alarms": {Alarm.LOW_SOC: 0, Alarm.BMS_CABLE: 0, Alarm.HIGH_CELL_VOLTAGE: 0},
         "history": History(charge_cycles=12.4, total_ah_drawn=-4321.0),
     }
-    if "packs" in changes:
-        values["standing"] = repr(changes["packs"]).encode()
-    return VirtualBattery(**(values | changes))
+    values |= changes
+    return VirtualBattery(**values | {"packs": packs_of(values["packs"])})
 
 
 def lost_battery() -> VirtualBattery:

@@ -1,4 +1,4 @@
-"""The whole chain: buses fill the store, once a second the bank becomes a battery, and publishers show it.
+"""The whole chain: sources fill the store, once a second the bank becomes a snapshot, and outputs show it.
 
 :meth:`Daemon.tick` is that once-a-second step. Whoever owns the main loop (GLib with D-Bus, :func:`wait_loop`
 without) calls it. A step that fails is logged; one that keeps failing ends the loop, because a battery service
@@ -12,49 +12,37 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from packbank import state
-from packbank.advice import HASTY, Adviser
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import empty_matrix
-from packbank.aggregator.controls import Controls, External
-from packbank.bms import registry
-from packbank.bus.bus import Bus, start_bus
-from packbank.bus.capture import Capture
-from packbank.bus.intake import Member
-from packbank.bus.stats import BusStats
-from packbank.bus.store import LOOK_PERIOD, Store
-from packbank.config.model import BusConfig, Config
+from packbank.config.model import Config
 from packbank.errors import PackbankError
-from packbank.journal import Journal
+from packbank.model.commands import ClearHistory, Command, ResetSoc, SetControl, StartTopBalance
+from packbank.model.controls import Controls, External
+from packbank.model.identity import Place
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.runner import Runner
+from packbank.sources.serial.capture import Capture
+from packbank.sources.start import Source, start_sources
+from packbank.sources.store import LOOK_PERIOD, Store
+from packbank.worker import Worker
 
 TICK = LOOK_PERIOD
 STEPS_MAY_FAIL = 3  # in a row
-ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
 SAVE_PERIOD = 60.0  # s: one small write to the flash, and the most that a power cut may cost
-STOP_TIMEOUT = 2.0  # s for a bus to finish its transaction
+STOP_TIMEOUT = 2.0  # s for a source to finish its transaction, and for the last state to be written
 
 log = logging.getLogger(__name__)
 
 
-class Publisher(Protocol):
-    """Somewhere that shows the battery: D-Bus, JSON lines, a live table."""
-
-    def publish(self, battery: VirtualBattery, now: float) -> None:
-        """Show ``battery``; called once a second from the main loop, so it must not block."""
-
-    def close(self) -> None:
-        """Leave cleanly."""
-
-
 class Daemon:
-    """Everything between the ports and the publishers. The buses run while the context is open."""
+    """Everything between the sources and the outputs. The sources run while the context is open."""
 
     def __init__(
         self,
@@ -65,14 +53,16 @@ class Daemon:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """``state_file`` keeps history, counters and the user's wishes; without it they end with the process."""
+        """``state_file`` keeps history, counters and the user's settings; without it they end with the process.
+
+        Raises ConfigError when that file is something else.
+        """
         saved = state.load(state_file) if state_file else {}
         self.config = config
         self.store = Store(len(config.packs))
-        self.publishers: list[Publisher] = []
-        self.controls = _controls(saved.get("controls"))
+        self.outputs = Runner()
+        self.saved_controls = state.controls_of(saved)  # None: nothing was saved
         self.external: Callable[[], External] = External
-        self.matrix = empty_matrix(len(config.packs))  # as the last step saw it
         self.bank = Bank(
             [pack.name for pack in config.packs],
             [pack.settings for pack in config.packs],
@@ -82,38 +72,39 @@ class Daemon:
         )
         if self.bank.state_error:
             log.warning("%s: the saved state %s; history begins anew", state_file, self.bank.state_error)
-        self._buses: list[Bus] = []
-        self._state_file = state_file
+        self._controls = self.saved_controls or Controls()
+        self._commands: SimpleQueue[Command] = SimpleQueue()
+        self._places = tuple(Place(pack.bus, pack.address) for pack in config.packs)
+        self._sources: tuple[Source, ...] = ()
         self._capture = capture
         self._clock = clock
         self._wall = wall
-        self._journal = Journal()
-        self._unlimited: set[tuple[int, str]] = set()
-        self._adviser = Adviser([pack.settings for pack in config.packs])
-        self._saved = clock()
-        self._advised = float("-inf")
+        self._state_file = state_file
+        self._writer = Worker("state", self._write_state) if state_file else None
+        self._saved_at = clock()
+        self._steps = 0
         self._failures = 0
 
     def __enter__(self) -> Self:
-        with ExitStack() as undo:
-            undo.callback(self._stop_buses)
-            self._buses += [self._start(config) for config in self.config.buses]
-            undo.pop_all()
+        self._sources = start_sources(self.config, self.store, self._capture)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with ExitStack() as last:
-            last.callback(self._save)
-            last.callback(self._stop_buses)
-            for publisher in self.publishers:
-                last.callback(publisher.close)
+            last.callback(self._save_last)
+            last.callback(self._stop_sources)
+            last.callback(self.outputs.close)
+
+    def send(self, command: Command) -> None:
+        """Have ``command`` applied before the next step. From any thread."""
+        self._commands.put(command)
 
     def tick(self) -> bool:
-        """One step; false when the loop should end. Raises PackbankError when a publisher's peer is gone for good."""
+        """One step; false when the loop should end. Raises PackbankError when the vital output is gone for good."""
         try:
-            self._step(self._clock())
+            self.outputs.show(self.step(self._clock()))
         except PackbankError:
             raise
         except Exception:  # whatever it was, the buses go on, and the next second may be better
@@ -121,71 +112,79 @@ class Daemon:
             log.exception("step failed (%d of %d in a row end the process)", self._failures, STEPS_MAY_FAIL)
             return self._failures < STEPS_MAY_FAIL
         self._failures = 0
-        failed = [bus.name for bus in self._buses if bus.failed]
-        if failed:
-            log.error("the thread of %s has ended, which is a fault of packbank's: ending", ", ".join(failed))
-        return not failed
+        return self.outputs.useful
 
-    def stats(self) -> tuple[BusStats, ...]:
-        """How the buses are doing."""
-        return tuple([bus.stats() for bus in self._buses])
+    def step(self, now: float) -> Snapshot:
+        """Apply what was asked for, take the rows and make the snapshot of ``now``."""
+        changed = self._apply_commands()
+        rows, identities = self.store.snapshot()
+        rows.flags.writeable = False
+        wall = self._wall()
+        battery = self.bank.step(rows, now, wall, self._controls, self.external())
+        self._steps += 1
+        if changed or now - self._saved_at >= SAVE_PERIOD:
+            self._save(now)
+        return Snapshot(
+            number=self._steps,
+            time=now,
+            wall=wall,
+            battery=battery,
+            rows=rows,
+            places=self._places,
+            identities=identities,
+            buses=tuple([source.stats() for source in self._sources]),
+            controls=self._controls,
+        )
 
-    def take_controls(self, controls: Controls) -> None:
-        """The user has changed a wish: it holds from the next step on, and is kept."""
-        self.controls = controls
-        self._save()
+    def _apply_commands(self) -> bool:
+        """Whether there was any."""
+        changed = False
+        while not self._commands.empty():
+            self._apply(self._commands.get())
+            changed = True
+        return changed
 
-    def _start(self, config: BusConfig) -> Bus:
-        packs = [(index, pack) for index, pack in enumerate(self.config.packs) if pack.bus == config.name]
-        inverted = [pack.address for _, pack in packs if pack.invert_current_measurement]
-        protocol = registry.protocol(config.protocol, inverted)
-        members = [Member(index, pack.address, pack.name, pack.expected) for index, pack in packs]
-        tap = self._capture.tap(config.name, protocol) if self._capture else None
-        return start_bus(config, protocol, members, self.store, tap)
+    def _apply(self, command: Command) -> None:
+        match command:
+            case SetControl(field, value):
+                change: dict[str, Any] = {field: value}
+                self._controls = replace(self._controls, **change)
+            case ResetSoc(percent):
+                self.bank.reset_soc(percent)
+            case StartTopBalance():
+                self.bank.request_top_balance()
+            case ClearHistory():
+                self.bank.clear_history()
 
-    def _stop_buses(self) -> None:
-        for bus in self._buses:
-            bus.stop()
-        for bus in self._buses:
-            if not bus.join(STOP_TIMEOUT):
-                log.warning("%s: did not end within %.0f s", bus.name, STOP_TIMEOUT)
+    def _stop_sources(self) -> None:
+        for source in self._sources:
+            source.stop()
+        for source in self._sources:
+            if not source.join(STOP_TIMEOUT):
+                log.warning("%s: did not end within %.0f s", source.name, STOP_TIMEOUT)
         if self._capture:
             self._capture.close()
 
-    def _step(self, now: float) -> None:
-        self.matrix, _ = self.store.snapshot()
-        battery = self.bank.step(self.matrix, now, self._wall(), self.controls, self.external())
-        for level, line in self._journal.lines(battery, now):
-            log.log(level, "%s", line)
-        for publisher in self.publishers:
-            publisher.publish(battery, now)
-        if now - self._advised >= ADVISE_PERIOD:
-            self._advised = now
-            self._demand_limits()
-            self._advise()
-        if now - self._saved >= SAVE_PERIOD:
-            self._save()
+    def _save(self, now: float) -> None:
+        """Have the state written; the disk may take its time."""
+        self._saved_at = now
+        if self._writer:
+            self._writer.give({"bank": self.bank.state(), "controls": asdict(self._controls)})
 
-    def _demand_limits(self) -> None:
-        """Say once of each pack that nobody limits its current."""
-        unlimited = set(self.bank.unlimited_packs())
-        for index, key in sorted(unlimited - self._unlimited):
-            log.error("%s: its BMS tells no current limit: set %s, until then the bank's limit is 0 A",
-                      self.config.packs[index].name, key)  # fmt: skip
-        self._unlimited |= unlimited
+    def _save_last(self) -> None:
+        if self._writer is None:
+            return
+        self._apply_commands()
+        self._save(self._clock())
+        if not self._writer.close(STOP_TIMEOUT):
+            log.warning("%s: the disk is too slow, the last state may not be saved", self._state_file)
 
-    def _advise(self) -> None:
-        """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""
-        if hasty := self._adviser.hasty(self.matrix):
-            log.warning("%s: %s", ", ".join(self.config.packs[index].name for index in hasty), HASTY)
-
-    def _save(self) -> None:
-        self._saved = self._clock()
+    def _write_state(self, saved: Mapping[str, object]) -> None:
         if self._state_file is None:
             return
         try:
-            state.save(self._state_file, {"bank": self.bank.state(), "controls": asdict(self.controls)})
-        except OSError as error:
+            state.save(self._state_file, saved)
+        except (OSError, ValueError) as error:
             log.warning("%s: state not saved (%s); a restart begins without it", self._state_file, error)
 
 
@@ -206,20 +205,3 @@ def wait_loop(tick: Callable[[], bool], period: float = TICK) -> None:
 
 def _mapping(saved: object) -> Mapping[str, Any] | None:
     return saved if isinstance(saved, Mapping) else None
-
-
-def _controls(saved: object) -> Controls:
-    """The user's wishes as saved; none when the record is damaged or not of this version."""
-    wishes = dict(_mapping(saved) or {})
-    none = asdict(Controls())
-    if all(name in none and _may_be(wish, none[name]) for name, wish in wishes.items()):
-        return Controls(**wishes)
-    log.warning("the saved user limits are damaged or of another version: set them again")
-    return Controls()
-
-
-def _may_be(wish: object, none: object) -> bool:
-    """Whether ``wish`` can stand where ``none`` means that there is none: a switch, or a cap."""
-    if isinstance(none, bool) or isinstance(wish, bool):
-        return type(wish) is type(none)
-    return wish is None or isinstance(wish, int | float)

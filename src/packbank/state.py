@@ -1,4 +1,7 @@
-"""What outlives a restart, in one small JSON file that a power cut cannot spoil."""
+"""What outlives a restart, in one small JSON file that a power cut cannot spoil.
+
+``{"schema": 2, "bank": {...}, "controls": {...}}``; the first version wrote the same without ``schema``.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,46 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from packbank.errors import ConfigError
+from packbank.model.controls import Controls
+
+SCHEMA = 2
+_DAMAGED = (ArithmeticError, OSError, RecursionError, ValueError)  # nested too deep, numbers too long, not UTF-8, ...
 
 log = logging.getLogger(__name__)
 
 
-def load(path: Path) -> dict[str, object]:
-    """The saved state; empty when there is none or when it cannot be read (said in the log, never fatal)."""
+def load(path: Path) -> dict[str, Any]:
+    """The saved state; empty when there is none or when it is damaged (one warning, never fatal).
+
+    A state of a newer packbank is put aside, so that it is not overwritten. Raises ConfigError when the file is
+    something else, such as a configuration: packbank would overwrite it.
+    """
     try:
-        state = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        data = path.read_bytes()
+        if not _may_be_ours(data):
+            raise ConfigError(f"{path} is not a state file of packbank: let STATE_FILE name a file of its own")
+        state = json.loads(data, parse_constant=_refuse)
+        if not isinstance(state, dict):
+            raise ValueError("no JSON object")
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        log.warning("%s: cannot be used, starting without history (%s)", path, error)
+    except ConfigError:
+        raise
+    except _DAMAGED as error:
+        log.warning("%s: cannot be used, starting without history (%s)", path, str(error)[:200])
         return {}
-    if not isinstance(state, dict):
-        log.warning("%s: not a state file of packbank, starting without history", path)
-        return {}
-    return state
+    schema = state.get("schema", 1)
+    if isinstance(schema, int) and schema <= SCHEMA:
+        return state
+    aside = path.with_name(f"{path.name}.schema-{schema if isinstance(schema, int) else 'unknown'}")
+    log.warning("%s: was written by a newer packbank; it is kept as %s, starting without history", path, aside)
+    path.replace(aside)
+    return {}
 
 
 def save(path: Path, state: Mapping[str, object]) -> None:
@@ -35,12 +60,36 @@ def save(path: Path, state: Mapping[str, object]) -> None:
     new = path.with_name(f"{path.name}.new")
     try:
         with new.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(state, allow_nan=False))  # dump() leaves cycles for the garbage collector
+            file.write(json.dumps({"schema": SCHEMA, **state}, allow_nan=False))  # dump() makes reference cycles
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def controls_of(state: Mapping[str, Any]) -> Controls | None:
+    """The user's settings as saved; ``None`` when there are none, or when they are damaged or of another version."""
+    saved = state.get("controls")
+    if saved is None:
+        return None
+    none = asdict(Controls())
+    if isinstance(saved, dict) and all(name in none and _may_be(saved[name], none[name]) for name in saved):
+        return Controls(**saved)
+    log.warning("the saved user limits are damaged or of another version: set them again")
+    return None
+
+
+def _may_be(value: object, none: object) -> bool:
+    """Whether ``value`` can stand where ``none`` means that there is none: a switch, or a cap."""
+    if isinstance(none, bool) or isinstance(value, bool):
+        return type(value) is type(none)
+    return value is None or isinstance(value, int | float)
+
+
+def _may_be_ours(data: bytes) -> bool:
+    """Whether this was a state file once: JSON, or the zeros that a power cut can leave."""
+    return data.lstrip()[:1] in (b"{", b"", b"\0")
 
 
 def _refuse(constant: str) -> None:

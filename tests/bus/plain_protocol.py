@@ -16,14 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
-from packbank.aggregator.columns import Column
-from packbank.bms.protocol import Description, Exchange, Heard, Identity, Line, Overhearing, Protocol, Row, Topic
-from packbank.bus.bus import Bus
-from packbank.bus.intake import Member
-from packbank.bus.link import Tap
-from packbank.bus.store import Store
+from packbank.bms.protocol import Description, Exchange, Heard, Line, Overhearing, Protocol, Row, Topic
 from packbank.config.model import BusConfig, Mode
 from packbank.errors import FrameError
+from packbank.model.columns import Column
+from packbank.model.identity import Identity
+from packbank.sources.serial.bus import Bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.serial.link import Tap
+from packbank.sources.store import Store
 
 LINE = Line(
     baudrate=115200,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 from plain_protocol import Script, answer
 
-from packbank.bus import pacing
-from packbank.bus.link import DescriptorLink
+from packbank.sources.serial import pacing
+from packbank.sources.serial.link import DescriptorLink
 
 QUICKLY = 8  # answers that make a habit
 

@@ -16,11 +16,11 @@ from threading import Thread
 import pytest
 from plain_protocol import PlainProtocol, Rig, ScriptedBus, all_answer, answer
 
-from packbank.bus.bus import Bus, start_bus
-from packbank.bus.intake import Member
-from packbank.bus.stats import BusStats, State
-from packbank.bus.store import Store
 from packbank.config.model import BusConfig
+from packbank.model.bus_stats import BusState, BusStats
+from packbank.sources.serial.bus import Bus, start_bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.store import Store
 
 
 def descriptors() -> int:
@@ -33,7 +33,7 @@ def test_an_unplugged_adapter_is_opened_again_when_it_returns(tmp_path: Path, ca
         rig.wait(lambda: rig.bus.stats().rounds >= 1)
         before = descriptors()
         rig.wire.unplug()
-        rig.wait(lambda: rig.bus.stats().state is State.OPENING)
+        rig.wait(lambda: rig.bus.stats().state is BusState.OPENING)
         assert "port" in rig.bus.stats().error
         time.sleep(0.5)
         rig.wire.replug()
@@ -50,7 +50,7 @@ def test_unplugged_in_the_middle_of_an_answer_nothing_wrong_is_taken(tmp_path: P
         rig.wire.script = lambda address, question: [(0.003, answer(address, question, 7)[:4]), (0.2, b"")]
         time.sleep(0.05)
         rig.wire.unplug()
-        rig.wait(lambda: rig.bus.stats().state is State.OPENING)
+        rig.wait(lambda: rig.bus.stats().state is BusState.OPENING)
         rig.wire.script = all_answer
         rig.wire.replug()
         rig.wait(lambda: rig.age(1) < 0.2 and rig.age(2) < 0.2 and rig.age(3) < 0.5)
@@ -106,7 +106,7 @@ def test_a_port_that_can_change_its_name_is_advised_against(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("packbank.bus.bus.stable_path", lambda _: "/dev/serial/by-id/usb-A")
+    monkeypatch.setattr("packbank.sources.serial.bus.stable_path", lambda _: "/dev/serial/by-id/usb-A")
     with Rig(tmp_path, all_answer):
         pass
     assert "better PORT = /dev/serial/by-id/usb-A" in caplog.text
@@ -116,9 +116,9 @@ CHILD = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from plain_protocol import PlainProtocol
-from packbank.bus.bus import start_bus
-from packbank.bus.intake import Member
-from packbank.bus.store import Store
+from packbank.sources.serial.bus import start_bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.store import Store
 from packbank.config.model import BusConfig
 bus = start_bus(BusConfig(name="rack", port=sys.argv[1]), PlainProtocol(), [Member(0, 1, "pack")], Store(1))
 while not bus.stats().answers:
@@ -217,7 +217,7 @@ def test_a_gateway_is_read_and_reconnected_like_a_port(gateway: Gateway) -> None
 
     wait(lambda stats: stats.rounds >= 2)
     gateway.drop()
-    wait(lambda stats: stats.reopened == 1 and stats.state is State.POLLING)
+    wait(lambda stats: stats.reopened == 1 and stats.state is BusState.POLLING)
     answers = bus.stats().answers
     wait(lambda stats: stats.answers > answers + 4)
     bus.stop()

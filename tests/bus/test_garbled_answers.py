@@ -12,10 +12,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Column, empty_matrix
 from packbank.bms.jkpb import JkPb
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.errors import FrameError
+from packbank.model.columns import CELL_VOLTAGES, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import ANSWER_FAULTS
 from packbank.sim.responder import Burst

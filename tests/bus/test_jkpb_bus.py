@@ -12,23 +12,23 @@ from random import Random
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Column
 from packbank.bms.jkpb import JkPb
 from packbank.bms.protocol import Topic
-from packbank.bus.bus import Bus
-from packbank.bus.capture import Capture
-from packbank.bus.intake import Member
-from packbank.bus.recording import read_events, read_protocols
-from packbank.bus.replay import Player
-from packbank.bus.scan import scan
-from packbank.bus.stats import State
-from packbank.bus.store import Store
 from packbank.config.model import BusConfig, Mode
+from packbank.model.bus_stats import BusState
+from packbank.model.columns import CELL_VOLTAGES, Column
 from packbank.sim.responder_jkpb import PASSCODE, JkPbResponder, request
 from packbank.sim.wire import Pack, Wire
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_master import JkPbMaster
 from packbank.sim.wire_pty import Buses
+from packbank.sources.serial.bus import Bus
+from packbank.sources.serial.capture import Capture
+from packbank.sources.serial.intake import Member
+from packbank.sources.serial.recording import read_events, read_protocols
+from packbank.sources.serial.replay import Player
+from packbank.sources.serial.scan import scan
+from packbank.sources.store import Store
 
 PACKS = 4
 
@@ -102,7 +102,7 @@ def test_listening_beside_a_master_fills_every_row_and_sends_nothing(tmp_path: P
         matrix, _ = packs.store.snapshot()
         stats = bus.stats()
     assert stats.requests == 0
-    assert stats.state is State.LISTENING
+    assert stats.state is BusState.LISTENING
     assert 0 <= packs.wire.tally.requests - stats.foreign <= 2, "all but those from before the port was open"
     assert np.isfinite(matrix[:, Column.STATUS_TIME]).all()
     assert matrix[0, Column.VOLTAGE] > 40.0, "the master's own broadcast is the pack at address 0"
@@ -113,10 +113,10 @@ def test_auto_listens_where_a_master_polls_and_polls_where_none_does(tmp_path: P
         bus = packs.bus(stack)
         wait(lambda: bus.stats().answers >= 3)
         time.sleep(2.5)
-        assert bus.stats().state is State.LISTENING
+        assert bus.stats().state is BusState.LISTENING
         assert bus.stats().requests == 0
         packs.wire.talkers.clear()
-        wait(lambda: bus.stats().state is State.POLLING, 4.0)
+        wait(lambda: bus.stats().state is BusState.POLLING, 4.0)
         wait(lambda: bus.stats().rounds >= 1)
 
 

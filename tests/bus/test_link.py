@@ -17,10 +17,10 @@ from plain_protocol import LINE
 from serial import serial_for_url
 from serial.rfc2217 import PortManager
 
-from packbank.bus import ports
-from packbank.bus.link import Link, open_link
-from packbank.bus.stats import Traffic
 from packbank.errors import LinkError
+from packbank.sources.serial import ports
+from packbank.sources.serial.link import Link, open_link
+from packbank.sources.serial.stats import Traffic
 
 
 @pytest.fixture

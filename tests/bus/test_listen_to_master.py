@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Column
 from packbank.bms.jkpb import JkPb
-from packbank.bus.bus import start_bus
-from packbank.bus.intake import Member
-from packbank.bus.store import Store
 from packbank.config.model import BusConfig, Mode
+from packbank.model.columns import CELL_VOLTAGES, Column
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
+from packbank.sources.serial.bus import start_bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.store import Store
 
 PLAN = BusPlan(packs=2, master=True)
 PATIENCE = 12.0  # s; a cycle of the master takes 4.2 s

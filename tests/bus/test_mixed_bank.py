@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packbank.aggregator.battery import Presence, VirtualBattery
-from packbank.aggregator.columns import Column
 from packbank.config.loader import load
 from packbank.daemon import Daemon
+from packbank.model.battery import Presence, VirtualBattery
+from packbank.model.columns import Column
+from packbank.model.snapshot import Snapshot
 from packbank.sim.wire import Wire
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
@@ -32,15 +33,16 @@ PATIENCE = 20.0  # s, on a busy machine
 class Scene:
     """The daemon over the simulated buses, and the battery that it published last."""
 
+    name = "test"
+
     def __init__(self, daemon: Daemon, wires: list[Wire], bank: LiveBank) -> None:
         self.daemon = daemon
         self.wires = wires
         self.bank = bank
-        self.battery: VirtualBattery | None = None
+        self.last: Snapshot | None = None
 
-    def publish(self, battery: VirtualBattery, now: float) -> None:
-        del now
-        self.battery = battery
+    def show(self, snapshot: Snapshot) -> None:
+        self.last = snapshot
 
     def close(self) -> None:
         pass
@@ -49,10 +51,10 @@ class Scene:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self.daemon.tick()
-            if self.battery is not None and true(self.battery):
-                return self.battery
+            if self.last is not None and true(self.last.battery):
+                return self.last.battery
             time.sleep(0.25)
-        raise AssertionError(f"not within {PATIENCE} s: {self.battery}")
+        raise AssertionError(f"not within {PATIENCE} s: {self.last}")
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         config.write_text(CONFIG + "\n".join(sections))
         daemon = Daemon(load(config))
         made = Scene(daemon, wires, bank)
-        daemon.publishers.append(made)
+        daemon.outputs.add_vital(made)
         with daemon:
             yield made
 
@@ -87,7 +89,8 @@ def test_packs_of_every_family_are_one_battery_and_are_lost_and_found_alike(scen
     # The packs without limits of their own have the configured ones; the JK packs tell theirs.
     assert all(pack.charge_limit <= 80 for pack in battery.packs)
     assert 0 < battery.charge_current_limit.value <= 7 * 80
-    matrix = scene.daemon.matrix
+    assert scene.last is not None
+    matrix = scene.last.rows
     assert np.isfinite(matrix[:, [Column.VOLTAGE, Column.CURRENT, Column.SOC]]).all()
     assert list(np.isnan(matrix[:, Column.SOH])) == [False, False, True, True, False, False, True]
     assert list(np.isnan(matrix[:, Column.CHARGE_CURRENT_LIMIT])) == [False, False, *[True] * 4, False]
@@ -103,4 +106,4 @@ def test_packs_of_every_family_are_one_battery_and_are_lost_and_found_alike(scen
         wire.packs.append(pack)
     battery = scene.until(lambda battery: presences(battery) == [Presence.FRESH] * 7)
     assert (battery.online, battery.offline) == (7, 0)
-    assert not any(stats.refused for stats in scene.daemon.stats())
+    assert not any(stats.refused for stats in scene.last.buses)

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from plain_protocol import LINE, PlainProtocol, Rig, Script, all_answer, answer, request
 
-from packbank.aggregator.columns import Column
-from packbank.bus.bus import Bus
-from packbank.bus.intake import Member
-from packbank.bus.stats import State
-from packbank.bus.store import Store
 from packbank.config.model import BusConfig, Mode
 from packbank.errors import ConfigError
+from packbank.model.bus_stats import BusState
+from packbank.model.columns import Column
+from packbank.sources.serial.bus import Bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.store import Store
 
 
 def right(rig: Rig) -> bool:
@@ -34,7 +34,7 @@ def test_all_topics_of_all_packs_arrive_with_their_times(tmp_path: Path) -> None
     stats = rig.bus.stats()
     assert stats.missed == stats.lost == stats.retries == 0
     assert stats.refused == {}
-    assert stats.state is State.STOPPED
+    assert stats.state is BusState.STOPPED
 
 
 def test_the_guard_is_kept_between_packs_and_not_within_one(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_another_master_makes_us_stand_back_and_listen(tmp_path: Path, caplog: p
 
         def standing_back() -> bool:
             other_master_speaks()
-            return rig.bus.stats().state is State.STANDING_BACK
+            return rig.bus.stats().state is BusState.STANDING_BACK
 
         rig.wait(standing_back, 5.0)
         asked = len(rig.wire.requests)
@@ -215,7 +215,7 @@ def test_another_master_makes_us_stand_back_and_listen(tmp_path: Path, caplog: p
             rig.wait(lambda: rig.voltages[1] == 1000 + foreign_value)
         assert len(rig.wire.requests) - asked <= 1, "it must not speak beside another master"
         assert rig.bus.stats().foreign > 4
-        rig.wait(lambda: rig.bus.stats().state is State.POLLING, 3.0)
+        rig.wait(lambda: rig.bus.stats().state is BusState.POLLING, 3.0)
         rig.wait(lambda: right(rig))
     assert sum("somebody else asks" in record.message for record in caplog.records) == 1
 

@@ -10,12 +10,12 @@ from struct import unpack_from
 import pytest
 from plain_protocol import PlainProtocol, answer, request
 
-from packbank.aggregator.columns import Column
 from packbank.bms.jkpb import JkPb
-from packbank.bus.recording import Event, read_events
-from packbank.bus.replay import Player, RecordedEar
 from packbank.cli import main
 from packbank.errors import ConfigError
+from packbank.model.columns import Column
+from packbank.sources.serial.recording import Event, read_events
+from packbank.sources.serial.replay import Player, RecordedEar
 
 TRACE = Path(__file__).parents[3] / "shared/vectors/jkpb_bus_trace.jsonl"
 needs_trace = pytest.mark.skipif(not TRACE.exists(), reason="../shared is not there")

@@ -10,7 +10,7 @@ import pytest
 from plain_protocol import ANSWER_LENGTH, BriefProtocol, PlainExchange, Rig, answer
 from sweep_watch import Sweeps, Values, watch_sweeps
 
-from packbank.bus.pacing import Guard
+from packbank.sources.serial.pacing import Guard
 
 PACKS = 9
 SECOND, SIXTH = 2, 6  # places in a sweep

@@ -13,18 +13,18 @@ import pytest
 from plain_protocol import BriefProtocol, Rig, Script, answer, request
 from sweep_watch import QUICKLY, Spoiler, Sweeps, Values, watch_sweeps
 
-from packbank.aggregator.columns import Column
 from packbank.bms.jkpb import JkPb
-from packbank.bus import pacing
-from packbank.bus.bus import Bus
-from packbank.bus.intake import Member
-from packbank.bus.pacing import HABIT_MADE
-from packbank.bus.stats import State
-from packbank.bus.store import LOOK_PERIOD, Store
 from packbank.config.model import BusConfig
+from packbank.model.bus_stats import BusState
+from packbank.model.columns import Column
 from packbank.sim.responder import Burst
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
+from packbank.sources.serial import pacing
+from packbank.sources.serial.bus import Bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.serial.pacing import HABIT_MADE
+from packbank.sources.store import LOOK_PERIOD, Store
 
 PACKS = 9
 WRONG = 7
@@ -199,11 +199,11 @@ def test_another_master_that_begins_within_a_sweep_is_given_way(tmp_path: Path, 
 
         def standing_back() -> bool:
             bench.wire.say(request(2, "v") + answer(2, "v", 2999))
-            return bench.bus.stats().state is State.STANDING_BACK
+            return bench.bus.stats().state is BusState.STANDING_BACK
 
         bench.wait(standing_back)
         assert all(owner in (0, place) for place, owner in enumerate(owners(bench), start=1))
-        bench.wait(lambda: bench.bus.stats().state is State.POLLING)
+        bench.wait(lambda: bench.bus.stats().state is BusState.POLLING)
         run(bench, sweeps, 1)
 
 
@@ -211,7 +211,7 @@ def test_a_port_that_is_unplugged_in_a_sweep_is_read_again_when_it_is_back(tmp_p
     with rig(tmp_path, Values()) as bench:
         run(bench, sweeps, 1)
         bench.wire.unplug()
-        bench.wait(lambda: bench.bus.stats().state is State.OPENING)
+        bench.wait(lambda: bench.bus.stats().state is BusState.OPENING)
         back = time.monotonic()
         bench.wire.replug()
         bench.wait(lambda: bool((bench.store.snapshot()[0][:, Column.STATUS_TIME] > back).all()))

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 import serial
 
-from packbank.aggregator.columns import empty_matrix
 from packbank.bms.protocol import Row
+from packbank.model.columns import empty_matrix
 from packbank.sim.responder import Burst, Responder
 from packbank.sim.wire import Pack, Wire
 from packbank.sim.wire_pty import Buses

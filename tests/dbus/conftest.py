@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("dbus.bus", reason="the D-Bus edge is an extra: pip install packbank[venus]")
 pytest.importorskip("gi.repository.GLib", reason="the D-Bus edge is an extra: pip install packbank[venus]")
 
-from packbank.venus.bindings import GLib, dbus
-from packbank.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.bindings import GLib, dbus
+from packbank.outputs.venus.bus import BUS_ITEM, Bus
 
 STAND_INS = Path(__file__).parent / "stand_ins.py"
 

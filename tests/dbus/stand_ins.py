@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from packbank.errors import LinkError
-from packbank.venus.bindings import GLib, dbus
-from packbank.venus.bus import Bus, from_wire
-from packbank.venus.items import Items
-from packbank.venus.path import Item, Value
+from packbank.model.catalogue import Value
+from packbank.outputs.venus.bindings import GLib, dbus
+from packbank.outputs.venus.bus import Bus, from_wire
+from packbank.outputs.venus.item import Item
+from packbank.outputs.venus.items import Items
 
 BATTERY = "com.victronenergy.battery."
 CVL = "/Info/MaxChargeVoltage"

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from packbank.aggregator.battery import Presence
-from packbank.aggregator.columns import Alarm
 from packbank.config.model import ServiceConfig
-from packbank.venus.battery import Publisher
-from packbank.venus.items import Items
-from packbank.venus.path import Item
-from virtual_battery import pack_view, virtual_battery
+from packbank.model.battery import Presence
+from packbank.model.bus_stats import BusState
+from packbank.model.columns import Alarm
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.venus.bank import BankOutput
+from packbank.outputs.venus.item import Item
+from packbank.outputs.venus.items import Items
+from packbank.sources.serial.stats import Counters
+from virtual_battery import pack_view, snapshot
 
 SETTINGS = "com.victronenergy.settings"
 
@@ -33,10 +35,10 @@ class Page:
         return [line.removeprefix("  WRONG ") for line in self.text.splitlines() if line.startswith("  WRONG")]
 
 
-def publish(bench: Any, battery: Any = None, **options: Any) -> Publisher:
-    published = Publisher(ServiceConfig(), connection="RS485, 1 bus", bus=bench.bus(), **options)
-    published.publish(battery or virtual_battery(), 0.0)
-    return published
+def publish(bench: Any, shown: Snapshot | None = None, **options: Any) -> BankOutput:
+    output = BankOutput(ServiceConfig(), connection="RS485, 1 bus", bus=bench.bus(), send=lambda _: None, **options)
+    output.show(shown or snapshot())
+    return output
 
 
 @pytest.fixture
@@ -54,9 +56,8 @@ def follow(bench: Any, dvcc: int = 1) -> None:
 
 
 def test_all_is_right(venus: Any) -> None:
-    status = {"buses": [{"name": "a", "port": "p", "error": "", "state": "polling", "requests": 9, "answers": 9,
-                         "round_time": 1.2, "refused": {}, "recent": [], "foreign": 0}]}  # fmt: skip
-    publish(venus, status=lambda: json.dumps(status))
+    counters = Counters("a", "p", BusState.POLLING, requests=9, answers=9, round_time=1.2)
+    publish(venus, snapshot(buses=(counters.snapshot(60.0, 115200),)))
     follow(venus)
     page = Page(venus)
     assert (page.code, page.wrong(), page.errors) == (0, [], "")
@@ -76,7 +77,7 @@ def test_dvcc_off(venus: Any) -> None:
 def test_lost_packs_and_alarms_are_named(venus: Any) -> None:
     packs = (pack_view("pack 1", alarms={Alarm.CELL_IMBALANCE: 2}), pack_view("pack 2", presence=Presence.LOST))
     alarms = {Alarm.CELL_IMBALANCE: 2, Alarm.BMS_CABLE: 1}
-    publish(venus, virtual_battery(packs=packs, alarms=alarms, online=1, offline=1))
+    publish(venus, snapshot(packs=packs, alarms=alarms, online=1, offline=1))
     follow(venus)
     page = Page(venus)
     assert len(page.wrong()) == 2

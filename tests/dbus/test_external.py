@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from packbank.aggregator.controls import External
 from packbank.errors import ConfigError
-from packbank.venus.external import ACTIVE_BATTERY, SYSTEM, ExternalSource
-from packbank.venus.items import Items
-from packbank.venus.path import Item, Value
+from packbank.model.catalogue import Value
+from packbank.model.controls import External
+from packbank.outputs.venus.external import ACTIVE_BATTERY, SYSTEM, ExternalSource
+from packbank.outputs.venus.item import Item
+from packbank.outputs.venus.items import Items
 
 OWN = "com.victronenergy.battery.packbank"
 SHUNT = "com.victronenergy.battery.ttyUSB1"

@@ -6,22 +6,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packbank.aggregator.battery import Presence
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column, empty_matrix
-from packbank.config.model import PackConfig
-from packbank.venus.bindings import dbus
-from packbank.venus.packs import PackServices
-from packbank.venus.paths import ServiceIdentity
-from virtual_battery import pack_view, virtual_battery
+from packbank.model.battery import Presence
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column, empty_matrix
+from packbank.model.identity import Place
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.venus.bindings import dbus
+from packbank.outputs.venus.packs import PackServices
+from packbank.outputs.venus.paths import ServiceIdentity
+from virtual_battery import pack_view, snapshot
 
 NAMES = ["com.victronenergy.battery.packbank_roof_01", "com.victronenergy.battery.packbank_roof_0f"]
-CONFIG = (PackConfig(bus="roof", address=1, name="left"), PackConfig(bus="roof", address=15, name="right"))
+PLACES = (Place("roof", 1), Place("roof", 15))
 BANK = ServiceIdentity(version="1", connection="RS485, 1 bus", device_instance=10, product_name="packbank")
 
 
 @pytest.fixture
 def services(bench: Any) -> Any:
-    return PackServices(CONFIG, BANK, open_bus=bench.bus)
+    return PackServices(BANK, open_bus=bench.bus)
 
 
 def matrix() -> Any:
@@ -33,11 +34,10 @@ def matrix() -> Any:
     return rows
 
 
-def battery(presence: Presence) -> Any:
-    return replace(
-        virtual_battery(alarms={Alarm.LOW_SOC: 1}),
-        packs=(pack_view("left"), pack_view("right", presence=presence, alarms={Alarm.LOW_SOC: 1})),
-    )
+def shown(presence: Presence, time: float) -> Snapshot:
+    low = {Alarm.LOW_SOC: 1}
+    packs = (pack_view("left"), pack_view("right", presence=presence, alarms=low))
+    return replace(snapshot(time=time, rows=matrix(), alarms=low, packs=packs), places=PLACES)
 
 
 def owners(bench: Any) -> list[str]:
@@ -45,7 +45,7 @@ def owners(bench: Any) -> list[str]:
 
 
 def test_each_pack_is_a_battery_without_a_charge_voltage(bench: Any, services: PackServices) -> None:
-    services.publish(battery(Presence.FRESH), matrix(), 0.0)
+    services.show(shown(Presence.FRESH, 0.0))
     assert sorted(owners(bench)) == NAMES
     left, right = (bench.ask(bench.connect(), name, "/", "GetItems") for name in NAMES)
     assert [items["/DeviceInstance"]["Value"] for items in (left, right)] == [11, 12]
@@ -59,15 +59,15 @@ def test_each_pack_is_a_battery_without_a_charge_voltage(bench: Any, services: P
 
 
 def test_a_lost_pack_leaves_and_returns(bench: Any, services: PackServices) -> None:
-    services.publish(battery(Presence.FRESH), matrix(), 0.0)
-    services.publish(battery(Presence.LOST), matrix(), 1.0)
+    services.show(shown(Presence.FRESH, 0.0))
+    services.show(shown(Presence.LOST, 1.0))
     assert owners(bench) == [NAMES[0]]
-    services.publish(battery(Presence.JOINING), matrix(), 2.0)
+    services.show(shown(Presence.JOINING, 2.0))
     assert sorted(owners(bench)) == NAMES
     services.close()
     assert owners(bench) == []
 
 
 def test_a_pack_that_never_answered_has_no_service(bench: Any, services: PackServices) -> None:
-    services.publish(battery(Presence.ABSENT), matrix(), 0.0)
+    services.show(shown(Presence.ABSENT, 0.0))
     assert owners(bench) == [NAMES[0]]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from packbank.venus.bindings import dbus
+from packbank.outputs.venus.bindings import dbus
 
 NAME = "com.victronenergy.battery.packbank"
 SYSTEM = "com.victronenergy.system"
@@ -87,7 +87,7 @@ def test_a_bank_appears_takes_wishes_and_leaves_when_it_is_told_to(gx: Gx) -> No
 
 def test_a_bank_that_falls_silent_says_zero_then_leaves_while_the_daemon_lives_on(gx: Gx) -> None:
     gx.packs.kill()
-    gx.bench.until(lambda: gx.get("/ErrorCode") == 39, 15.0)
+    gx.bench.until(lambda: gx.get("/Alarms/BmsCable") == 2, 15.0)
     assert gx.get("/Info/MaxChargeCurrent") == gx.get("/Info/MaxDischargeCurrent") == 0.0
     assert gx.get("/Info/MaxChargeVoltage") > 40
     gx.bench.until(lambda: gx.get("/ActiveBmsService", SYSTEM) == [], 15.0)

@@ -140,3 +140,14 @@ def test_a_bad_configuration_starts_nothing_and_exits_with_2(tmp_path: Path, sta
     assert "0x00" in log
     assert "0x10" in log
     assert "MAX_CEL" in log
+
+
+def test_without_d_bus_the_end_of_the_reader_is_the_end(bank: Path, start: Start) -> None:
+    daemon = start(bank)
+    first_battery(daemon, 4)
+    assert daemon.stdout is not None
+    assert daemon.stderr is not None
+    daemon.stdout.close()
+    assert daemon.wait(15.0) == 1
+    with daemon.stderr as log:
+        assert "output json has ended" in log.read()

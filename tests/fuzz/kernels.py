@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from packbank.aggregator.columns import COLUMNS
 from packbank.bms.fields import Bit, Field, Flag, Kind
-from packbank.bms.protocol import Identity, Protocol
+from packbank.bms.protocol import Protocol
 from packbank.bms.registry import NAMES, protocol
 from packbank.cext import checksum, framing, tlv
 from packbank.cext.layout import Layout
 from packbank.errors import FrameError
+from packbank.model.columns import COLUMNS
+from packbank.model.identity import Identity
 
 Case = Callable[[Random, list[bytes]], int]  # returns how many chunks it has fed
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from bank_rows import WALL, healthy
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column
 from packbank.aggregator.settings import BankSettings, PackSettings, SocMode
+from packbank.model.battery import VirtualBattery
+from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column
 
 Rows = NDArray[np.float64]
 NAN = float("nan")

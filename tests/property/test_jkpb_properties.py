@@ -9,14 +9,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packbank.aggregator.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.bms.fields import Field
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_fields import SETTINGS, STATUS, settings_layout, status_layout
 from packbank.bms.jkpb_frames import MARK, REGISTERS
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import FRAME_SIZE, Scanner, acknowledgement, request, seal
 from packbank.errors import FrameError
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.identity import Identity
 
 ADDRESSES = st.integers(1, 15)
 TOPICS = st.sampled_from(list(Topic))

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import blank, pack_row
-from packbank.aggregator.columns import COLUMNS
 from packbank.bms.daly import Daly
 from packbank.bms.eg4 import Eg4
 from packbank.bms.jkbms import JkBms
-from packbank.bms.protocol import Exchange, Identity, Protocol
+from packbank.bms.protocol import Exchange, Protocol
 from packbank.bms.search import FrameSearch
 from packbank.errors import FrameError
+from packbank.model.columns import COLUMNS
+from packbank.model.identity import Identity
 from packbank.sim.responder import Responder
 from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_eg4 import Eg4Responder

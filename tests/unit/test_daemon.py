@@ -3,19 +3,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from threading import Timer
 
 import numpy as np
 import pytest
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.aggregator.columns import CELL_VOLTAGES, COLUMNS, Column
-from packbank.aggregator.controls import Controls
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
 from packbank.config.model import Config, PackConfig
 from packbank.daemon import SAVE_PERIOD, STEPS_MAY_FAIL, Daemon, wait_loop
-from packbank.errors import LinkError
+from packbank.errors import ConfigError, LinkError
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.commands import SetControl
+from packbank.model.controls import Controls
+from packbank.model.identity import Identity
+from packbank.model.snapshot import Snapshot
 
 NO_BUS = Config(buses=(), packs=(PackConfig(bus="rack", address=1, name="P1"),))
 
@@ -29,17 +32,19 @@ class Clock:
 
 
 class Recorder:
-    """A publisher that keeps what it gets, and fails while it is told to."""
+    """An output that keeps what it gets, and fails while it is told to."""
+
+    name = "recorder"
 
     def __init__(self) -> None:
-        self.batteries: list[VirtualBattery] = []
+        self.snapshots: list[Snapshot] = []
         self.error: Exception | None = None
         self.closed = False
 
-    def publish(self, battery: VirtualBattery, now: float) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         if self.error is not None:
             raise self.error
-        self.batteries.append(battery)
+        self.snapshots.append(snapshot)
 
     def close(self) -> None:
         self.closed = True
@@ -71,7 +76,7 @@ def pack_row(now: float, **limits: float) -> Row:
 def test_a_step_that_fails_now_and_then_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder()
     with Daemon(NO_BUS) as daemon:
-        daemon.publishers.append(recorder)
+        daemon.outputs.add_vital(recorder)
         for _ in range(3 * STEPS_MAY_FAIL):
             recorder.error = RuntimeError("a fault of ours")
             assert daemon.tick()
@@ -85,38 +90,76 @@ def test_steps_that_keep_failing_end_the_loop() -> None:
     recorder = Recorder()
     recorder.error = RuntimeError("a fault of ours")
     with Daemon(NO_BUS) as daemon:
-        daemon.publishers.append(recorder)
+        daemon.outputs.add_vital(recorder)
         assert [daemon.tick() for _ in range(STEPS_MAY_FAIL)] == [True] * (STEPS_MAY_FAIL - 1) + [False]
 
 
-def test_a_publisher_whose_peer_is_gone_for_good_ends_the_process() -> None:
+def test_a_vital_output_whose_peer_is_gone_for_good_ends_the_process() -> None:
     recorder = Recorder()
     recorder.error = LinkError("the D-Bus connection is gone")
     with Daemon(NO_BUS) as daemon:
-        daemon.publishers.append(recorder)
+        daemon.outputs.add_vital(recorder)
         with pytest.raises(LinkError, match="gone"):
             daemon.tick()
 
 
-def test_the_users_wishes_outlive_the_process(tmp_path: Path) -> None:
+def test_what_the_user_sets_outlives_the_process(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     with Daemon(NO_BUS, state_file=state) as daemon:
-        daemon.take_controls(Controls(charge_current=80.0, discharge_off=True))
+        daemon.send(SetControl("charge_current", 80.0))
+        daemon.send(SetControl("discharge_off", True))
     with Daemon(NO_BUS, state_file=state) as again:
-        assert again.controls == Controls(charge_current=80.0, discharge_off=True)
+        assert again.saved_controls == Controls(charge_current=80.0, discharge_off=True)
+        assert again.step(0.0).controls == again.saved_controls
 
 
 @pytest.mark.parametrize(
-    "wishes",
-    [{"warp": 9}, {"charge_current": "80"}, {"charge_current": True}, {"charge_off": 1.5}, {"charge_off": None}],
+    "controls",
+    [{"warp": 9}, {"charge_current": "80"}, {"charge_current": True}, {"charge_off": 1.5}, {"charge_off": None}, [1]],
 )
-def test_wishes_of_another_version_are_dropped_with_a_word(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, wishes: dict[str, object]
+def test_controls_of_another_version_are_dropped_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, controls: object
 ) -> None:
     state = tmp_path / "state.json"
-    state.write_text(json.dumps({"controls": wishes}))
-    assert Daemon(NO_BUS, state_file=state).controls == Controls()
+    state.write_text(json.dumps({"controls": controls}))
+    assert Daemon(NO_BUS, state_file=state).saved_controls is None
     assert "set them again" in caplog.text
+
+
+def test_commands_are_applied_before_the_next_step_and_shown_by_it() -> None:
+    with Daemon(NO_BUS) as daemon:
+        assert daemon.step(0.0).controls == Controls()
+        daemon.send(SetControl("charge_current", 80.0))
+        daemon.send(SetControl("charge_off", True))
+        daemon.send(SetControl("charge_current", None))
+        assert daemon.step(1.0).controls == Controls(charge_off=True)
+
+
+def test_a_change_is_saved_at_once(tmp_path: Path) -> None:
+    state, clock = tmp_path / "state.json", Clock()
+    with Daemon(NO_BUS, state_file=state, clock=clock) as daemon:
+        daemon.send(SetControl("charge_off", True))
+        daemon.tick()
+        end = time.monotonic() + 10.0
+        while not state.exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert json.loads(state.read_text())["controls"]["charge_off"] is True
+
+
+def test_a_snapshot_stays_what_it_was() -> None:
+    with Daemon(NO_BUS) as daemon:
+        daemon.store.put(0, pack_row(0.0), Identity(serial="A"))
+        first = daemon.step(0.0)
+        before = first.rows.copy(), first.battery.packs[0], first.identities
+        daemon.store.put(0, pack_row(1.0, charge_current_limit=9.0), Identity(serial="B"))
+        second = daemon.step(1.0)
+    assert np.array_equal(first.rows, before[0], equal_nan=True)
+    assert (first.battery.packs[0], first.identities) == before[1:]
+    assert (first.number, second.number) == (1, 2)
+    assert second.identities == (Identity(serial="B"),)
+    for array in (first.rows, first.battery.packs.limit, first.battery.packs.alarms):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0.0
 
 
 def test_state_is_written_once_a_minute_not_each_second(tmp_path: Path) -> None:
@@ -128,6 +171,9 @@ def test_state_is_written_once_a_minute_not_each_second(tmp_path: Path) -> None:
             clock.now += 1.0
         assert not state.exists()
         daemon.tick()
+        end = time.monotonic() + 10.0
+        while not state.exists() and time.monotonic() < end:
+            time.sleep(0.01)
         assert state.exists()
 
 
@@ -140,31 +186,24 @@ def test_a_folder_that_cannot_be_written_is_a_warning_not_the_end(
     assert "state not saved" in caplog.text
 
 
-def test_a_pack_whose_current_nobody_limits_is_named_once_with_the_keys(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Clock()
-    with Daemon(NO_BUS, clock=clock) as daemon:
-        for _ in range(3):
-            daemon.store.put(0, pack_row(clock.now), Identity())
-            daemon.tick()
-            clock.now += 1.0
-    told = [record.getMessage() for record in caplog.records if "tells no current limit" in record.getMessage()]
-    assert len(told) == 2
-    assert all("P1" in text for text in told)
-    assert any("MAX_BATTERY_CHARGE_CURRENT" in text for text in told)
-    assert any("MAX_BATTERY_DISCHARGE_CURRENT" in text for text in told)
+def test_a_state_file_that_is_a_configuration_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.ini"
+    config.write_text("[DEFAULT]\n")
+    with pytest.raises(ConfigError, match="STATE_FILE"):
+        Daemon(NO_BUS, state_file=config)
 
 
 def test_a_pack_becomes_a_battery_under_the_users_cap() -> None:
     clock, recorder = Clock(), Recorder()
     with Daemon(NO_BUS, clock=clock) as daemon:
-        daemon.publishers.append(recorder)
-        daemon.take_controls(Controls(charge_current=7.0))
+        daemon.outputs.add_vital(recorder)
+        daemon.send(SetControl("charge_current", 7.0))
         for _ in range(3):
             row = pack_row(clock.now, charge_current_limit=100.0, discharge_current_limit=150.0)
             daemon.store.put(0, row, Identity())
             daemon.tick()
             clock.now += 1.0
-    battery = recorder.batteries[-1]
+    battery = recorder.snapshots[-1].battery
     assert battery.ready
     assert battery.charge_current_limit.value <= 7.0
     assert battery.discharge_current_limit.value > 50.0

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from packbank import state
+from packbank.errors import ConfigError
+from packbank.model.controls import Controls
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "deeper" / "state.json"
     state.save(path, {"stage": "float", "ah": 1.5})
-    assert state.load(path) == {"stage": "float", "ah": 1.5}
+    assert state.load(path) == {"schema": state.SCHEMA, "stage": "float", "ah": 1.5}
 
 
 def test_no_file_is_an_empty_state_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -18,7 +20,18 @@ def test_no_file_is_an_empty_state_without_a_word(tmp_path: Path, caplog: pytest
     assert not caplog.records
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"soc": NaN}', "\x00\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        '{"soc": NaN}',
+        "\x00\xff",
+        "\x00" * 4096,
+        '{"a":' * 100_000,
+        '{"a": ' + "[" * 100_000,
+        f'{{"a": {"9" * 5000}}}',
+    ],
+)
 def test_a_spoilt_file_starts_empty_and_says_so(tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "state.json"
     path.write_text(content, encoding="utf-8")
@@ -38,7 +51,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_litter(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         state.save(path, {"kept": False})
-    assert state.load(path) == {"kept": True}
+    assert state.load(path) == {"schema": state.SCHEMA, "kept": True}
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
 
 
@@ -55,3 +68,37 @@ def test_saving_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
     gc.collect()
     state.save(path, {"ah": 1.6, "packs": [{"soc": 50}]})
     assert gc.collect() == 0
+
+
+FIRST_VERSION = """{"bank": {"version": 1, "share": {}, "charge": {}, "soc": {"counted": 55.0}, "history": {}},
+ "controls": {"charge_current": 80.0, "discharge_current": null, "charge_voltage": null, "charge_off": false,
+ "discharge_off": true}}"""
+
+
+def test_the_state_of_the_first_version_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(FIRST_VERSION, encoding="utf-8")
+    loaded = state.load(path)
+    assert loaded["bank"]["soc"] == {"counted": 55.0}
+    assert state.controls_of(loaded) == Controls(charge_current=80.0, discharge_off=True)
+
+
+@pytest.mark.parametrize("schema", ["99", '"two"', "1e300", "null"])
+def test_a_newer_state_is_kept_aside(tmp_path: Path, schema: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "state.json"
+    text = f'{{"schema": {schema}, "bank": {{}}}}'
+    path.write_text(text, encoding="utf-8")
+    assert state.load(path) == {}
+    assert not path.exists()
+    [aside] = tmp_path.iterdir()
+    assert aside.read_text(encoding="utf-8") == text
+    assert str(aside) in caplog.text
+
+
+@pytest.mark.parametrize("content", ["[DEFAULT]\nPORT = /dev/ttyUSB0\n", "; mine\n", "[1]", "x"])
+def test_another_kind_of_file_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.ini"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match="STATE_FILE"):
+        state.load(path)
+    assert path.read_text(encoding="utf-8") == content

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, COLUMNS, Column
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_fields import ALARM_NAMES
 from packbank.bms.jkpb_frames import fill, topic_of
-from packbank.bms.protocol import Heard, Identity, Row, Topic
+from packbank.bms.protocol import Heard, Row, Topic
 from packbank.cext.framing import Scanner, request
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.identity import Identity
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
 pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="../shared/vectors is not there")

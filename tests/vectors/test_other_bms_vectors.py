@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from other_bms import blank
-from packbank.aggregator.columns import Column
 from packbank.bms.daly import Daly
 from packbank.bms.daly_frames import MOST_FRAMES, DalyExchange
 from packbank.bms.eg4 import Eg4
 from packbank.bms.jkbms import JkBms
-from packbank.bms.protocol import Description, Exchange, Identity, Protocol
+from packbank.bms.protocol import Description, Exchange, Protocol
+from packbank.model.columns import Column
+from packbank.model.identity import Identity
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "other_bms.jsonl"
 pytestmark = pytest.mark.skipif(not VECTORS.is_file(), reason="../shared/vectors is not there")

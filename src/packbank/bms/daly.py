@@ -9,15 +9,16 @@ import re
 
 import numpy as np
 
-from packbank.aggregator.columns import COLUMNS, Column
 from packbank.bms import trust
 from packbank.bms.daly_commands import ESSENTIAL, QUESTIONS, commands
 from packbank.bms.daly_fields import ALARMS, DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange
 from packbank.bms.describe import known_values
-from packbank.bms.protocol import Description, Identity, Line, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Line, Protocol, Row, Topic
 from packbank.cext.tlv import find_a5
 from packbank.errors import FrameError
+from packbank.model.columns import COLUMNS, Column
+from packbank.model.identity import Identity
 
 PATIENCE = 4  # times that a question may be left unanswered before it is asked more rarely
 RARELY = 10  # rounds

@@ -10,14 +10,15 @@ from types import MappingProxyType
 
 import numpy as np
 
-from packbank.aggregator.columns import CELL_VOLTAGES, CELLS, Column
 from packbank.bms import daly_fields as fields
 from packbank.bms.daly_fields import DATA
 from packbank.bms.daly_frames import MOST_FRAMES, Board, Command, DalyExchange
 from packbank.bms.fields import Text
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.bms.sensors import put_temperatures
 from packbank.errors import FrameError
+from packbank.model.columns import CELL_VOLTAGES, CELLS, Column
+from packbank.model.identity import Identity
 
 QUESTIONS: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
     {

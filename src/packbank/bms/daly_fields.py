@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from packbank.aggregator.columns import CELL_VOLTAGES, CELLS, Alarm, Column
 from packbank.bms.fields import Field, Flag
 from packbank.cext.layout import Layout
+from packbank.model.columns import CELL_VOLTAGES, CELLS, Alarm, Column
 
 FRAME_SIZE = 13
 DATA = 4  # offset of the data bytes

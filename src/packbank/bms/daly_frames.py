@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from packbank.aggregator.columns import CELLS
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
-from packbank.bms.protocol import Exchange, Identity, Row
+from packbank.bms.protocol import Exchange, Row
 from packbank.cext.checksum import sum8
 from packbank.cext.tlv import find_a5
 from packbank.errors import FrameError
+from packbank.model.columns import CELLS
+from packbank.model.identity import Identity
 
 START = 0xA5
 LENGTH = 0x08

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
+from packbank.model.identity import Identity
 
 TEMPERATURES = {
     "mos": Column.TEMPERATURE_MOS,

@@ -12,17 +12,18 @@ from types import MappingProxyType
 
 import numpy as np
 
-from packbank.aggregator.columns import ALARMS, COLUMNS, Column
 from packbank.bms import eg4_fields as tables
 from packbank.bms import trust
 from packbank.bms.describe import known_values
 from packbank.bms.eg4_lookalikes import look_alike
 from packbank.bms.fields import Text
-from packbank.bms.protocol import Description, Exchange, Identity, Line, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
 from packbank.bms.search import FrameSearch
 from packbank.bms.sensors import put_temperatures
 from packbank.cext.checksum import sum_xor8
 from packbank.errors import FrameError
+from packbank.model.columns import ALARMS, COLUMNS, Column
+from packbank.model.identity import Identity
 
 STARTS = (0x7E, 0x7C)
 END = 0x0D

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from packbank.aggregator.columns import COLUMNS, Column
 from packbank.bms import jkbms_fields as tables
 from packbank.bms import trust
 from packbank.bms.describe import known_values
@@ -30,10 +29,12 @@ from packbank.bms.jkbms_frames import (
     seal,
     unroll,
 )
-from packbank.bms.protocol import Description, Exchange, Identity, Line, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
 from packbank.bms.search import FrameSearch
 from packbank.cext.checksum import sum16
 from packbank.errors import FrameError
+from packbank.model.columns import COLUMNS, Column
+from packbank.model.identity import Identity
 
 ONLY = 1  # the address in the configuration; none is on the wire
 BYTE_TIME = 10 / 115_200

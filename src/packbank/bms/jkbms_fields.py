@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from packbank.aggregator.columns import CELL_VOLTAGES, CELLS, Alarm, Column
 from packbank.bms.fields import Bit, Field, Flag, Kind, Text
 from packbank.cext.layout import Layout
 from packbank.cext.tlv import Tag, TagList
+from packbank.model.columns import CELL_VOLTAGES, CELLS, Alarm, Column
 
 MILLI = 0.001
 HUNDREDTH = 0.01

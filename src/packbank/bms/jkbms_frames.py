@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from packbank.aggregator.columns import ALARMS, Column
 from packbank.bms import jkbms_fields as tables
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
 from packbank.cext.checksum import sum16
 from packbank.errors import FrameError
+from packbank.model.columns import ALARMS, Column
+from packbank.model.identity import Identity
 
 MARK = b"\x4e\x57"
 HEADER = 11  # mark, length, terminal number, command, source, type

@@ -14,9 +14,10 @@ from packbank.bms import trust
 from packbank.bms.jkpb_describe import describe
 from packbank.bms.jkpb_frames import KINDS, REGISTERS, TYPE, conceal, fill, refusal
 from packbank.bms.jkpb_overhear import JkPbOverhearing
-from packbank.bms.protocol import Description, Exchange, Identity, Line, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
 from packbank.cext.framing import ACK_REACH, FRAME_SIZE, Scanner, Unit, find_answer, request
 from packbank.errors import FrameError
+from packbank.model.identity import Identity
 
 MASTER = 0  # address of a pack with all four DIP switches off
 

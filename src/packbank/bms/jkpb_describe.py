@@ -6,15 +6,16 @@ from dataclasses import asdict
 
 import numpy as np
 
-from packbank.aggregator.columns import COLUMNS, Column
 from packbank.bms import trust
 from packbank.bms.describe import row_values
 from packbank.bms.fields import columns_of
 from packbank.bms.jkpb_fields import ALARM_NAMES, SETTINGS, STATUS
 from packbank.bms.jkpb_frames import KINDS, MARK, TYPE, fill, refusal, topic_asked, topic_of
-from packbank.bms.protocol import Description, Identity, Row, Topic
+from packbank.bms.protocol import Description, Row, Topic
 from packbank.cext.framing import ACK_REACH, Scanner, Unit
 from packbank.errors import FrameError
+from packbank.model.columns import COLUMNS, Column
+from packbank.model.identity import Identity
 
 _FIELDS = {Topic.STATUS: STATUS, Topic.SETTINGS: SETTINGS}
 

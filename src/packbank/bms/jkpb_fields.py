@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, CELLS, Alarm, Column
 from packbank.bms.fields import Bit, Field, Flag, Text
 from packbank.cext.framing import FRAME_SIZE
 from packbank.cext.layout import Layout
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, CELLS, Alarm, Column
 
 MILLI = 0.001
 TENTH = 0.1

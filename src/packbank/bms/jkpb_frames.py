@@ -7,10 +7,11 @@ from struct import unpack_from
 from types import MappingProxyType
 
 from packbank.bms.jkpb_fields import ABOUT, ABOUT_POWER_ON_COUNT, ABOUT_RUNTIME, settings_layout, status_layout
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.checksum import sum8
 from packbank.cext.framing import FRAME_SIZE
 from packbank.errors import FrameError
+from packbank.model.identity import Identity
 
 REGISTERS: Mapping[Topic, int] = MappingProxyType({Topic.ABOUT: 0x161C, Topic.SETTINGS: 0x161E, Topic.STATUS: 0x1620})
 KINDS: Mapping[Topic, int] = MappingProxyType({Topic.SETTINGS: 1, Topic.STATUS: 2, Topic.ABOUT: 3})

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.errors import FrameError
+from packbank.model.identity import Identity
 
 Row = NDArray[np.float64]
 
@@ -26,20 +27,6 @@ class Topic(StrEnum):
     STATUS = "status"  # every round
     SETTINGS = "settings"  # at the start and every few minutes
     ABOUT = "about"  # at the start
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a pack says it is; texts are empty and numbers ``None`` where it does not tell."""
-
-    model: str = ""
-    hardware: str = ""
-    software: str = ""
-    serial: str = ""
-    name: str = ""
-    manufactured: str = ""  # ISO date
-    runtime: int | None = None  # s
-    power_on_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from packbank.aggregator.columns import BATTERY_TEMPERATURES
 from packbank.bms.protocol import Row
+from packbank.model.columns import BATTERY_TEMPERATURES
 
 _COLUMNS = np.array(BATTERY_TEMPERATURES)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from functools import cache
 from math import isfinite
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.bms.protocol import Row
 from packbank.cext.figures import Ranges, spread
 from packbank.errors import FrameError
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 
 # What no pack of up to 32 cells at 1000 A has, far outside what any has been seen to have.
 RANGES: tuple[tuple[Column, float, float], ...] = (

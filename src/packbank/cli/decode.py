@@ -8,10 +8,10 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
-from packbank.aggregator.columns import Column
 from packbank.bms import registry
 from packbank.bms.protocol import Description, Protocol
 from packbank.errors import ConfigError
+from packbank.model.columns import Column
 
 _UNITS = {column.key: "" if "/" in column.unit else column.unit for column in Column}
 _UNITS |= {"cell_voltages": "V", "cell_resistances": "ohm", "temperatures": "degC", "runtime": "s"}

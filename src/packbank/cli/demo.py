@@ -14,14 +14,15 @@ from importlib import import_module
 from math import inf, isnan
 from pathlib import Path
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.bus.stats import BusStats
 from packbank.cli.private_bus import PrivateBus, missing
 from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, ended_by_signals, plans_of, stanza
 from packbank.cli.simulator import Simulator
-from packbank.cli.table import Display, Scene, limit_texts, number, open_display
 from packbank.config.loader import load
 from packbank.daemon import Daemon, wait_loop
+from packbank.model.bus_stats import BusStats
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.journal import Journal
+from packbank.outputs.terminal import Display, limit_texts, number, open_display
 from packbank.sim.wire_bank import PLATEAU
 
 STEADY = 5.0  # s after a change of load, when every row is newer than the change, even of a bus that is only heard
@@ -65,8 +66,9 @@ def _play(args: argparse.Namespace) -> Watcher:
         config = folder / "config.ini"
         config.write_text(stanza(simulator.ports, plans), encoding="utf-8")
         daemon = Daemon(load(config))
-        watcher = Watcher(daemon, display, simulator, bus)
-        daemon.publishers.append(watcher)
+        watcher = Watcher(display, simulator, bus)
+        daemon.outputs.add(Journal([None] * packs))
+        daemon.outputs.add(watcher)
         _serve(daemon, watcher, args.seconds or inf)
         return watcher
 
@@ -84,7 +86,9 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
     until = time.monotonic() + seconds
 
     def tick() -> bool:
-        return daemon.tick() and time.monotonic() < until
+        goes_on = daemon.tick()
+        watcher.look()
+        return goes_on and time.monotonic() < until
 
     with daemon:
         if watcher.bus is None:
@@ -104,12 +108,13 @@ class Mark:
 
 
 class Watcher:
-    """Shows each battery and keeps account (a :class:`~packbank.daemon.Publisher`)."""
+    """Takes each snapshot (an output of the daemon), shows it and keeps account."""
 
-    def __init__(self, daemon: Daemon, display: Display, simulator: Simulator, bus: PrivateBus | None) -> None:
+    name = "demo"
+
+    def __init__(self, display: Display, simulator: Simulator, bus: PrivateBus | None) -> None:
         self.bus = bus
-        self.last: Scene | None = None
-        self._daemon = daemon
+        self.last: Snapshot | None = None  # the newest with a battery that is ready
         self._display = display
         self._simulator = simulator
         self._began = time.monotonic()
@@ -119,25 +124,27 @@ class Watcher:
         self._off = 0.0  # A, the largest difference from the truth
         self._compared = 0
 
-    def publish(self, battery: VirtualBattery, now: float) -> None:
-        """Show ``battery``, once there is one, and compare it with the truth."""
-        before = time.thread_time()
-        self._simulator.read()
-        if battery.ready:
-            self.last = Scene(battery, self._daemon.matrix, self._daemon.stats())
-            self._display.show(self.last, now)
-            self._compare(battery.current)
-        self._own_cpu += time.thread_time() - before
-        if battery.ready and self._appeared is None:
-            self._appeared = self._mark()
+    def show(self, snapshot: Snapshot) -> None:
+        """Take the snapshot."""
+        if snapshot.battery.ready:
+            self.last = snapshot
 
     def close(self) -> None:
         """Nothing to leave."""
 
+    def look(self) -> None:
+        """Show the newest snapshot, once there is one, and compare it with the truth."""
+        before = time.thread_time()
+        self._simulator.read()
+        if self.last is not None:
+            self._display.show(self.last)
+            self._compare(self.last.battery.current)
+        self._own_cpu += time.thread_time() - before
+        if self.last is not None and self._appeared is None:
+            self._appeared = self._mark()
+
     def finish(self) -> None:
         """Take the last figures, while the buses still run."""
-        if self.last is not None:
-            self.last = self.last._replace(buses=self._daemon.stats())
         self._end = self._mark()
 
     def summary(self) -> list[str]:

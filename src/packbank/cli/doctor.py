@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from packbank.bus.ports import serial_ports
 from packbank.cli.doctor_ports import port_findings
 from packbank.config.loader import load
 from packbank.errors import ConfigError, PackbankError
 from packbank.findings import Finding, Verdict, note, ok, wrong
+from packbank.sources.serial.ports import serial_ports
 
 _REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
 _WIRES = "check A and B, the termination at both ends and the shields; an FT232R adapter loses bytes"
@@ -73,8 +73,8 @@ def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
 
 def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
     try:
-        from packbank.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
-        from packbank.venus.bus import Bus  # noqa: PLC0415
+        from packbank.outputs.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
+        from packbank.outputs.venus.bus import Bus  # noqa: PLC0415
 
         bus = Bus()
     except PackbankError as error:
@@ -90,7 +90,7 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
 
 
 def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
-    """A bus of the running daemon, as :class:`packbank.bus.stats.BusStats` tells it in JSON."""
+    """A bus of the running daemon, as :class:`packbank.sources.serial.stats.BusStats` tells it in JSON."""
     name = f"bus {stats['name']} ({stats['port']})"
     if stats["error"]:
         yield wrong(f"{name}: {stats['error']}", "put the port right; packbank tries it again by itself")

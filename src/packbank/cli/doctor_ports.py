@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from packbank.bus.ports import STOP_TTY, explain, holder, usb_identity
 from packbank.findings import Finding, note, ok, wrong
+from packbank.sources.serial.ports import STOP_TTY, explain, holder, usb_identity
 
 SERIAL_STARTER = Path("/dev/serial-starter")
 FT232R = ("0403", "6001")

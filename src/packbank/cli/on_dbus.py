@@ -1,66 +1,39 @@
-"""The daemon on the D-Bus of Venus OS: its publishers, the user's wishes, foreign sensors, the watchdog, the loop."""
+"""The daemon on the D-Bus of Venus OS: its outputs, foreign sensors, the loop."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
-from packbank.aggregator.battery import VirtualBattery
 from packbank.bms import registry
 from packbank.daemon import TICK, Daemon
-from packbank.report import bus_dict
-from packbank.venus.battery import Publisher
-from packbank.venus.controls import Actions
-from packbank.venus.external import ExternalSource
-from packbank.venus.loop import run_loop
-from packbank.venus.packs import PackServices
-from packbank.venus.watchdog import Watchdog
-
-
-class OnePackEach:
-    """The packs' own services as a publisher: they also need the matrix of the step."""
-
-    def __init__(self, services: PackServices, daemon: Daemon) -> None:
-        self._services = services
-        self._daemon = daemon
-
-    def publish(self, battery: VirtualBattery, now: float) -> None:
-        """Bring each pack's service up to date."""
-        self._services.publish(battery, self._daemon.matrix, now)
-
-    def close(self) -> None:
-        """Leave the bus with all packs."""
-        self._services.close()
+from packbank.outputs.venus.bank import BankOutput
+from packbank.outputs.venus.external import ExternalSource
+from packbank.outputs.venus.loop import run_loop
+from packbank.outputs.venus.packs import PackServices
+from packbank.outputs.venus.writes import Offers
 
 
 def serve(daemon: Daemon, tick: Callable[[], bool]) -> None:
     """Publish the bank until a signal or a ``tick`` that returns false.
 
     Raises LinkError when there is no D-Bus, the name is taken or the connection goes, ConfigError when a foreign
-    sensor cannot be one. The process ends when a tick takes too long: see :mod:`packbank.venus.watchdog`.
+    sensor cannot be one.
     """
-    service = daemon.config.service
-    publisher = Publisher(
+    service, bank = daemon.config.service, daemon.config.bank
+    output = BankOutput(
         service,
         connection=_connection(daemon),
+        send=daemon.send,
         hardware=_hardware(daemon),
-        controls=daemon.controls,
-        on_controls=daemon.take_controls,
-        actions=_actions(daemon),
-        status=lambda: json.dumps({"buses": [bus_dict(stats) for stats in daemon.stats()]}),
+        controls=daemon.saved_controls,
+        offers=Offers(reset_soc=bank.soc_calculation, top_balance=bank.cvcm_enable),
     )
-    daemon.publishers.append(publisher)
+    daemon.outputs.add_vital(output)
     if service.publish_packs:
-        daemon.publishers.append(OnePackEach(PackServices(daemon.config.packs, publisher.identity), daemon))
-    source = ExternalSource(publisher.bus, service.current_from, service.soc_from, publisher.service.name)
-    daemon.external = lambda: source.read(publisher.service.device_instance)
-    with Watchdog() as watchdog:
-
-        def watched_tick() -> bool:
-            watchdog.feed()
-            return tick()
-
-        run_loop(watched_tick, TICK)
+        daemon.outputs.add(PackServices(output.identity))
+    source = ExternalSource(output.bus, service.current_from, service.soc_from, output.service.name)
+    daemon.external = lambda: source.read(output.service.device_instance)
+    run_loop(tick, TICK)
 
 
 def _connection(daemon: Daemon) -> str:
@@ -72,13 +45,3 @@ def _hardware(daemon: Daemon) -> str:
     """The families of BMS in the bank."""
     names = dict.fromkeys(bus.protocol for bus in daemon.config.buses)
     return " + ".join(registry.protocol(name).title for name in names)
-
-
-def _actions(daemon: Daemon) -> Actions:
-    """What the user can have done from the GX: SoC can be set where packbank counts it, stages begun where they run."""
-    bank = daemon.bank
-    return Actions(
-        reset_soc=bank.reset_soc if daemon.config.bank.soc_calculation else None,
-        top_balance=(lambda _: bank.request_top_balance()) if daemon.config.bank.cvcm_enable else None,
-        clear_history=lambda _: bank.clear_history(),
-    )

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import VirtualBattery
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.bms import registry
-from packbank.bus.recording import Event, read_events, read_protocols
-from packbank.bus.replay import Place, Player
-from packbank.cli.table import Scene, line
 from packbank.config.loader import load
 from packbank.errors import ConfigError
-from packbank.report import battery_dict
+from packbank.model.controls import Controls
+from packbank.model.identity import Place
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.json_lines import snapshot_dict
+from packbank.outputs.terminal import line
+from packbank.sources.serial.recording import Event, read_events, read_protocols
+from packbank.sources.serial.replay import Player
 
 TICK = 1.0  # s of the recording
 
@@ -82,6 +84,7 @@ class _Replay:
         self._every: float | None = args.every
         self._json: bool = args.json
         self._start = self._now = 0.0
+        self._steps = 0
 
     def play(self, events: Sequence[Event]) -> None:
         self._start = self._now = events[0].time
@@ -91,10 +94,10 @@ class _Replay:
                 self._now += TICK
                 if self._speed:
                     time.sleep(max(began + (self._now - self._start) / self._speed - time.monotonic(), 0.0))
-                battery = self._step()
+                snapshot = self._step()
                 if self._every and self._now - printed >= self._every:
                     printed = self._now
-                    self._print(battery)
+                    self._print(snapshot)
             self._player.take(event)
         self._now = events[-1].time
         self._player.finish(self._now)
@@ -108,13 +111,26 @@ class _Replay:
             print(f"{bus.name}: {bus.answers} answers in {bus.seconds:.0f} s; refused: {refused}", file=sys.stderr)
         return any(bus.answers for bus in stats)
 
-    def _step(self) -> VirtualBattery:
-        matrix, _ = self._player.store.snapshot()
-        return self._bank.step(matrix, self._now, self._now)
+    def _step(self) -> Snapshot:
+        """The bank at this second of the recording; its times count from the recording's start."""
+        self._steps += 1
+        rows, identities = self._player.store.snapshot()
+        battery = self._bank.step(rows, self._now, self._now)
+        return Snapshot(
+            number=self._steps,
+            time=self._now,
+            wall=self._now,
+            battery=battery,
+            rows=rows,
+            places=self._player.places,
+            identities=identities,
+            buses=self._player.stats(self._now - self._start),
+            controls=Controls(),
+        )
 
-    def _print(self, battery: VirtualBattery) -> None:
+    def _print(self, snapshot: Snapshot) -> None:
+        since = self._now - self._start
         if self._json:
-            print(json.dumps({"time": round(self._now - self._start, 3)} | battery_dict(battery)), flush=True)
-            return
-        scene = Scene(battery, self._player.store.snapshot()[0], self._player.stats(self._now - self._start))
-        print(f"{self._now - self._start:8.1f} s  {line(scene)}", flush=True)
+            print(json.dumps(snapshot_dict(snapshot) | {"time": round(since, 3)}, allow_nan=False), flush=True)
+        else:
+            print(f"{since:8.1f} s  {line(snapshot)}", flush=True)

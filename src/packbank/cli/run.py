@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from importlib import import_module
 from pathlib import Path
 
-from packbank.aggregator.battery import VirtualBattery
-from packbank.bus.capture import Capture
 from packbank.config.loader import load
 from packbank.config.model import Config
 from packbank.daemon import Daemon, wait_loop
-from packbank.report import battery_dict
+from packbank.logs import log_to
+from packbank.outputs.journal import Journal
+from packbank.outputs.json_lines import JsonLines
+from packbank.sources.serial.capture import Capture
+from packbank.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
-
-
-class JsonLines:
-    """The battery as one JSON object a line on standard output."""
-
-    def publish(self, battery: VirtualBattery, now: float) -> None:  # noqa: ARG002
-        """Print one line."""
-        print(json.dumps(battery_dict(battery)), flush=True)
-
-    def close(self) -> None:
-        """Nothing to leave."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,29 +49,37 @@ that did; docs/venus.md says what the GX then shows. Logs to standard error, one
   packbank run --config /data/apps/dbus-serialbattery/config.ini --port /dev/ttyUSB0
 
 Ends with SIGTERM or Ctrl-C: exit code 0. Exit codes: 1 the D-Bus is gone or the name is taken, so that a supervisor
-starts it again; 2 the configuration is wrong, or the D-Bus is not installed.
+starts it again; 2 the configuration is wrong, or the D-Bus is not installed. When the main loop stands still for 30 s
+the kernel ends the process with SIGALRM. The keys of --json are in docs/json.md.
 """
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal, or until the D-Bus or the program itself fails (exit 1: let a supervisor restart it)."""
     config = load(args.config, args.port)
-    logging.basicConfig(level=config.log_level, format="%(levelname)s %(message)s", stream=sys.stderr)
+    with log_to(sys.stderr.fileno(), config.log_level):
+        return _run(args, config)
+
+
+def _run(args: argparse.Namespace, config: Config) -> int:
     for note in config.notes:
         log.info("%s: %s", args.config, note)
     serve = None if args.no_dbus else import_module("packbank.cli.on_dbus").serve
     capture = Capture(args.capture) if args.capture else None
     daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
+    daemon.outputs.add(Journal([pack.settings.max_battery_charge_current for pack in config.packs]))
     if args.json:
-        daemon.publishers.append(JsonLines())
+        daemon.outputs.add(JsonLines(sys.stdout.fileno()), may_block=True)
     ended_well = True
 
-    def tick() -> bool:
-        nonlocal ended_well
-        ended_well = daemon.tick()
-        return ended_well
+    with daemon, Watchdog() as watchdog:
 
-    with daemon:
+        def tick() -> bool:
+            nonlocal ended_well
+            watchdog.feed()
+            ended_well = daemon.tick()
+            return ended_well
+
         if serve is None:
             wait_loop(tick)
         else:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from packbank.bms import registry
-from packbank.bus.ports import serial_ports, stable_path
-from packbank.bus.scan import HARMLESS_ORDER, Scan, scan
 from packbank.cli.progress import open_progress
 from packbank.errors import ConfigError, LinkError
+from packbank.sources.serial.ports import serial_ports, stable_path
+from packbank.sources.serial.scan import HARMLESS_ORDER, Scan, scan
 
 NOTHING = """Nothing answered. Look at these, in this order:
   - is another program or another adapter asking the same packs? Only one may

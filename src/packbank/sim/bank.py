@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
 from packbank.sim.busbar import Network, ladder
 from packbank.sim.cell import Cells
 from packbank.sim.pack import (

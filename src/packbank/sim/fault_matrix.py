@@ -20,22 +20,23 @@ from random import Random
 
 import numpy as np
 
-from packbank.aggregator.columns import Column, empty_matrix
 from packbank.bms.fields import columns_of
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_fields import SETTINGS, STATUS, STATUS_FLAGS, settings_layout, status_layout
-from packbank.bms.protocol import Identity, Row, Topic
-from packbank.bus.bus import Bus, start_bus
-from packbank.bus.intake import Member
-from packbank.bus.stats import BusStats
-from packbank.bus.store import Store
+from packbank.bms.protocol import Row, Topic
 from packbank.config.model import BusConfig
+from packbank.model.bus_stats import BusStats
+from packbank.model.columns import Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import ANSWER_FAULTS, BUS_FAULTS, Fault, afflict, heal
 from packbank.sim.responder import Burst
 from packbank.sim.responder_jkpb import JkPbResponder, request
 from packbank.sim.wire import Pack, Wire
 from packbank.sim.wire_pty import Buses
+from packbank.sources.serial.bus import Bus, start_bus
+from packbank.sources.serial.intake import Member
+from packbank.sources.store import Store
 
 PACKS = 15
 RATES = (0.01, 0.10, 0.50)

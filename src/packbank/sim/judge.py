@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import Column
 from packbank.aggregator.settings import PackSettings
+from packbank.model.columns import Column
 from packbank.sim.bank import PhysicalBank
 from packbank.sim.busbar import Network
 

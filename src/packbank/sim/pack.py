@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import COLUMNS, Alarm, Column
+from packbank.model.columns import COLUMNS, Alarm, Column
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

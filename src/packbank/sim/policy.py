@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.bank import Bank
-from packbank.aggregator.battery import PackView, Presence, VirtualBattery
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.battery import PackView, Presence, VirtualBattery
 
 Array = NDArray[np.float64]
 

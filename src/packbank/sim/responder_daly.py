@@ -6,13 +6,14 @@ from random import Random
 
 import numpy as np
 
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.bms import daly_fields as fields
 from packbank.bms.daly_commands import commands
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, LENGTH, MOST_FRAMES, OLD_HOST, START, seal
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
 from packbank.cext.tlv import find_a5
+from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder import Burst, Responder
 
 LATENCY = (0.050, 0.080, 0.065)  # s from request to answer: least, most, usual

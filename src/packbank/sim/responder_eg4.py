@@ -6,10 +6,11 @@ from random import Random
 
 import numpy as np
 
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.bms import eg4_fields as tables
 from packbank.bms.eg4 import COMMANDS, STARTS, request, seal
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
+from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder import Burst, Responder
 
 LATENCY = (0.041, 0.120, 0.090)  # s from request to answer: least, most, usual

@@ -6,10 +6,11 @@ from random import Random
 
 import numpy as np
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Column
 from packbank.bms import jkbms_fields as tables
 from packbank.bms.jkbms_frames import ANSWER, FROM_PC, READ_ALL, REQUEST, seal
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
+from packbank.model.columns import CELL_VOLTAGES, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder import Burst, Responder
 
 TURNAROUND = (0.00018, 0.00045, 0.0003)  # s from request to answer: least, most, usual

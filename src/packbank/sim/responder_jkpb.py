@@ -7,12 +7,13 @@ from random import Random
 
 import numpy as np
 
-from packbank.aggregator.columns import Column
 from packbank.bms.jkpb_fields import ABOUT, ABOUT_POWER_ON_COUNT, ABOUT_RUNTIME, settings_layout, status_layout
 from packbank.bms.jkpb_frames import KINDS, MARK, REGISTERS, SECRETS, TYPE
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import FRAME_SIZE, acknowledgement, seal
 from packbank.cext.framing import request as build_request
+from packbank.model.columns import Column
+from packbank.model.identity import Identity
 from packbank.sim.responder import Burst, Responder
 
 TURNAROUND = (0.00421, 0.00528, 0.00492)  # s from request to frame: least, most, usual

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.columns import Column, empty_matrix
+from packbank.model.columns import Column, empty_matrix
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

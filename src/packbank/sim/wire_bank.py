@@ -9,7 +9,8 @@ from random import Random
 from threading import Lock
 
 from packbank.bms import registry
-from packbank.bms.protocol import Identity, Row
+from packbank.bms.protocol import Row
+from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import Fault, afflict
 from packbank.sim.responder import Responder

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bank_rows import Rig, set_cells
-from packbank.aggregator.columns import ALARMS, Alarm, Column
 from packbank.aggregator.settings import BankSettings
+from packbank.model.columns import ALARMS, Alarm, Column
 
 NAN = float("nan")
 

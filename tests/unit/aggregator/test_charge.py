@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from bank_rows import CELLS_USED, Rig, set_cell, set_cells
-from packbank.aggregator.battery import Cause
-from packbank.aggregator.columns import CELL_VOLTAGES, Column
-from packbank.aggregator.controls import Controls
 from packbank.aggregator.limits import TOP_BALANCE
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.battery import Cause
+from packbank.model.columns import CELL_VOLTAGES, Column
+from packbank.model.controls import Controls
 
 QUICK = BankSettings(switch_to_float_wait_for_sec=60.0, absorption_max_sec=600.0)
 NAN = float("nan")

@@ -5,10 +5,10 @@ import pytest
 
 from bank_rows import Rig, set_cell, set_cells, set_temperature
 from packbank.aggregator.bank_limits import shared_limits
-from packbank.aggregator.battery import Cause
-from packbank.aggregator.columns import CELL_VOLTAGES, Column
-from packbank.aggregator.controls import Controls
 from packbank.aggregator.settings import BankSettings, PackSettings
+from packbank.model.battery import Cause
+from packbank.model.columns import CELL_VOLTAGES, Column
+from packbank.model.controls import Controls
 
 NAN = float("nan")
 MARGIN = 1.0 + BankSettings().sensor_error
@@ -242,12 +242,17 @@ def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
 def test_a_pack_that_nobody_limits_is_named_and_carries_nothing() -> None:
     rig = Rig(2)
     rig.rows[1, Column.CHARGE_CURRENT_LIMIT] = NAN
-    assert rig.step().charge_current_limit.value == 0.0
-    assert rig.bank.unlimited_packs() == [(1, "MAX_BATTERY_CHARGE_CURRENT")]
+    battery = rig.step()
+    assert battery.charge_current_limit.value == 0.0
+    assert [(pack.charge_unlimited, pack.discharge_unlimited) for pack in battery.packs] == [
+        (False, False),
+        (True, False),
+    ]
     rig = Rig(2, pack_settings=[PackSettings(), PackSettings(max_battery_charge_current=80.0)])
     rig.rows[1, Column.CHARGE_CURRENT_LIMIT] = NAN
-    assert rig.step().charge_current_limit.value == pytest.approx(160.0 / MARGIN)
-    assert rig.bank.unlimited_packs() == []
+    battery = rig.step()
+    assert battery.charge_current_limit.value == pytest.approx(160.0 / MARGIN)
+    assert not any(pack.charge_unlimited for pack in battery.packs)
 
 
 def test_the_smaller_of_config_and_bms_is_the_ceiling() -> None:

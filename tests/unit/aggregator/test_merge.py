@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bank_rows import Rig, set_cell, set_cells, set_temperature
-from packbank.aggregator.columns import CELL_VOLTAGES, COLUMNS, Column
-from packbank.aggregator.controls import External
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.controls import External
 
 NAN = float("nan")
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from bank_rows import Rig, set_cells
-from packbank.aggregator.battery import Cause, Presence
-from packbank.aggregator.columns import Alarm, Column
 from packbank.aggregator.settings import BankSettings
+from packbank.model.battery import Cause, Presence
+from packbank.model.columns import Alarm, Column
 
 MARGIN = 1.0 + BankSettings().sensor_error
 

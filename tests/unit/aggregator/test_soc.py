@@ -5,9 +5,9 @@ from math import isnan
 import pytest
 
 from bank_rows import Rig, set_cell, set_cells
-from packbank.aggregator.columns import Column
-from packbank.aggregator.controls import External
 from packbank.aggregator.settings import BankSettings, SocMode
+from packbank.model.columns import Column
+from packbank.model.controls import External
 
 NAN = float("nan")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, COLUMNS, Alarm, Column
 from packbank.bms.jkpb_frames import REGISTERS
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import acknowledgement
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, COLUMNS, Alarm, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder_jkpb import frame
 
 CELLS_OF_PACK = 16

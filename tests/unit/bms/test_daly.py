@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from other_bms import answered, ask, blank, pack_row
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.bms import registry
 from packbank.bms.daly import FORGET_AFTER, PATIENCE, RARELY, Daly
 from packbank.bms.daly_fields import ALARMS
 from packbank.bms.daly_frames import seal
-from packbank.bms.protocol import Identity, Protocol, Row, Topic
+from packbank.bms.protocol import Protocol, Row, Topic
 from packbank.cext.tlv import find_a5
 from packbank.errors import FrameError
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder_daly import DalyResponder
 
 READ_PACK = "A54090080000000000000000"

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from other_bms import answered, ask, blank, pack_row
-from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
 from packbank.bms.eg4 import COMMANDS, FORGET_AFTER, Eg4, seal
 from packbank.bms.eg4_fields import ALARMS as BITS
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.checksum import crc16_modbus
 from packbank.errors import FrameError
+from packbank.model.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder_eg4 import Eg4Responder, groups_of
 
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from other_bms import ask, blank, pack_row
-from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
 from packbank.bms.jkbms import JkBms
 from packbank.bms.jkbms_fields import ALARMS as BITS
 from packbank.bms.jkbms_fields import IDS, ids
 from packbank.bms.jkbms_frames import ANSWER, READ_ALL, REQUEST, conceal, seal
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.checksum import sum16
 from packbank.errors import FrameError
+from packbank.model.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder_jkbms import PASSWORD, JkBmsResponder, record_of
 
 CELLS = "7906 010CE5 020CE6"

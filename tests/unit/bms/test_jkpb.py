@@ -8,8 +8,9 @@ from jkpb_samples import IDENTITY, empty, sample_answer, sample_frame, sample_ro
 
 from packbank.bms.jkpb import JkPb, JkPbExchange
 from packbank.bms.jkpb_frames import REGISTERS
-from packbank.bms.protocol import Identity, Topic
+from packbank.bms.protocol import Topic
 from packbank.cext.framing import ACK_REACH, acknowledgement, request
+from packbank.model.identity import Identity
 
 ANSWER = sample_answer()
 FRAME, ACK = ANSWER[:300], ANSWER[300:]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from jkpb_samples import empty, sample_frame, sample_row
 
-from packbank.aggregator.columns import CELL_RESISTANCES, CELL_VOLTAGES, Alarm, Column
 from packbank.bms.fields import columns_of
 from packbank.bms.jkpb_fields import (
     ALARM_NAMES,
@@ -20,6 +19,7 @@ from packbank.bms.jkpb_fields import (
     status_layout,
 )
 from packbank.bms.protocol import Row, Topic
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, Alarm, Column
 
 
 def decoded(patch: dict[int, tuple[str, int]], topic: Topic = Topic.STATUS) -> Row:

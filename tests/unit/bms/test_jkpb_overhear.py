@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from jkpb_samples import empty, sample_answer, sample_frame
 
-from packbank.aggregator.columns import Column
 from packbank.bms.jkpb_overhear import JkPbOverhearing
-from packbank.bms.protocol import Heard, Identity, Topic
+from packbank.bms.protocol import Heard, Topic
 from packbank.cext.framing import acknowledgement, request
+from packbank.model.columns import Column
+from packbank.model.identity import Identity
 
 STATUS, SETTINGS = 0x1620, 0x161E
 BYTE = 10 / 115_200

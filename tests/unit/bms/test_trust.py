@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from jkpb_samples import empty, sample_row
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.bms.jkpb import JkPb
 from packbank.bms.trust import RANGES, check
 from packbank.errors import FrameError
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 
 
 def refused(row: np.ndarray[tuple[int], np.dtype[np.float64]], previous: object = None) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from packbank.aggregator.columns import CELL_VOLTAGES, COLUMNS, Alarm, Column, empty_matrix
 from packbank.bms.jkpb_frames import REGISTERS
-from packbank.bms.protocol import Identity, Topic
+from packbank.bms.protocol import Topic
 from packbank.cext.framing import acknowledgement, request
 from packbank.cli import main
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Alarm, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.responder_jkpb import PASSCODE, frame
 
 IDENTITY = Identity("JK_PB2A16S20P", "15A", "15.41", "40119491480", "House 3", "2024-09-14", 48_572_700, 22)

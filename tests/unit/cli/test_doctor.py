@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from packbank.bus import ports
-from packbank.bus.stats import Counters, State
 from packbank.cli import doctor, doctor_ports, main
 from packbank.errors import FrameError
 from packbank.findings import Finding, Verdict
-from packbank.report import bus_dict
+from packbank.model.bus_stats import BusState
+from packbank.model.catalogue import BUS, plain, refusals
+from packbank.sources.serial import ports
+from packbank.sources.serial.stats import Counters
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_port_that_we_may_not_open(port: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_port_that_another_program_holds(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_ports, "holder", lambda _: "vedirect-interf (pid 1)")
-    monkeypatch.setattr("packbank.bus.ports.holder", lambda _: "vedirect-interf (pid 1)")
+    monkeypatch.setattr("packbank.sources.serial.ports.holder", lambda _: "vedirect-interf (pid 1)")
     (finding,) = doctor_ports.port_findings(port)
     assert (finding.verdict, finding.text) == (Verdict.WRONG, f"{port}: in use by vedirect-interf (pid 1)")
     assert finding.remedy == "stop it"
@@ -96,15 +97,17 @@ def test_a_network_port_is_only_noted() -> None:
 
 
 def stats(answers: int, refused: dict[str, int], **changes: Any) -> dict[str, Any]:
-    counters = Counters("roof", "/dev/ttyUSB0", state=State.POLLING, requests=answers + 2, answers=answers, **changes)
+    requests = answers + 2
+    counters = Counters("roof", "/dev/ttyUSB0", BusState.POLLING, requests=requests, answers=answers, **changes)
     for reason, count in refused.items():
         for _ in range(count):
             counters.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
-    return bus_dict(counters.snapshot(60.0, 115200))
+    done = counters.snapshot(60.0, 115200)
+    return plain(BUS, done) | refusals(done)
 
 
 def test_a_healthy_bus() -> None:
-    (finding,) = doctor.bus_findings(stats(500, {}, round_time=1.1949))
+    (finding,) = doctor.bus_findings(stats(500, {}, round_time=1.193))
     assert finding.lines() == (
         "  ok    bus roof (/dev/ttyUSB0): polling, 500 of 502 requests answered, last round 1.19 s"
     )

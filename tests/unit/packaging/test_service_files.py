@@ -174,7 +174,7 @@ def test_the_systemd_unit_calls_packbank_as_it_is() -> None:
 
 STALLING = """
 import os, pathlib
-from packbank.venus.watchdog import Watchdog
+from packbank.watchdog import Watchdog
 import time
 with Watchdog(0.3) as watchdog:
     with open(os.environ["PACKBANK_ROOT"] + "/pids", "a") as pids:

@@ -7,9 +7,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import Alarm, Column, empty_matrix
 from packbank.bms.jkpb_fields import settings_layout, status_layout
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
+from packbank.model.columns import Alarm, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.fault_matrix import PACKS, Case, CheckedStore, Truth, cases, serial_of
 from packbank.sim.faults import MEANINGS, Fault

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from packbank.aggregator.columns import empty_matrix
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.checksum import crc16_modbus, sum8
 from packbank.errors import ConfigError
+from packbank.model.columns import empty_matrix
 from packbank.sim.faults import ANSWER_FAULTS, MEANINGS, Echoing, Fault, Faulty, Unplug, afflict, heal, parse_fault
 from packbank.sim.responder import Burst
 from packbank.sim.responder_jkpb import JkPbResponder, request

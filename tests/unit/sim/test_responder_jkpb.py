@@ -9,9 +9,10 @@ from struct import unpack_from
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column, empty_matrix
 from packbank.bms.jkpb import JkPb
-from packbank.bms.protocol import Identity, Row, Topic
+from packbank.bms.protocol import Row, Topic
+from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.responder_jkpb import PASSCODE, JkPbResponder, frame, request
 

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import answered, ask, pack_row
-from packbank.aggregator.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
 from packbank.bms import daly_fields, eg4_fields, jkbms_fields
 from packbank.bms.daly import Daly
 from packbank.bms.eg4 import Eg4
 from packbank.bms.jkbms import JkBms
-from packbank.bms.protocol import Identity, Protocol
+from packbank.bms.protocol import Protocol
+from packbank.model.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
+from packbank.model.identity import Identity
 from packbank.sim.responder import Responder
 from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_eg4 import Eg4Responder

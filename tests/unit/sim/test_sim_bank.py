@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Alarm, Column
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.sim.bank import BankSpec, Odd, PhysicalBank
 from packbank.sim.pack import SETTINGS
 

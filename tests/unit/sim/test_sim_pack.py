@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import Column
+from packbank.model.columns import Column
 from packbank.sim.pack import PROTECTIONS, SETTINGS, Balancer, Counter, Heat, Protections, Reading, settings_matrix
 
 QUIET = {

@@ -7,8 +7,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import Column, empty_matrix
 from packbank.bms.protocol import Row
+from packbank.model.columns import Column, empty_matrix
 from packbank.sim.responder import Burst, Responder
 from packbank.sim.wire import Pack, Wire
 

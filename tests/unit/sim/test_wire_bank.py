@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from packbank.aggregator.columns import CELL_VOLTAGES, Column, empty_matrix
 from packbank.bms import registry
 from packbank.bms.jkpb import JkPb
-from packbank.bms.protocol import Identity
+from packbank.model.columns import CELL_VOLTAGES, Column, empty_matrix
+from packbank.model.identity import Identity
 from packbank.sim.faults import Fault
 from packbank.sim.wire_bank import LOADS, MIX, PLATEAU, STEP, BusPlan, LiveBank, demo_spec, wire_up
 

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from packbank.aggregator.columns import Column, empty_matrix
 from packbank.bms.jkpb_frames import REGISTERS
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import ACK_SIZE, FRAME_SIZE, REQUEST_SIZE, Scanner, Unit
+from packbank.model.columns import Column, empty_matrix
 from packbank.sim.responder_jkpb import JkPbResponder, request
 from packbank.sim.wire import Pack, Wire
 from packbank.sim.wire_master import SLOT, JkPbMaster, SecondMaster

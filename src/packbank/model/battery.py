@@ -1,0 +1,226 @@
+"""What the aggregator makes of the matrix: the one battery that everything outside sees.
+
+Plain values that nothing changes later. Units as in :mod:`packbank.model.columns`; an unknown number is ``NaN``, an
+unknown text is ``""``. D-Bus, the live table, JSON and the trial all read this and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.model.columns import Alarm
+
+
+class Presence(StrEnum):
+    """How far a pack can be trusted now (presence.py has the rules)."""
+
+    ABSENT = "absent"  # never answered, and nobody said that it exists
+    FRESH = "fresh"
+    HELD = "held"  # silent for a moment: last values count, limits may only fall
+    LOST = "lost"  # silent too long: out of the sums, named in an alarm
+    JOINING = "joining"  # answers, but does not yet count for limits
+
+
+class Cause(StrEnum):
+    """Why a limit is what it is."""
+
+    CELL_VOLTAGE = "cell voltage"
+    TEMPERATURE = "temperature"
+    MOS_TEMPERATURE = "MOSFET temperature"
+    SOC = "SoC"
+    BMS = "BMS setting"
+    CONFIG = "config"
+    SHARE = "share"  # the feedback: the pack was seen over its limit
+    LOST_PACK = "lost pack"
+    BLOCKED = "blocked"  # every pack blocks this direction
+    STAGE = "charge stage"
+    RAMP = "recovering"  # on its way up to a higher limit
+    USER = "user limit"  # set at run time, on the GX
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A published limit with its reason: ``pack`` limits it (index, -1 for none), with ``share`` of the current.
+
+    ``detail`` is the measured figure behind the cause, ready to print: ``"cell 12 3.470 V"``.
+    """
+
+    value: float
+    pack: int = -1
+    cause: Cause = Cause.NONE
+    share: float = float("nan")
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A lowest or highest value with the pack (index) and the cell or sensor number (from 1) that has it."""
+
+    value: float = float("nan")
+    pack: int = -1
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the bank has been through since the record began (Ah drawn and consumed are negative, as on a BMV)."""
+
+    charge_cycles: float = float("nan")
+    total_ah_drawn: float = float("nan")
+    deepest_discharge: float = float("nan")
+    last_discharge: float = float("nan")
+    minimum_voltage: float = float("nan")
+    maximum_voltage: float = float("nan")
+    minimum_cell_voltage: float = float("nan")
+    maximum_cell_voltage: float = float("nan")
+    minimum_temperature: float = float("nan")
+    maximum_temperature: float = float("nan")
+    charged_energy: float = float("nan")  # kWh
+    discharged_energy: float = float("nan")  # kWh
+    time_since_full: float = float("nan")  # s
+
+
+@dataclass(frozen=True, slots=True)
+class PackView:
+    """One pack as the bank sees it."""
+
+    name: str
+    presence: Presence
+    age: float  # s since the last accepted status, NaN before the first
+    blocks_charge: bool
+    blocks_discharge: bool
+    charge_limit: float  # A, its own, before sharing
+    discharge_limit: float
+    charge_share: float  # 0..1
+    discharge_share: float
+    charge_cause: Cause = Cause.NONE  # why its charge limit is what it is
+    discharge_cause: Cause = Cause.NONE
+    charge_unlimited: bool = False  # neither its BMS nor the configuration limits its charge current
+    discharge_unlimited: bool = False
+    coldest: float = float("nan")  # degC, of the battery sensors that count
+    hottest: float = float("nan")
+    alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
+
+
+PRESENCES = tuple(Presence)
+CAUSES = tuple(Cause)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packs(Sequence[PackView]):
+    """The packs in row order, as read-only arrays; an element is put together when it is looked at.
+
+    The arrays belong to this object. Those of two rows are charge and discharge.
+    """
+
+    names: tuple[str, ...]
+    presence: NDArray[np.int8]  # (packs,), index into PRESENCES
+    age: NDArray[np.float64]  # (packs,), s
+    blocked: NDArray[np.bool_]  # (2, packs)
+    limit: NDArray[np.float64]  # (2, packs), A
+    share: NDArray[np.float64]  # (2, packs), 0..1
+    cause: NDArray[np.int8]  # (2, packs), index into CAUSES
+    unlimited: NDArray[np.bool_]  # (2, packs)
+    temperature: NDArray[np.float64]  # (2, packs), coldest and hottest battery sensor, degC
+    alarms: NDArray[np.float64]  # (packs, alarms)
+
+    def __post_init__(self) -> None:
+        for item in fields(self)[1:]:
+            getattr(self, item.name).flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> PackView: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PackView, ...]: ...
+    def __getitem__(self, index: int | slice) -> PackView | tuple[PackView, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._view, range(len(self))[index]))
+        return self._view(range(len(self))[index])
+
+    def stand_as(self, other: Packs) -> bool:
+        """Whether every pack's presence and switches are as in ``other``."""
+        return np.array_equal(self.presence, other.presence) and np.array_equal(self.blocked, other.blocked)
+
+    def _view(self, pack: int) -> PackView:
+        alarms = self.alarms[pack]
+        return PackView(
+            name=self.names[pack],
+            presence=PRESENCES[self.presence[pack]],
+            age=float(self.age[pack]),
+            blocks_charge=bool(self.blocked[0, pack]),
+            blocks_discharge=bool(self.blocked[1, pack]),
+            charge_limit=float(self.limit[0, pack]),
+            discharge_limit=float(self.limit[1, pack]),
+            charge_share=float(self.share[0, pack]),
+            discharge_share=float(self.share[1, pack]),
+            charge_cause=CAUSES[self.cause[0, pack]],
+            discharge_cause=CAUSES[self.cause[1, pack]],
+            charge_unlimited=bool(self.unlimited[0, pack]),
+            discharge_unlimited=bool(self.unlimited[1, pack]),
+            coldest=float(self.temperature[0, pack]),
+            hottest=float(self.temperature[1, pack]),
+            alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualBattery:
+    """The bank at one instant."""
+
+    packs: Packs
+    ready: bool  # every expected pack told enough to count, or START_TIMEOUT passed and one did: fit to be published
+
+    voltage: float
+    current: float
+    power: float
+    temperature: float  # mean of the packs' battery sensors
+    temperature_mos: float  # highest
+
+    soc: float
+    soh: float
+    remaining_capacity: float
+    installed_capacity: float
+    consumed_ah: float  # negative or zero
+    time_to_go: float  # s, NaN while not discharging
+
+    charge_voltage_limit: Limit  # CVL, never 0; NaN only when no pack answers
+    charge_current_limit: Limit  # CCL >= 0, never NaN
+    discharge_current_limit: Limit  # DCL >= 0, never NaN
+    battery_low_voltage: float
+    charge_request: bool
+    allow_to_charge: bool
+    allow_to_discharge: bool
+    allow_to_balance: bool
+    balancing: bool
+    heating: bool
+    stage: str  # "bulk", "absorption", "float", "top balance", ...
+    waiting_for: tuple[int, ...]  # packs that keep the bank in absorption
+    unfinished: tuple[int, ...]  # packs that were not balanced when the longest absorption ended
+
+    online: int
+    offline: int
+    blocking_charge: int
+    blocking_discharge: int
+    cells_per_pack: int
+    lowest_cell: Extreme
+    highest_cell: Extreme
+    lowest_temperature: Extreme
+    highest_temperature: Extreme
+
+    alarms: dict[Alarm, int]  # every alarm that some pack can tell, worst of the packs, debounced; 0 is ok
+    history: History
+
+    @property
+    def lost(self) -> bool:
+        """Every pack is gone: limits are 0 and the service should leave the bus."""
+        return self.online == 0

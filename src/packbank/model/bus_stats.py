@@ -1,0 +1,54 @@
+"""How a bus is doing, as its source reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BusState(StrEnum):
+    """What a bus is doing."""
+
+    OPENING = "opening"  # no port: not yet, or not any more
+    LISTENING = "listening"
+    POLLING = "polling"
+    STANDING_BACK = "standing back"  # another master asks the packs
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that failed a check: when (time.time), who was asked, why, and its bytes without passcodes."""
+
+    time: float
+    address: int
+    reason: str
+    detail: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BusStats:
+    """A bus at one instant. Times in seconds, counts since the start; an unknown time is ``NaN``."""
+
+    name: str
+    port: str
+    state: BusState
+    error: str  # why the port is not open, "" when it is
+    guard: float  # silence kept between two packs
+    rounds: int
+    round_time: float  # of the last round
+    round_time_mean: float
+    requests: int
+    answers: int  # accepted
+    missed: int  # requests without any answer
+    retries: int
+    lost: int  # questions to a pack that answered before, unanswered even by the retry
+    refused: Mapping[str, int]  # answers that failed a check, by reason
+    recent: tuple[Refused, ...]  # the last of them
+    foreign: int  # requests heard that are not ours
+    reopened: int
+    line_use: float  # share of the time in which the wire carried bytes
+    wakeups: int
+    seconds: float  # since the start of the thread

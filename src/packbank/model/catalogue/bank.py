@@ -1,0 +1,265 @@
+"""The quantities of the bank. A row's ``path`` is its place on the D-Bus (docs/dbus.md is printed from here)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from packbank.model import reasons
+from packbank.model.battery import Extreme, Limit, VirtualBattery
+from packbank.model.catalogue.alarms import ALARM_TITLES
+from packbank.model.catalogue.controls import CONTROLS
+from packbank.model.catalogue.quantity import Quantity, Rate, Unit, Value
+from packbank.model.columns import Alarm
+from packbank.model.snapshot import Snapshot
+
+Row = Quantity[Snapshot]
+_LONGEST_TIME_TO_GO = 864000  # s, ten days, as a BMV has it
+_FAST, _SLOW, _CHANGE, _LIMIT = Rate.FAST, Rate.SLOW, Rate.CHANGE, Rate.LIMIT
+_V, _CELL_V, _A, _W, _DEGC, _PERCENT = Unit.VOLTS, Unit.CELL_VOLTS, Unit.AMPERES, Unit.WATTS, Unit.CELSIUS, Unit.PERCENT
+_AH, _KWH, _MINUTES, _NUMBER, _FLAG, _TEXT = (
+    Unit.AMPERE_HOURS,
+    Unit.KILOWATT_HOURS,
+    Unit.MINUTES,
+    Unit.NUMBER,
+    Unit.FLAG,
+    Unit.TEXT,
+)
+
+
+def _row(
+    key: str,
+    title: str,
+    unit: Unit,
+    rate: Rate,
+    path: str = "",
+    device_class: str = "",
+    get: Callable[[VirtualBattery], Any] | None = None,
+) -> Row:
+    """A quantity of the battery: without ``get`` the attribute that ``key`` names."""
+    of_battery = get or attrgetter(key)
+    return Quantity(key, title, unit, rate, lambda s: of_battery(s.battery), path, device_class)
+
+
+_MEASURED = (
+    _row("voltage", "voltage of the bank", _V, _FAST, "/Dc/0/Voltage", "voltage"),
+    _row("current", "current of the bank, + charges", _A, _FAST, "/Dc/0/Current", "current"),
+    _row("power", "power of the bank, + charges", _W, _FAST, "/Dc/0/Power", "power"),
+    _row("temperature", "mean of the packs' battery sensors", _DEGC, _SLOW, "/Dc/0/Temperature", "temperature"),
+    _row("temperature_mos", "warmest MOSFETs", _DEGC, _SLOW, "/System/MOSTemperature", "temperature"),
+    _row("soc", "state of charge", _PERCENT, _FAST, "/Soc", "battery"),
+    _row("soh", "state of health", _PERCENT, _SLOW, "/Soh"),
+    _row("remaining_capacity", "charge left", _AH, _SLOW, "/Capacity"),
+    _row("installed_capacity", "charge when full", _AH, _SLOW, "/InstalledCapacity"),
+    _row("consumed_ah", "charge missing to full, negative or 0", _AH, _SLOW, "/ConsumedAmphours"),
+    _row(
+        "time_to_go",
+        "to empty, on discharge only",
+        _MINUTES,
+        _SLOW,
+        "/TimeToGo",
+        "duration",
+        lambda b: min(b.time_to_go, _LONGEST_TIME_TO_GO),
+    ),
+)
+
+
+def _current_limit(battery: VirtualBattery, value: float) -> float:
+    """A current limit is never unknown outside (an inverter would keep its last one): then it is 0."""
+    return 0.0 if battery.lost or not math.isfinite(value) else max(value, 0.0)
+
+
+def _positive(value: float) -> float:
+    return value if value > 0 else math.nan
+
+
+def _name(battery: VirtualBattery, pack: int) -> str | None:
+    return battery.packs.names[pack] if pack >= 0 else None
+
+
+def _limit(
+    key: str, title: str, unit: Unit, path: str, why: str, value: Callable[[VirtualBattery, float], float]
+) -> tuple[Row, ...]:
+    """A limit: its value, then which pack and what makes it so."""
+    get: Callable[[VirtualBattery], Limit] = attrgetter(key)
+    device_class = "voltage" if unit is _V else "current"
+    name = title.partition(":")[0]
+    return (
+        _row(f"{key}.value", title, unit, _LIMIT, path, device_class, lambda b: value(b, get(b).value)),
+        _row(f"{key}.reason", f"why {name} is what it is", _TEXT, _SLOW, why, get=lambda b: reasons.reason(b, get(b))),
+        _row(f"{key}.pack", "the pack that limits, if one does", _TEXT, _SLOW, get=lambda b: _name(b, get(b).pack)),
+        _row(f"{key}.cause", "the cause, as in docs/limits.md", _TEXT, _SLOW, get=lambda b: get(b).cause.value),
+        _row(f"{key}.detail", "the measured figure behind it", _TEXT, _SLOW),
+        _row(f"{key}.share", "that pack's share of the current", Unit.FRACTION, _SLOW),
+    )
+
+
+_LIMITS = (
+    *_limit(
+        "charge_voltage_limit",
+        "CVL: being valid makes us a BMS, so the last one stays when it is not known; never 0",
+        _V,
+        "/Info/MaxChargeVoltage",
+        "/Info/VoltageLimitation",
+        lambda _, value: _positive(value),
+    ),
+    *_limit(
+        "charge_current_limit",
+        "CCL: 0 when not known or when every pack is lost",
+        _A,
+        "/Info/MaxChargeCurrent",
+        "/Info/ChargeLimitation",
+        _current_limit,
+    ),
+    *_limit(
+        "discharge_current_limit",
+        "DCL: 0 when not known or when every pack is lost",
+        _A,
+        "/Info/MaxDischargeCurrent",
+        "/Info/DischargeLimitation",
+        _current_limit,
+    ),
+    _row(
+        "battery_low_voltage",
+        "voltage at which the bank is empty, for the inverter",
+        _V,
+        _SLOW,
+        "/Info/BatteryLowVoltage",
+        "voltage",
+        lambda b: _positive(b.battery_low_voltage),
+    ),
+    _row("charge_request", "the bank asks for charge", _FLAG, _CHANGE, "/Info/ChargeRequest"),
+    _row("stage", "charge stage", _TEXT, _CHANGE),
+    _row(
+        "charge_mode",
+        "charge stage and the packs it waits for",
+        _TEXT,
+        _SLOW,
+        "/Info/ChargeMode",
+        get=reasons.charge_mode,
+    ),
+    _row("allow_to_charge", "the bank may be charged", _FLAG, _CHANGE, "/Io/AllowToCharge"),
+    _row("allow_to_discharge", "the bank may be discharged", _FLAG, _CHANGE, "/Io/AllowToDischarge"),
+    _row("allow_to_balance", "balancing is allowed", _FLAG, _CHANGE, "/Io/AllowToBalance"),
+)
+
+
+def _extreme(key: str, title: str, path: str, place: str) -> tuple[Row, ...]:
+    """An extreme value: the value, whose it is, and the two in one short text."""
+    get: Callable[[VirtualBattery], Extreme] = attrgetter(key)
+    of_cells = key.endswith("cell")
+    unit, kind, part = (_CELL_V, "voltage", "cell") if of_cells else (_DEGC, "temperature", "sensor")
+    letter = "C" if of_cells else "T"
+    return (
+        _row(f"{key}.value", title, unit, _SLOW, path, kind),
+        _row(f"{key}.pack", "its pack", _TEXT, _SLOW, get=lambda b: _name(b, get(b).pack)),
+        _row(f"{key}.number", f"the number of its {part}", _NUMBER, _SLOW, get=lambda b: get(b).number or None),
+        _row(
+            f"{key}.id",
+            f"its pack (from 1, in the order of the configuration) and {part}, such as P2{letter}1",
+            _TEXT,
+            _SLOW,
+            place,
+            get=lambda b: reasons.place(get(b), letter),
+        ),
+    )
+
+
+_SYSTEM = (
+    _row(
+        "connection",
+        "packs that are there, lost ones, and which packs limit",
+        _TEXT,
+        _SLOW,
+        "/ConnectionInformation",
+        get=reasons.connection_information,
+    ),
+    _row("online", "packs that count", _NUMBER, _CHANGE, "/System/NrOfModulesOnline"),
+    _row("offline", "packs that do not count", _NUMBER, _CHANGE, "/System/NrOfModulesOffline"),
+    _row("blocking_charge", "packs that take no charge", _NUMBER, _CHANGE, "/System/NrOfModulesBlockingCharge"),
+    _row("blocking_discharge", "packs that give no charge", _NUMBER, _CHANGE, "/System/NrOfModulesBlockingDischarge"),
+    _row(
+        "cells_per_pack",
+        "cells in series",
+        _NUMBER,
+        _CHANGE,
+        "/System/NrOfCellsPerBattery",
+        get=lambda b: b.cells_per_pack or None,
+    ),
+    *_extreme("lowest_cell", "lowest cell of all packs", "/System/MinCellVoltage", "/System/MinVoltageCellId"),
+    *_extreme("highest_cell", "highest cell of all packs", "/System/MaxCellVoltage", "/System/MaxVoltageCellId"),
+    *_extreme(
+        "lowest_temperature",
+        "coldest battery sensor",
+        "/System/MinCellTemperature",
+        "/System/MinTemperatureCellId",
+    ),
+    *_extreme(
+        "highest_temperature",
+        "warmest battery sensor",
+        "/System/MaxCellTemperature",
+        "/System/MaxTemperatureCellId",
+    ),
+    _row("balancing", "some pack balances", _FLAG, _CHANGE, "/Balancing"),
+    _row("heating", "some pack heats", _FLAG, _CHANGE),
+    _row("ready", "the battery is fit to be published", _FLAG, _CHANGE),
+    _row(
+        "state",
+        "9 running, 14 standby (nothing may flow), 10 error (no pack answers)",
+        _NUMBER,
+        _CHANGE,
+        "/State",
+        get=reasons.state,
+    ),
+    _row(
+        "error_code",
+        "0, or 39 when no pack answers and no alarm tells it",
+        _NUMBER,
+        _CHANGE,
+        "/ErrorCode",
+        get=reasons.error_code,
+    ),
+)
+
+
+def _any_alarm(battery: VirtualBattery) -> Value:
+    return int(any(battery.alarms.values())) if battery.alarms else None
+
+
+def _alarm(alarm: Alarm) -> Row:
+    title = f"{ALARM_TITLES[alarm]}: 0 no, 1 warning, 2 alarm"
+    path = f"/Alarms/{alarm.venus}"
+    return _row(f"alarms.{alarm.venus}", title, _NUMBER, _CHANGE, path, get=lambda b: b.alarms.get(alarm))
+
+
+_ALARMS = (
+    _row("alarm", "1: some alarm or warning is raised", _NUMBER, _CHANGE, "/Alarms/Alarm", get=_any_alarm),
+    *map(_alarm, Alarm),
+)
+
+_HISTORY = (
+    _row("history.charge_cycles", "full cycles", _NUMBER, _SLOW, "/History/ChargeCycles"),
+    _row("history.total_ah_drawn", "charge ever drawn, negative", _AH, _SLOW, "/History/TotalAhDrawn"),
+    _row("history.deepest_discharge", "deepest discharge, negative", _AH, _SLOW, "/History/DeepestDischarge"),
+    _row("history.last_discharge", "last discharge, negative", _AH, _SLOW, "/History/LastDischarge"),
+    _row("history.minimum_voltage", "lowest voltage", _V, _SLOW, "/History/MinimumVoltage", "voltage"),
+    _row("history.maximum_voltage", "highest voltage", _V, _SLOW, "/History/MaximumVoltage", "voltage"),
+    _row("history.minimum_cell_voltage", "lowest cell", _CELL_V, _SLOW, "/History/MinimumCellVoltage", "voltage"),
+    _row("history.maximum_cell_voltage", "highest cell", _CELL_V, _SLOW, "/History/MaximumCellVoltage", "voltage"),
+    _row("history.minimum_temperature", "coldest", _DEGC, _SLOW, "/History/MinimumTemperature", "temperature"),
+    _row("history.maximum_temperature", "warmest", _DEGC, _SLOW, "/History/MaximumTemperature", "temperature"),
+    _row("history.charged_energy", "energy ever charged", _KWH, _SLOW, "/History/ChargedEnergy", "energy"),
+    _row("history.discharged_energy", "energy ever drawn", _KWH, _SLOW, "/History/DischargedEnergy", "energy"),
+    _row(
+        "history.time_since_full",
+        "since the bank was full",
+        _MINUTES,
+        _SLOW,
+        "/History/TimeSinceLastFullCharge",
+        "duration",
+    ),
+)
+
+BANK: tuple[Row, ...] = _MEASURED + _LIMITS + _SYSTEM + _ALARMS + _HISTORY + CONTROLS

@@ -1,0 +1,169 @@
+"""What the log says about the bank: a line when something changed that its owner would want to know.
+
+A pack's presence, an alarm, the charge stage, and the reason of a limit. A reason that flickers between two
+packs is no news, so a limit is reported once its reason has lasted :data:`SETTLED`, or at once when the
+limit becomes 0 or stops being 0.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from packbank.model import reasons
+from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
+from packbank.model.columns import Alarm
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.advice import HASTY, hasty_packs
+
+SETTLED = 10.0  # s
+ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
+
+Line = tuple[int, str]  # level of the logging module, text
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A limit's reason as last reported, and the one that may replace it."""
+
+    reported: tuple[object, ...] | None = None
+    candidate: tuple[object, ...] | None = None
+    since: float = 0.0
+
+
+class Journal:
+    """Compares each snapshot with the one before and logs what is new."""
+
+    name = "log"
+
+    def __init__(self, ceilings: Sequence[float | None]) -> None:
+        """``ceilings`` are the packs' ``MAX_BATTERY_CHARGE_CURRENT``."""
+        self._before: VirtualBattery | None = None
+        self._limits = {"CVL": _Watched(), "CCL": _Watched(), "DCL": _Watched()}
+        self._ceilings = ceilings
+        self._advised: set[int] = set()  # packs that advice was given for
+        self._unlimited: set[tuple[str, int]] = set()
+        self._looked = float("-inf")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Log the lines that ``snapshot`` is worth."""
+        for level, line in self.lines(snapshot):
+            _log.log(level, "%s", line)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+    def lines(self, snapshot: Snapshot) -> list[Line]:
+        """The lines that ``snapshot`` is worth; none when nothing changed."""
+        before, battery, now = self._before, snapshot.battery, snapshot.time
+        lines = [*self._packs(before, battery), *self._alarms(before, battery), *self._stage(before, battery)]
+        if now - self._looked >= ADVISE_PERIOD:
+            self._looked = now
+            lines += [*self._missing_limits(battery), *self._advice(snapshot)]
+        for name, limit, unit in (
+            ("CVL", battery.charge_voltage_limit, "V"),
+            ("CCL", battery.charge_current_limit, "A"),
+            ("DCL", battery.discharge_current_limit, "A"),
+        ):
+            if battery.ready and self._settled(self._limits[name], limit, now):
+                why = reasons.reason(battery, limit)
+                lines.append((logging.INFO, f"{name} {limit.value:.1f} {unit}{f': {why}' if why else ''}"))
+        self._before = battery
+        return lines
+
+    @staticmethod
+    def _packs(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
+        """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
+        if before is not None and battery.packs.stand_as(before.packs):
+            return
+        news: dict[Line, list[str]] = {}
+        old: Iterable[PackView | None] = before.packs if before else [None] * len(battery.packs)
+        for was, pack in zip(old, battery.packs, strict=True):
+            for line in (_presence_news(was, pack), _switch_news(was, pack)):
+                if line is not None:
+                    news.setdefault(line, []).append(pack.name)
+        for (level, text), names in news.items():
+            yield level, f"{', '.join(names)}: {text}"
+
+    @staticmethod
+    def _alarms(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
+        for alarm, level in battery.alarms.items():
+            was = before.alarms.get(alarm, 0) if before else 0
+            if level != was:
+                word = ("over", "warning", "alarm")[level]
+                names = ", ".join(_raising(battery.packs, alarm))
+                yield (
+                    logging.WARNING if level else logging.INFO,
+                    f"{alarm.venus}: {word}{f' ({names})' if names else ''}",
+                )
+
+    @staticmethod
+    def _stage(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
+        if before is not None and before.stage != battery.stage:
+            yield logging.INFO, f"charge stage {reasons.charge_mode(battery)}"
+
+    def _missing_limits(self, battery: VirtualBattery) -> Iterator[Line]:
+        """Say once of each pack that nobody limits its current."""
+        for direction, key in enumerate(("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT")):
+            for index in battery.packs.unlimited[direction].nonzero()[0].tolist():
+                if (key, index) not in self._unlimited:
+                    self._unlimited.add((key, index))
+                    name = battery.packs.names[index]
+                    yield (
+                        logging.ERROR,
+                        f"{name}: its BMS tells no current limit: set {key}, until then the bank's limit is 0 A",
+                    )
+
+    def _advice(self, snapshot: Snapshot) -> Iterator[Line]:
+        """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""
+        found = set(hasty_packs(snapshot.rows, self._ceilings)) - self._advised
+        if found:
+            self._advised |= found
+            names = ", ".join(snapshot.battery.packs.names[index] for index in sorted(found))
+            yield logging.WARNING, f"{names}: {HASTY}"
+
+    @staticmethod
+    def _settled(watched: _Watched, limit: Limit, now: float) -> bool:
+        """Whether this limit is to be reported now."""
+        reason = (limit.pack, limit.cause, limit.value == 0)
+        if reason == watched.reported:
+            watched.candidate = None
+            return False
+        if reason != watched.candidate:
+            watched.candidate, watched.since = reason, now
+        stopped = watched.reported is None or reason[2] != watched.reported[2]
+        if not stopped and now - watched.since < SETTLED:
+            return False
+        watched.reported, watched.candidate = reason, None
+        return True
+
+
+def _presence_news(was: PackView | None, pack: PackView) -> Line | None:
+    if was is not None and was.presence == pack.presence:
+        return None
+    match pack.presence:
+        case Presence.FRESH:
+            return logging.INFO, "part of the bank"
+        case Presence.JOINING if was is not None and was.presence is not Presence.ABSENT:
+            return logging.INFO, "answers again, joins the bank when its voltage fits and its MOSFETs are on"
+        case Presence.HELD:
+            return logging.INFO, "silent for a moment, last values held"
+        case Presence.LOST:
+            silence = f"silent for {pack.age:.0f} s" if pack.age == pack.age else "never answered"
+            return logging.WARNING, f"lost ({silence}); check cable, DIP switches and power"
+        case _:
+            return None
+
+
+def _switch_news(was: PackView | None, pack: PackView) -> Line | None:
+    off = (pack.blocks_charge, pack.blocks_discharge)
+    if off == ((was.blocks_charge, was.blocks_discharge) if was is not None else (False, False)):
+        return None
+    words = [word for word, blocked in zip(("charge", "discharge"), off, strict=True) if blocked]
+    return (logging.WARNING, f"blocks {' and '.join(words)}") if words else (logging.INFO, "conducts again")
+
+
+def _raising(packs: Iterable[PackView], alarm: Alarm) -> list[str]:
+    return [pack.name for pack in packs if pack.alarms.get(alarm, 0)]

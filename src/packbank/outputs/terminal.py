@@ -1,0 +1,97 @@
+"""The bank in a terminal: a live table with rich on a screen, else a line of text every few seconds."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from importlib import import_module
+from importlib.util import find_spec
+from math import isnan
+from types import TracebackType
+from typing import TextIO
+
+from packbank.model import reasons
+from packbank.model.battery import Limit, VirtualBattery
+from packbank.model.snapshot import Snapshot
+
+LINE_EVERY = 2.0  # s between two lines of text
+LEVELS = ("ok", "warning", "alarm")
+
+
+class Display(ABC):
+    """Where scenes are shown, while the context is open."""
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    @abstractmethod
+    def show(self, snapshot: Snapshot) -> None:
+        """Show ``snapshot``."""
+
+
+class Lines(Display):
+    """One line of text every few seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._due = 0.0
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print the line when it is time."""
+        if snapshot.time >= self._due:
+            self._due = snapshot.time + LINE_EVERY
+            print(line(snapshot), file=self._stream, flush=True)
+
+
+def open_display(stream: TextIO = sys.stdout) -> Display:
+    """A table when ``stream`` is a terminal and rich is installed, lines of text otherwise."""
+    if not stream.isatty() or find_spec("rich") is None:
+        return Lines(stream)
+    screen: Display = import_module("packbank.outputs.screen").Screen(stream)
+    return screen
+
+
+def line(snapshot: Snapshot) -> str:
+    """The bank in one line of text."""
+    battery = snapshot.battery
+    rounds = " ".join(f"{bus.name} {number(bus.round_time, '.2f')} s" for bus in snapshot.buses)
+    raised = raised_alarms(battery)
+    return (
+        f"{battery.online}/{len(battery.packs)} packs  {number(battery.voltage, '.2f')} V  "
+        f"{number(battery.current, '+z.1f')} A  {number(battery.soc, '.1f')} %  "
+        f"cells {number(battery.lowest_cell.value, '.3f')}..{number(battery.highest_cell.value, '.3f')} V  "
+        f"CVL {number(battery.charge_voltage_limit.value, '.2f')} V  "
+        f"CCL {number(battery.charge_current_limit.value, '.1f')} A  "
+        f"DCL {number(battery.discharge_current_limit.value, '.1f')} A  {battery.stage}  rounds {rounds}"
+        + (f"  ALARMS {raised}" if raised else "")
+    )
+
+
+def raised_alarms(battery: VirtualBattery) -> str:
+    """The alarms that are on, with their levels; ``""`` when there is none."""
+    return ", ".join(f"{alarm.venus} {LEVELS[level]}" for alarm, level in battery.alarms.items() if level)
+
+
+def limit_texts(battery: VirtualBattery) -> list[tuple[str, str]]:
+    """CVL, CCL and DCL by name, each with its value and its reason."""
+    return [
+        ("CVL", _limit_text(battery, battery.charge_voltage_limit, ".2f", "V")),
+        ("CCL", _limit_text(battery, battery.charge_current_limit, ".1f", "A")),
+        ("DCL", _limit_text(battery, battery.discharge_current_limit, ".1f", "A")),
+    ]
+
+
+def _limit_text(battery: VirtualBattery, limit: Limit, form: str, unit: str) -> str:
+    """A limit with its reason: ``"112.5 A: Pack 3: cell voltage, cell 12 3.470 V, carries 9% of the current"``."""
+    why = reasons.reason(battery, limit)
+    return f"{number(limit.value, form)} {unit}{f': {why}' if why else ''}"
+
+
+def number(value: float, form: str, unit: str = "") -> str:
+    """``value`` with its unit; ``-`` when it is not known."""
+    return "-" if isnan(value) else f"{value:{form}}{unit}"

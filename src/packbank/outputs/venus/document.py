@@ -1,0 +1,89 @@
+"""``docs/dbus.md`` from the tables (``python -m packbank.outputs.venus.document``). Needs neither dbus nor gi."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from packbank.model.catalogue import Quantity, Rate
+from packbank.outputs.venus.paths import BANK_PATHS, IDENTITY, MODULE, MODULES, PACK_PATHS
+from packbank.outputs.venus.writes import OFFERED
+
+_HEAD = """# The battery on the D-Bus
+
+<!-- printed by `python -m packbank.outputs.venus.document`; a test checks that it is current -->
+
+`com.victronenergy.battery.packbank` on the system bus. Every path is there before the name is. An unknown value
+is Venus OS's invalid value (an empty array of integers), never NaN and never a made-up number; a path keeps its type.
+Values are rounded to the digits shown, so that noise is not a change.
+
+All that changed goes out in **one `ItemsChanged` signal a second at most**; nothing is sent when nothing
+changed. `PropertiesChanged` is not sent. How often a path may change:
+
+| rate | meaning |
+|---|---|
+"""
+
+_LOSS = """
+## When something is not known
+
+* CCL and DCL are 0, never invalid: an inverter would keep an invalid charge limit's last value, and takes an invalid
+  discharge limit for none.
+* CVL keeps its last value, since a battery without CVL is no BMS any more and its limits are then not passed on.
+* A pack that is lost leaves the sums; it stands in `/ConnectionInformation` and raises `/Alarms/BmsCable`.
+* When every pack is lost, both current limits are 0 for five seconds, then the name leaves the bus: that is how
+  Venus OS is told that the BMS is gone. It comes back, as a new registration, with the first pack.
+"""
+
+_STATUS = """
+## On request
+
+`/Debug/Status` (text) is in no list and never signalled: the daemon's report as JSON, put together when somebody reads
+it. `packbank doctor` does.
+"""
+
+_PACKS = """
+## A service for each pack
+
+Only with `PUBLISH_PACKS = True`: `com.victronenergy.battery.packbank_<bus>_<address>`, on a connection of its own.
+There is no `/Info/MaxChargeVoltage`, so that systemcalc never takes a single pack for the BMS of the system. The cost
+is one of the 256 connections that Venus OS allows and one signal every 5 s for each pack.
+"""
+
+
+_WRITES = """
+A write is answered with 0 (taken), 1 (not writeable) or 2 (out of range, or no number). Settings are kept in the
+daemon's state file and in localsettings under `/Settings/Devices/packbank`; what is written while localsettings is away
+is stored there when it comes back. They only ever lower a limit. A value that holds already costs nothing.
+"""
+
+
+def document() -> str:
+    """The whole page."""
+    rates = "".join(f"| {rate.name.lower()} | {rate.meaning} |\n" for rate in Rate)
+    page = (
+        _table("Identity", IDENTITY),
+        _table("The bank", (row for row in BANK_PATHS if not row.writeable)),
+        _table(f"Packs in alarm: `/Diagnostics/Module0` to `Module{MODULES - 1}`", MODULE),
+        _table("Writeable: settings", (row for row in BANK_PATHS if row.writeable)),
+        _table("Writeable: actions", OFFERED),
+    )
+    return _HEAD + rates + "".join(page) + _WRITES + _LOSS + _STATUS + _PACKS + _table("Its paths", PACK_PATHS)
+
+
+def _table(title: str, rows: Iterable[Quantity[Any]]) -> str:
+    lines = "".join(f"| `{row.path}` | {_type(row)} | {row.rate.name.lower()} | {row.title} |\n" for row in rows)
+    return f"\n## {title}\n\n| path | type, unit | rate | meaning |\n|---|---|---|---|\n{lines}"
+
+
+def _type(row: Quantity[Any]) -> str:
+    unit = row.unit
+    name = {float: "double", int: "int", bool: "int, 0 or 1", str: "text"}[unit.kind]
+    step = f" to {10**-unit.digits:g} {unit.unit}" if unit.kind is float else ""
+    of = f" {unit.unit}" if unit.kind is int and unit.unit else ""
+    return name + of + step + (", writeable" if row.writeable else "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,114 @@
+"""Current and SoC of the bank as another service measures them: a shunt, or what systemcalc has chosen.
+
+Values are cached as they are signalled, so reading them costs nothing. A service that leaves the bus takes its
+values with it, and the packs' own count again. A shunt's driver that hangs cannot be told from a steady
+current: the D-Bus has no heartbeat.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from packbank.errors import ConfigError
+from packbank.model.catalogue import Value
+from packbank.model.controls import NAN, External
+from packbank.outputs.venus.bus import Bus, from_wire
+
+SYSTEM = "com.victronenergy.system"
+ACTIVE_BATTERY = "/ActiveBatteryService"
+_LOG = logging.getLogger(__name__)
+
+
+class Remote:
+    """Some values of another service, kept up to date by its signals."""
+
+    def __init__(self, bus: Bus, service: str, paths: tuple[str, ...]) -> None:
+        self._bus = bus
+        self._service = service
+        self._values: dict[str, Value] = dict.fromkeys(paths)
+        bus.listen(service, "PropertiesChanged", self._on_properties)
+        bus.listen(service, "ItemsChanged", self._on_items, "/")
+        bus.watch_owner(service, self._on_owner)
+
+    def text(self, path: str) -> str:
+        """The value of ``path`` as a text, empty when there is none."""
+        value = self._values[path]
+        return value if isinstance(value, str) else ""
+
+    def number(self, path: str) -> float:
+        """The value of ``path``, NaN when there is none."""
+        value = self._values[path]
+        return float(value) if isinstance(value, int | float) else NAN
+
+    def _on_owner(self, owner: str) -> None:
+        self._values = dict.fromkeys(self._values)
+        _LOG.info("%s is %s", self._service, "there" if owner else "not there: the packs' own values count")
+        if owner:
+            for path in self._values:
+                self._bus.ask(self._service, path, "GetValue", self._keeper(path))
+
+    def _keeper(self, path: str) -> Callable[[Any], None]:
+        def keep(value: Any) -> None:
+            self._values[path] = from_wire(value)
+
+        return keep
+
+    def _on_properties(self, properties: Mapping[str, Any], path: str) -> None:
+        if path in self._values and "Value" in properties:
+            self._values[path] = from_wire(properties["Value"])
+
+    def _on_items(self, items: Mapping[str, Mapping[str, Any]], path: str) -> None:
+        del path
+        for name, properties in items.items():
+            self._on_properties(properties, str(name))
+
+
+class ExternalSource:
+    """What ``CURRENT_FROM`` and ``SOC_FROM`` name, read as :class:`External`."""
+
+    def __init__(self, bus: Bus, current_from: str, soc_from: str, own_name: str) -> None:
+        """Empty names stand for the packs' own values. Raises ConfigError when a name cannot be a source."""
+        for key, service in ("CURRENT_FROM", current_from), ("SOC_FROM", soc_from):
+            _check(key, service, own_name)
+        wanted = {service: _paths(service) for service in (current_from, soc_from) if service}
+        self._remotes = {service: Remote(bus, service, paths) for service, paths in wanted.items()}
+        self._current_from = current_from
+        self._soc_from = soc_from
+
+    def read(self, own_instance: int) -> External:
+        """The values now, NaN where there is none. ``own_instance`` is our device instance.
+
+        What systemcalc tells is taken only while it follows another battery than ours: else we would read back
+        our own value, and keep it for ever.
+        """
+        return External(
+            current=self._value(self._current_from, 0, own_instance), soc=self._value(self._soc_from, 1, own_instance)
+        )
+
+    def _value(self, service: str, index: int, own_instance: int) -> float:
+        remote = self._remotes.get(service)
+        if remote is None:
+            return NAN
+        ours = f"com.victronenergy.battery/{own_instance}"
+        if service == SYSTEM and remote.text(ACTIVE_BATTERY) in ("", ours):
+            return NAN
+        return remote.number(_paths(service)[index])
+
+
+def _paths(service: str) -> tuple[str, ...]:
+    """Where a service keeps current and SoC, in this order."""
+    if service == SYSTEM:
+        return "/Dc/Battery/Current", "/Dc/Battery/Soc", ACTIVE_BATTERY
+    return "/Dc/0/Current", "/Soc"
+
+
+def _check(key: str, service: str, own_name: str) -> None:
+    if service == own_name:
+        raise ConfigError(f"{key} = {service} is this bank itself: name the shunt's service, see 'dbus -y'")
+    if service and service != SYSTEM and not service.startswith("com.victronenergy.battery."):
+        raise ConfigError(
+            f"{key} = {service}: write the name of a battery service such as "
+            f"com.victronenergy.battery.ttyUSB1 (a SmartShunt), or {SYSTEM}"
+        )

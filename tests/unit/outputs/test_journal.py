@@ -1,0 +1,120 @@
+import dataclasses
+import logging
+
+import pytest
+
+from packbank.model.battery import Cause, Limit, PackView, Presence, VirtualBattery
+from packbank.model.columns import Alarm
+from packbank.outputs.journal import SETTLED, Journal
+from virtual_battery import packs_of, snapshot, virtual_battery
+
+
+def view(name: str, presence: Presence = Presence.FRESH, **changes: object) -> PackView:
+    pack = PackView(name, presence, 0.5, False, False, 100.0, 100.0, 0.5, 0.5)
+    return dataclasses.replace(pack, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def battery() -> VirtualBattery:
+    """A bank of two packs with nothing to tell."""
+    return virtual_battery(
+        packs=(view("P1"), view("P2")),
+        stage="bulk",
+        alarms=dict.fromkeys(Alarm, 0),
+        charge_voltage_limit=Limit(55.2, cause=Cause.STAGE),
+        charge_current_limit=Limit(100.0, 0, Cause.BMS),
+        discharge_current_limit=Limit(100.0, 0, Cause.BMS),
+    )
+
+
+def with_packs(battery: VirtualBattery, *packs: PackView) -> VirtualBattery:
+    return dataclasses.replace(battery, packs=packs_of(packs))
+
+
+def texts(journal: Journal, battery: VirtualBattery, now: float) -> list[str]:
+    return [text for _, text in journal.lines(snapshot(battery, now))]
+
+
+def new_journal() -> Journal:
+    return Journal([None, None])
+
+
+def test_nothing_new_is_no_line(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    assert journal.lines(snapshot(battery, 1.0)) == []
+
+
+def test_packs_with_the_same_news_share_a_line(battery: VirtualBattery) -> None:
+    assert "P1, P2: part of the bank" in texts(new_journal(), battery, 0.0)
+
+
+def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    lost = with_packs(battery, view("P1"), view("P2", Presence.LOST, age=31.0))
+    [(level, text)] = journal.lines(snapshot(lost, 1.0))
+    assert level == logging.WARNING
+    assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
+
+
+def test_a_switch_is_told_when_it_changes(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    off = with_packs(battery, view("P1", blocks_charge=True), view("P2"))
+    assert texts(journal, off, 1.0) == ["P1: blocks charge"]
+    assert texts(journal, battery, 2.0) == ["P1: conducts again"]
+
+
+def test_an_alarm_names_its_packs_and_its_end(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    raised = {Alarm.HIGH_CELL_VOLTAGE: 2}
+    alarm = dataclasses.replace(
+        battery, alarms=battery.alarms | raised, packs=packs_of((view("P1"), view("P2", alarms=raised)))
+    )
+    assert texts(journal, alarm, 1.0) == ["HighCellVoltage: alarm (P2)"]
+    assert texts(journal, battery, 2.0) == ["HighCellVoltage: over"]
+
+
+def test_a_reason_that_flickers_is_no_news_one_that_lasts_is(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    other = dataclasses.replace(battery, charge_current_limit=Limit(90.0, 1, Cause.CELL_VOLTAGE, 0.5, "cell 3 3.460 V"))
+    for second in range(1, 20, 2):
+        assert journal.lines(snapshot(other, second)) == []
+        assert journal.lines(snapshot(battery, second + 1)) == []
+    journal.lines(snapshot(other, 20.0))
+    assert texts(journal, other, 20.0 + SETTLED) == [
+        "CCL 90.0 A: P2: cell voltage, cell 3 3.460 V, carries 50% of the current"
+    ]
+
+
+def test_a_limit_of_zero_is_told_at_once(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    stopped = dataclasses.replace(battery, discharge_current_limit=Limit(0.0, cause=Cause.BLOCKED))
+    assert texts(journal, stopped, 1.0) == ["DCL 0.0 A: blocked"]
+    assert texts(journal, battery, 2.0) == ["DCL 100.0 A: P1: BMS setting"]
+
+
+def test_the_stage_names_who_is_waited_for(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    absorption = dataclasses.replace(battery, stage="absorption", waiting_for=(1,))
+    assert texts(journal, absorption, 1.0) == ["charge stage absorption, waiting for P2"]
+
+
+def test_no_limit_is_told_before_there_is_a_battery(battery: VirtualBattery) -> None:
+    assert not any("CVL" in text for text in texts(new_journal(), dataclasses.replace(battery, ready=False), 0.0))
+
+
+def test_a_pack_whose_current_nobody_limits_is_named_once_with_the_keys(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    unlimited = with_packs(battery, view("P1"), view("P2", charge_unlimited=True, discharge_unlimited=True))
+    told = [text for _, text in journal.lines(snapshot(unlimited)) if "no current limit" in text]
+    assert len(told) == 2
+    assert all(text.startswith("P2: ") for text in told)
+    assert "MAX_BATTERY_CHARGE_CURRENT" in told[0]
+    assert "MAX_BATTERY_DISCHARGE_CURRENT" in told[1]
+    assert journal.lines(snapshot(unlimited, 60.0)) == []
