@@ -40,6 +40,11 @@ class Inverter:
         self._discharge_limit = 0.0
         self._deaf = 0.0  # s
 
+    @property
+    def room(self) -> float:
+        """What flows into the packs beyond the CCL when the loads go off now, A."""
+        return max(self.draw, self._smooth)
+
     def take_limits(self, cvl: float, ccl: float, dcl: float) -> None:
         """One DVCC tick. A CVL of ``NaN`` says that the battery has left: chargers and inverter stop."""
         if self._deaf > 0:

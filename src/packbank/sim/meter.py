@@ -19,6 +19,7 @@ NOTABLE = 0.02  # of the packs' ceilings: a current limit that turns by less has
 NOTABLE_CVL = 0.1  # V
 RECOVERED = 0.95  # of the best possible
 STAYS = 30.0  # s above it
+PATIENT = 6.0  # s of over-current that outlast a look of DVCC and the lag of the chargers
 HELD = (7.0, 29.0)  # s of silence in which a pack is held
 
 
@@ -71,10 +72,15 @@ class Meter:
         self._heading = np.where(turned, np.sign(new - self._extreme), self._heading)
         self._extreme = np.where(turned, new, self._extreme)
 
-    def compare(self, wanted: float, limits: Limits, ceiling: float) -> None:
-        """Hold limit and current against the best possible current, where more is ``wanted`` than that."""
+    def compare(self, wanted: float, limits: Limits, ceiling: float, room: float) -> None:
+        """Hold limit and current against the best possible current, where more is ``wanted`` than that.
+
+        The best charge leaves ``room`` for known loads that may go off, as the oracle does.
+        """
         side, bank = self._judge.side(wanted), self._bank
         best, _ = self._judge.best(side, 1.0, ceiling if ceiling > 0 else np.inf)
+        if side.sign > 0 and bank.spec.charge_delay < PATIENT:
+            best -= room
         if abs(wanted) <= best or best < FAINT * float(side.ceiling.sum()):
             return
         self.could += best

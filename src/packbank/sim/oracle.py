@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from math import exp
+
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.settings import PackSettings
 from packbank.sim.bank import PhysicalBank
-from packbank.sim.inverter import DVCC_PERIOD
+from packbank.sim.inverter import DVCC_PERIOD, SMOOTHING
 from packbank.sim.judge import Judge, Side
+from packbank.sim.meter import PATIENT
 from packbank.sim.policy import Limits
 
 Array = NDArray[np.float64]
@@ -25,15 +28,17 @@ CLOSING = 0.1  # margin for the moment in which a pack closes
 class Oracle:
     """The largest current of this instant at which no pack exceeds its limit.
 
-    It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no load, no sun. Where
-    chargers heed no CCL (``by_voltage``) it sets the voltage that belongs to that current. Elsewhere it does not: that
-    would be a clamp that real chargers, with their cables and voltmeters, do not have.
+    It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no sun. It keeps room
+    for loads that may go off, where a BMS does not wait until DVCC and the chargers have followed. Where chargers heed
+    no CCL (``by_voltage``) it sets the voltage that belongs to the current. Elsewhere it does not: that would be a
+    clamp that real chargers, with their cables and voltmeters, do not have.
     """
 
     def __init__(self, bank: PhysicalBank, judge: Judge, settings: PackSettings, by_voltage: bool) -> None:
         self._bank = bank
         self._judge = judge
         self._by_voltage = by_voltage
+        self._room = 0.0  # A
         self._cvl = bank.spec.cells * settings.max_cell_voltage
 
     stage = ""  # it has none
@@ -41,9 +46,13 @@ class Oracle:
     def restart(self) -> None:
         """It keeps nothing in mind."""
 
-    def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
+    def step(self, rows: Array, now: float, loads: float) -> Limits:  # noqa: ARG002 no measurement
         """The limits of this instant."""
         charge, voltage = self._best(self._judge.charge)
+        if self._bank.spec.charge_delay < PATIENT:
+            # When a load goes off its sun flows into the packs, and DVCC grants it for some seconds more.
+            self._room = max(loads, self._room * exp(-1 / SMOOTHING))
+            charge = max(charge - self._room, 0.0)
         discharge, _ = self._best(self._judge.discharge)
         return Limits(min(voltage, self._cvl) if self._by_voltage else self._cvl, charge, discharge)
 

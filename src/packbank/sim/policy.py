@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.model.battery import PackView, Presence, VirtualBattery
+from packbank.model.controls import External
 
 Array = NDArray[np.float64]
 
@@ -33,8 +34,8 @@ ABSENT = Limits(np.nan, 0.0, 0.0)
 class Policy(Protocol):
     """Once a second the matrix, out come limits."""
 
-    def step(self, rows: Array, now: float) -> Limits:
-        """The limits to publish at ``now``."""
+    def step(self, rows: Array, now: float, loads: float) -> Limits:
+        """The limits to publish at ``now``, while the GX sees ``loads`` A that the chargers feed too."""
 
     def restart(self) -> None:
         """The process ends and begins again, with the state that it saved."""
@@ -42,6 +43,11 @@ class Policy(Protocol):
     @property
     def stage(self) -> str:
         """The charge stage, where there is one."""
+
+
+def _known(loads: float) -> dict[str, float]:
+    """What the GX tells; an aggregator that has no place for loads yet is told nothing."""
+    return {"loads": loads} if "loads" in External.__dataclass_fields__ else {}
 
 
 class Packbank:
@@ -62,9 +68,9 @@ class Packbank:
         """The charge stage."""
         return self.battery.stage if self.battery else ""
 
-    def step(self, rows: Array, now: float) -> Limits:
+    def step(self, rows: Array, now: float, loads: float) -> Limits:
         """Publish what the aggregator says, once it is ready, as the daemon does."""
-        battery = self.battery = self._bank.step(rows, now, now)
+        battery = self.battery = self._bank.step(rows, now, now, external=External(**_known(loads)))
         if battery.lost or not battery.ready:
             return ABSENT
         limits = (battery.charge_voltage_limit, battery.charge_current_limit, battery.discharge_current_limit)
@@ -94,9 +100,9 @@ class Rival:
         """The charge stage."""
         return self._packbank.stage
 
-    def step(self, rows: Array, now: float) -> Limits:
+    def step(self, rows: Array, now: float, loads: float) -> Limits:
         """Combine the packs' own limits."""
-        limits = self._packbank.step(rows, now)
+        limits = self._packbank.step(rows, now, loads)
         packs: Sequence[PackView] = self._packbank.battery.packs if self._packbank.battery else ()
         counted = [pack for pack in packs if pack.presence in _COUNTED]
         charge = [pack.charge_limit for pack in counted if not pack.blocks_charge]

@@ -177,6 +177,7 @@ LIMITS = (
     ),
     Scenario(
         name="loads-go-off",
+        ask=Ask(turns=2.0),
         summary="a load of a fifth goes off at full charge, six times",
         profile=LOADS_GO_OFF,
         seconds=900,

@@ -87,11 +87,12 @@ class Run:
             if restarts and restarts[0] <= bank.time:
                 restarts.pop(0)
                 self.policy.restart()
-            self.limits = self.policy.step(bank.rows(), bank.time)
+            self.limits = self.policy.step(bank.rows(), bank.time, self.inverter.draw)
             second = int(bank.time)
             self.meter.published(self.limits)
             if bank.time >= look - 1e-6:
-                self.meter.compare(sun[second] - load[second], self.limits, self.inverter.ceiling)
+                wanted = sun[second] - load[second]
+                self.meter.compare(wanted, self.limits, self.inverter.ceiling, self.inverter.room)
                 held = self.limits.cvl + self.scenario.charger_error
                 self.inverter.take_limits(held, self.limits.ccl, self.limits.dcl)
                 look += DVCC_PERIOD * np.ceil((bank.time + 1e-3 - look) / DVCC_PERIOD)
