@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from packbank.cli import main
+from packbank.cli.progress import WIDTH, open_countdown
 from packbank.sim.trial import Result
 
 SHORT = ["trial", "--scenario", "equal", "--packs", "3", "--hours", "0.04"]
@@ -97,3 +98,22 @@ def test_nonsense_is_refused(words: list[str], capsys: pytest.CaptureFixture[str
         main(["trial", *words])
     assert refusal.value.code == 2
     assert words[0] in capsys.readouterr().err
+
+
+def test_a_countdown_says_how_long_it_will_take(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((100.0, 130.0, 160.0))
+    monkeypatch.setattr("packbank.cli.progress.find_spec", lambda _: None)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with open_countdown("2 runs", 400.0, lambda: next(clock)) as done:
+        done(100.0)
+        assert "[#######                       ] 1:30 left" in capsys.readouterr().err
+        done(300.0)
+        assert f"[{'#' * WIDTH}] 0:00 left" in capsys.readouterr().err
+
+
+def test_a_countdown_that_nobody_watches_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_countdown("2 runs", 400.0) as done:
+        done(100.0)
+    assert not capsys.readouterr().err
