@@ -69,6 +69,6 @@ def _plain_countdown(what: str, total: float, clock: Callable[[], float]) -> Cal
         sofar += done
         bar = ("#" * int(WIDTH * sofar / total)).ljust(WIDTH)
         left = (clock() - begun) * (total - sofar) / max(sofar, 1e-9)
-        print(f"\r\033[K{what} [{bar}] {left / 60:.0f}:{left % 60:02.0f} left", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{what} [{bar}] {left // 60:.0f}:{left % 60:02.0f} left", end="", file=sys.stderr, flush=True)
 
     return step
