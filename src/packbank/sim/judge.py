@@ -147,18 +147,24 @@ class Judge:
         higher = side.by_cell(side.extreme(self._bank.cell_voltages) - self._raised)
         return np.minimum(higher, TOP_BALANCE * side.ceiling)
 
-    def best(self, side: Side, dt: float, cvl: float, closing: Mask | None = None) -> tuple[float, float]:
+    def best(
+        self, side: Side, dt: float, cvl: float, closing: Mask | None = None, opening: Mask | None = None
+    ) -> tuple[float, float]:
         """The largest bank current in that direction, A >= 0, over ``dt`` s at which no pack exceeds its own limit.
 
         Nor does any BMS see over-current with its own sensor. A pack's limit shrinks as its cells answer to the
         current, so each pack's current is searched for; the pack that reaches its own first sets the bus voltage, and
         the bus voltage sets everybody's current. Returns current and bus voltage. The MOSFETs of packs that are
-        ``closing`` are taken as closed.
+        ``closing`` are taken as closed, of those that are ``opening`` as open.
         """
         network, source, resistance = self._bank.network(dt)
         if closing is not None:
             network = replace(
                 network, charge_on=network.charge_on | closing, discharge_on=network.discharge_on | closing
+            )
+        if opening is not None:
+            network = replace(
+                network, charge_on=network.charge_on & ~opening, discharge_on=network.discharge_on & ~opening
             )
         conducts = network.charge_on if side.sign > 0 else network.discharge_on
         if not conducts.any():

@@ -63,8 +63,9 @@ class Run:
         self.scenario, self.name, self.seed = scenario, name, seed
         self.bank = PhysicalBank(replace(scenario.bank, packs=packs, seed=seed))
         self.judge = Judge(self.bank, settings)
+        reserve = getattr(scenario.settings, "reserve_packs", 0)
         self.policy: Policy = (
-            Oracle(self.bank, self.judge, settings, scenario.feed_in)
+            Oracle(self.bank, self.judge, settings, scenario.feed_in, reserve)
             if name == ORACLE
             else policy(name, packs, settings, scenario.settings)
         )

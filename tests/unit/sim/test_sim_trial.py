@@ -11,7 +11,7 @@ from packbank.sim.bank import BankSpec, Odd, PhysicalBank
 from packbank.sim.inverter import Inverter, InverterSpec
 from packbank.sim.judge import FLOOR, TOP_BALANCE, Judge
 from packbank.sim.meter import Meter
-from packbank.sim.oracle import MARGIN, ORACLE
+from packbank.sim.oracle import MARGIN, ORACLE, Oracle
 from packbank.sim.policy import PACKBANK, Limits, n_min
 from packbank.sim.scenario import Ask, Scenario
 from packbank.sim.scenarios import SCENARIOS
@@ -152,6 +152,17 @@ def test_the_best_current_knows_what_a_closing_pack_will_take() -> None:
     events.close(bank, Inverter(InverterSpec(charge=1, discharge=1)))
     bank.step(0.1, soon)
     assert bank.currents[bank.special] == pytest.approx(100.0, rel=0.01)
+
+
+def test_an_oracle_with_a_reserve_keeps_room_for_the_loss_of_a_pack_or_for_the_loads_but_not_for_both() -> None:
+    bank = PhysicalBank(replace(ALONE, packs=4))
+    judge = Judge(bank, PackSettings())
+    limits = [
+        Oracle(bank, judge, PackSettings(), False, reserve).step(bank.rows(), 0.0, loads).ccl
+        for reserve, loads in ((0, 0.0), (0, 80.0), (1, 0.0), (1, 80.0), (1, 150.0))
+    ]
+    full = 400.0 * (1 - MARGIN)
+    assert limits == pytest.approx([full, full - 80, full * 3 / 4, full * 3 / 4, full - 150], rel=0.001)
 
 
 def meter() -> Meter:
