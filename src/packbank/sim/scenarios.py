@@ -10,20 +10,20 @@ from packbank.sim.bank import BankSpec, Odd
 from packbank.sim.scenario import MIXED, Ask, Scenario
 from packbank.sim.scenarios_faults import FAULTS
 from packbank.sim.scenarios_limits import LIMITS
-from packbank.sim.weather import DAY, MODERATE, Profile
+from packbank.sim.weather import DAY, FULL_SUN, MODERATE, Profile
 
 LONG = (
     Scenario(
         name="dawn",
-        summary="all packs at 1 degC, one is lost at dawn, then seven hours of warm sun",
+        summary="all packs at 1 degC, one is lost at dawn, then five hours of warming and an hour of sun",
         bank=BankSpec(ambient=1.0, warming=8.0, soc=20.0),
-        profile=Profile(points=((0, 0, 0.03), (3600, 0.05, 0.03), (7200, 0.3, 0.03), (25200, 0.3, 0.03))),
+        profile=Profile(points=((0, 0, 0.03), (18000, 0.05, 0.03), (18001, FULL_SUN, 0), (21600, FULL_SUN, 0))),
         packs=8,
         events=((300, events.silence),),
         ask=Ask(use=0.5),
         step=1.0,
         calm=5.0,
-        seconds=25200,
+        seconds=21600,
         apart=True,
     ),
     Scenario(

@@ -36,7 +36,7 @@ FAULTS = (
         name="ccl-ignored",
         summary="packs at 5 degC, twice ten seconds of chargers that ignore the CCL",
         bank=BankSpec(ambient=5.0, oldest=1.3),
-        profile=Profile(points=steps((0, 0, REST), (60, 0.9, 0), (900, 0, 0))),
+        profile=Profile(points=steps((0, 0, REST), (60, 0.75, 0), (900, 0, 0))),
         packs=8,
         events=((300, events.ignore_limits), (600, events.ignore_limits)),
         ask=Ask(over_20=40.0),
