@@ -45,7 +45,7 @@ LONG = (
         bank=BankSpec(soc=92.0, soc_spread=1.0, odd=(Odd(reads=-0.2),)),
         profile=Profile(points=((0, 0.3, 0.02), (28800, 0.3, 0.02))),
         packs=4,
-        ask=Ask(use=0.0, recovery=np.inf, stage="float"),
+        ask=Ask(use=0.0, recovery=np.inf, over_20=np.inf, stage="float"),  # nobody knows the voltage better
         step=1.0,
         calm=5.0,
         seconds=28800,
