@@ -15,7 +15,7 @@ SHORT = ["trial", "--scenario", "equal", "--packs", "3", "--hours", "0.04"]
 
 
 def test_json_has_one_object_a_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*SHORT, "--json", "--seeds", "2", "--jobs", "2"]) == 0
+    assert main([*SHORT, "--json", "--seeds", "2", "--jobs", "2"]) in (0, 1)  # 1: a figure that is judged, not the form
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["policy"], line["seed"]) for line in lines] == [
         ("packbank", 0),
@@ -30,7 +30,7 @@ def test_json_has_one_object_a_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_several_processes_give_what_one_gives(capsys: pytest.CaptureFixture[str]) -> None:
     outputs = []
     for jobs in ("1", "2"):
-        assert main([*SHORT, "--json", "--jobs", jobs]) == 0
+        assert main([*SHORT, "--json", "--jobs", jobs]) in (0, 1)
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
 

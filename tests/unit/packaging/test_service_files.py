@@ -90,7 +90,7 @@ def boot_line(app: Path, root: Path) -> str:
 def test_shellcheck() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed")
-    command = ["shellcheck", "-x", *SCRIPTS]
+    command = ["shellcheck", "-x", *map(str, SCRIPTS)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PACKAGING.parent)
     assert (done.returncode, done.stdout) == (0, "")
 
