@@ -16,7 +16,7 @@ from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.bindings import dbus
 from packbank.outputs.venus.paths import BANK_PATHS, IDENTITY, MODULE, MODULES
 from packbank.outputs.venus.writes import OFFERED, Offers
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import lost_battery, snapshot, virtual_battery
 
 NAME = "com.victronenergy.battery.packbank"
@@ -518,7 +518,7 @@ def test_a_thousand_writes_are_all_taken(bench: Any) -> None:
 
 
 def test_the_status_is_only_told_on_request(bench: Any) -> None:
-    publisher(bench).show(snapshot(buses=(Counters("roof", "/dev/ttyUSB0").snapshot(60.0, 115200),)))
+    publisher(bench).show(snapshot(buses=(Statistics("roof", "/dev/ttyUSB0").snapshot(60.0, 115200),)))
     client = bench.connect()
     assert "/Debug/Status" not in bench.ask(client, NAME, "/", "GetItems")
     status = json.loads(bench.ask(client, NAME, "/Debug/Status", "GetValue"))

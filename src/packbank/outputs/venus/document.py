@@ -47,9 +47,10 @@ _INFO = """
 ## Individual Battery Info: `/Battery`
 
 The GX's page for one pack with all its cells (Venus OS v3.70 and later, in the battery's menu). `/Battery/Request/Id`
-(int, writeable, 1 to `/System/NrOfBatteries`) is the pack that is shown; `/Battery/<n>/Serial` of every pack has its name
-and serial. Only the pack that is shown has `Capacity`, `FwVersion`, `Status`, `Voltage`, `Current`, `Temperature` and
-`Cell/<c>/Voltage` below `/Battery/<n>`: at once when it is chosen, then every 5 s. A lost pack shows its name only.
+(int, writeable, 1 to `/System/NrOfBatteries`) is the pack that is shown; `/Battery/<n>/Serial` of every pack has its
+name and serial. Only the pack that is shown has `Capacity`, `FwVersion`, `Status`, `Voltage`, `Current`,
+`Temperature` and `Cell/<c>/Voltage` below `/Battery/<n>`: at once when it is chosen, then every 5 s. A lost pack shows
+its name only.
 """
 
 _PACKS = """
