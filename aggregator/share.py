@@ -33,6 +33,7 @@ NOISE_AMPERES = 0.3  # A, standard deviation of a current that is told
 NOISE_FRACTION = 0.003  # of the current, beside it
 DRIFT = 0.0002  # of the capacity in A per root second: how exchange wanders at rest (charge, temperature, relaxation)
 DRIFT_CURRENT = 0.002  # of the pack's current in A per root second: the same while it carries some (polarisation)
+DRIFT_EXCHANGE = 0.02  # of the exchange per root second: packs that exchange much even out, within a minute at first
 DRIFT_WEIGHT = 0.0003  # of a weight per root second (temperature, age)
 STILL = 4.0  # standard deviations of the drive within which it has not moved
 SURPRISE = 25.0  # square of the deviation, in variances, from which the line is known worse than was thought
@@ -131,7 +132,7 @@ class ShareEstimator:
 
     def _drift(self, lines: Lines, tele: Telemetry, prior: Floats, size: Floats, dt: float) -> Lines:
         flow = np.add.reduce(tele.flow, axis=0)
-        wander = DRIFT * size + DRIFT_CURRENT * flow
+        wander = DRIFT * size + DRIFT_CURRENT * flow + DRIFT_EXCHANGE * np.abs(lines.exchange)
         xx = lines.xx + wander * wander * dt
         loose = WEIGHT_ERROR * np.maximum(prior, lines.weight)
         ww = lines.ww + np.where(lines.ww < loose * loose, (DRIFT_WEIGHT * lines.weight) ** 2 * dt, 0.0)
