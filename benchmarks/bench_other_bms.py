@@ -76,6 +76,7 @@ def test_status(benchmark: BenchmarkFixture, family: str) -> None:
     asked = [said[question] for question in registry.protocol(family).questions[Topic.STATUS]]
     size = sum(len(request) + len(answer) for request, answer in asked)
     wire = size * BITS_A_BYTE / registry.protocol(family).line.baudrate * 1e3
+    benchmark.extra_info["wire_ms"] = wire
     stats: Any = benchmark.stats
     best = stats["min"] * 1e6
     print(
