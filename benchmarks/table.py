@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log10
 from typing import Any
 
 from figures import At, Figure
 
 SCALES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 1.0, "median": 1.0}  # keys' last words that are times
-PREFIXES = {0: "s", -1: "ms", -2: "us", -3: "ns"}
+PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 HEAD = ("group", "what", "ours", "rival", "times", "floor", "budget", "")
 NUMERIC = (False, False, True, True, True, True, True, False)
 
@@ -120,8 +119,9 @@ def quantity(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     if unit == "s" and value > 0:
-        prefix = min(max(floor(log10(value) / 3), min(PREFIXES)), 0)
-        return f"{_three(value / 1000.0**prefix)} {PREFIXES[prefix]}"
+        rounded = float(f"{value:.3g}")
+        size, unit = next((prefix for prefix in PREFIXES if rounded >= prefix[0]), PREFIXES[-1])
+        value = rounded / size
     return f"{_three(value)} {unit}".rstrip()
 
 
