@@ -1,7 +1,8 @@
 """One status of each family into a row: ``pytest -s -o addopts= benchmarks/bench_other_bms.py``.
 
-Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The wire time is that
-of requests and answers alone, without the pauses that the packs need.
+Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The rival checks and
+decodes the same answers in plain Python; JK PB's is in ``bench_decode.py``. The wire time is that of requests and
+answers alone, without the pauses that the packs need.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_bms import PLAIN
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from packbank.bms import registry
@@ -64,6 +66,17 @@ def status(family: str, said: Answers) -> Callable[[Row], None]:
         protocol.check(target, previous)
 
     return run
+
+
+@pytest.mark.parametrize("family", PLAIN)
+def test_plain(benchmark: BenchmarkFixture, family: str) -> None:
+    said = conversation(family)
+    target, ours = empty_matrix(2)
+    benchmark(PLAIN[family], {question: answer for question, (_, answer) in said.items()}, target)
+    run = status(family, said)
+    for _ in range(2):  # the first time the cell count is not known
+        run(ours)
+    np.testing.assert_allclose(target, ours, rtol=1e-12)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
