@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from packbank.cli.private_bus import missing
+
 pytest.importorskip("serial")
 
 ROOT = Path(__file__).parents[2]
@@ -20,15 +22,16 @@ def measure(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(bool(missing()), reason=f"not installed: {missing()}")
 def test_the_quick_form_of_some_fills_their_rows(tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
-    result = measure("--quick", "--json", str(file), "decode", "checksum", "bus")
+    result = measure("--quick", "--json", str(file), "decode", "checksum", "publish")
     assert result.returncode == 0, result.stderr
     said = json.loads(file.read_text())
     assert said["quick"] is True
-    assert {row["group"] for row in said["rows"]} == {"checksum", "decode", "bus"}
+    assert {row["group"] for row in said["rows"]} == {"checksum", "decode", "publish"}
     assert all(row["ours"] > 0 and row["rival"] > 0 and row["ratio"] > 0 for row in said["rows"])
-    assert all(row["floor"] > 0 for row in said["rows"] if row["group"] != "bus")
+    assert all(row["floor"] > 0 for row in said["rows"] if row["group"] != "publish")
     lines = result.stdout.splitlines()
     assert any(line.startswith("Quick form") for line in lines)
     assert sum("fastcrc" in line for line in lines) == 3

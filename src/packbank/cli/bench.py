@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 from math import isnan
@@ -20,12 +21,13 @@ from packbank.aggregator.bank import Bank
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.bms.jkpb_fields import status_layout
 from packbank.bms.jkpb_frames import KINDS, REGISTERS
-from packbank.bms.protocol import Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import acknowledgement, find_answer
 from packbank.cli.live import Account, play
 from packbank.cli.simulate import add_bank_arguments, check_bank_arguments
 from packbank.cli.timing import net_ns
 from packbank.errors import ConfigError
+from packbank.model.battery import VirtualBattery
 from packbank.model.columns import Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.model.snapshot import Snapshot
@@ -119,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         print("no battery appeared", file=sys.stderr)
         return 1
     daemon = daemon_figures(account)
-    calls = Calls(decode_us(), {packs: step_ms(packs) for packs in BANKS})
+    calls = Calls(net_ns(decoder()) / 1e3, {packs: net_ns(stepper(packs)) / 1e6 for packs in BANKS})
     if args.json:
         figures = {"machine": asdict(machine), "calls": asdict(calls), "daemon": asdict(daemon)}
         print(json.dumps({"schema": SCHEMA} | figures, indent=2))
@@ -155,31 +157,33 @@ def processor(cpuinfo: str) -> str:
     return ", ".join(names + [f"{key} {said[key]}" for key in CODES if said.get(key)])
 
 
-def decode_us() -> float:
-    """Microseconds to validate one answer of a JK PB pack and decode it into a row."""
+def decoder() -> Callable[[], Row]:
+    """What validates one answer of a JK PB pack and decodes it into a row."""
     address, register, kind = 3, REGISTERS[Topic.STATUS], KINDS[Topic.STATUS]
     sent = PhysicalBank(demo_spec(1, CELLS, SEED)).answers()[0]
     answer = frame(Topic.STATUS, sent, address, Identity()) + acknowledgement(address, register)
-    decode_into, row = status_layout().decode_into, empty_matrix(1)[0]
+    decode_into = status_layout().decode_into
+    row: Row = empty_matrix(1)[0]
 
-    def decode() -> None:
+    def decode() -> Row:
         decode_into(answer, row, find_answer(answer, address, register, kind))
+        return row
 
-    return net_ns(decode) / 1e3
+    return decode
 
 
-def step_ms(packs: int) -> float:
-    """Milliseconds of one step of the aggregator."""
+def stepper(packs: int) -> Callable[[], VirtualBattery]:
+    """What takes the next second's step of the aggregator."""
     rows = PhysicalBank(demo_spec(packs, CELLS, SEED)).answers()
     bank = Bank([f"pack {n + 1}" for n in range(packs)], [PackSettings()] * packs, BankSettings())
     seconds, wall = count(1), time()
 
-    def step() -> None:
+    def step() -> VirtualBattery:
         now = float(next(seconds))
         rows[:, [Column.STATUS_TIME, Column.SETTINGS_TIME]] = now
-        bank.step(rows, now, wall + now)
+        return bank.step(rows, now, wall + now)
 
-    return net_ns(step) / 1e6
+    return step
 
 
 def daemon_figures(account: Account) -> Daemon:

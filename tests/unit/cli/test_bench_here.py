@@ -7,6 +7,7 @@ import json
 import pytest
 
 from packbank.cli import bench, main, timing
+from packbank.model.columns import Column
 
 X86 = """\
 processor\t: 0
@@ -64,10 +65,19 @@ def test_a_call_is_timed_without_the_loop_round_it(monkeypatch: pytest.MonkeyPat
     assert 0 < little < much
 
 
+def test_what_is_timed_does_its_work() -> None:
+    row, step = bench.decoder()(), bench.stepper(15)
+    assert row[Column.VOLTAGE] == pytest.approx(52.8, abs=0.5)
+    batteries = [step() for _ in range(5)]
+    assert batteries[-1].ready
+    assert batteries[-1].online == 15
+    assert batteries[-1].charge_current_limit.value > 0
+
+
 def test_a_short_run_fills_every_figure(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SECONDS", 0.02)
     pytest.importorskip("serial")
-    arguments = ["bench", "--here", "--packs", "2", "--buses", "2", "--seconds", "6", "--no-dbus", "--json"]
+    arguments = ["bench", "--here", "--packs", "2", "--buses", "2", "--seconds", "8", "--no-dbus", "--json"]
     assert main(arguments) == 0
     said = json.loads(capfd.readouterr().out)
     assert said["schema"] == bench.SCHEMA
