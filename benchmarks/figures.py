@@ -87,6 +87,7 @@ FIGURES = (
     read("CPU of one answer", "cpu_us"),
     read("wake-ups for one answer", "context_switches"),
     read("from one answer to the next, 15 packs", "share_ms", floor="wire_ms"),
+    Figure("bus", "answers lost", At("test_packbank", "lost"), budget=0.0),
     Figure("round", "status round of 15 packs", At(ROUND, "round_s"), floor=At(ROUND, "floor_s"), budget=1.15),
     Figure("round", "the mean round", At(ROUND, "round_mean_s"), floor=At(ROUND, "floor_s"), budget=1.15),
     Figure("round", "answers lost", At(ROUND, "lost"), budget=0.0),
