@@ -1,8 +1,9 @@
 """One status of each family into a row: ``pytest -s -o addopts= benchmarks/bench_other_bms.py``.
 
-Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The rival checks and
-decodes the same answers in plain Python; JK PB's is in ``bench_decode.py``. The wire time is that of requests and
-answers alone, without the pauses that the packs need.
+Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The rival decodes the
+same answers in plain Python and checks only their sums: it cannot find an answer in a stream, and does not ask whether
+its values are plausible. JK PB's rival is in ``bench_decode.py``. The wire time is that of requests and answers alone,
+without the pauses that the packs need.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def decode(way: str, what: str, budget: float | None = None) -> Figure:
 def status(family: str, rival: str = "") -> Figure:
     ours = f"test_status[{family}]"
     plain = At(rival, "min") if rival else None  # JK PB's is in the group above
-    against = "plain struct" if rival else ""
+    against = "struct, sums only" if rival else ""
     return Figure("other_bms", f"one status of {family}", At(ours, "min"), against, plain, At(ours, "wire_ms"))
 
 
