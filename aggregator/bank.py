@@ -23,9 +23,12 @@ from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
 from packbank.aggregator.merge import Measured, merge
 from packbank.aggregator.presence import PresenceTracker
+from packbank.aggregator.returns import Returns
+from packbank.aggregator.samples import Samples
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
+from packbank.aggregator.strings import Strings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry, read, rows
 from packbank.aggregator.view import view
@@ -57,6 +60,8 @@ class Bank:
         self._presence = PresenceTracker(np.array(expected if expected is not None else [True] * len(names)), settings)
         self._own = OwnLimitCurves(self._table)
         self._limits = BankLimits(self._table, settings)
+        self._samples = Samples(len(names))
+        self._returns = Returns(len(names))
         self._alarms = AlarmKeeper(settings)
         self._begin_anew()
         self._last: float | None = None
@@ -84,7 +89,7 @@ class Bank:
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        return self._battery(instant, measured, charge, stage, self._limits.step(instant, controls))
+        return self._battery(instant, measured, charge, stage, self._limits.step(instant, controls, external.loads))
 
     def _look(self, matrix: Floats, now: float, wall: float) -> Instant:
         """Gather what is known at ``now``."""
@@ -94,9 +99,12 @@ class Bank:
         sets = self._presence.step(tele, now)
         if not self._presence.ready:
             self._presence.judge_start(_told(tele, self._table), now)
-        own = self._own.step(tele, sets, self._charge.raised(), self._busbar)
-        weights, prior = self._share.step(tele, sets, dt)
-        return Instant(tele, sets, own, weights, prior, now, wall, dt, self._presence.ready)
+        self._samples.take(tele)
+        cell_ohms = self._strings.step(self._samples, tele)
+        own = self._own.step(tele, sets, cell_ohms, self._charge.raised(), self._busbar)
+        lines = self._share.step(tele, sets, self._samples, cell_ohms, dt)
+        returning = self._returns.step(tele, sets, own.ceiling, now)
+        return Instant(tele, sets, own, lines, returning, now, wall, dt, self._presence.ready)
 
     def _battery(
         self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]
@@ -172,7 +180,8 @@ class Bank:
         """What a restart must not lose, JSON-able; packs are kept by name."""
         return {
             "version": STATE_VERSION,
-            "share": self._share.save(self.names),
+            "weights": self._share.save(self.names),
+            "strings": self._strings.save(self.names),
             "charge": self._charge.save(self.names),
             "soc": self._soc.save(),
             "history": self._history.save(),
@@ -181,6 +190,7 @@ class Bank:
     def _begin_anew(self) -> None:
         """Make the parts that have something to remember."""
         self._share = ShareEstimator(self._table)
+        self._strings = Strings(len(self.names))
         self._charge = ChargeControl(self._table, self._settings)
         self._soc = SocKeeper(self._table, self._settings)
         self._history = HistoryKeeper()
@@ -192,7 +202,8 @@ class Bank:
             return
         try:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
-            self._share.restore(self.names, state["share"])
+            self._share.restore(self.names, state.get("weights", {}))  # the first version told no weights
+            self._strings.restore(self.names, state.get("strings", {}))
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])

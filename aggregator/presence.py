@@ -6,9 +6,12 @@ appears or returns is **joining** until its voltage shows that it hangs on the s
 
 For limits, two sets a direction matter (arrays of shape ``(2, packs)``, charge first):
 
-``sure``    packs that certainly share the current: fresh or held, and not blocking that direction;
+``sure``    packs that certainly share the current: fresh or held, with both switches closed;
 ``maybe``   packs that may carry current although they do not count: lost ones (only the data cable may have
-            failed), and joining or blocking ones through which a current is measured all the same.
+            failed), packs that conduct through the body diode of their open switch, and others through which a
+            current is measured all the same.
+
+Where no pack has both switches closed, those that conduct through a diode are the sure ones.
 
 A limit must be right whether the ``maybe`` packs carry their share or nothing (limits.py).
 """
@@ -179,10 +182,12 @@ class PresenceTracker:
         if not np.count_nonzero(joining):
             return
         near = np.abs(tele[Column.VOLTAGE] - reference) <= self._settings.join_voltage
-        well = joining & near & conducts & (tele.age <= self._settings.held_after)
+        carries = tele.flow.max(axis=0) > _noise(tele)  # whatever its voltage: it is on the busbar
+        well = joining & (near | carries) & conducts & (tele.age <= self._settings.held_after)
         self._well_since = np.where(well, np.minimum(self._well_since, now), np.inf)
         anyone = ((self._code == FRESH) | (self._code == HELD)).any()  # else each second of waiting is one at 0 A
-        joins = well & (now - self._well_since >= (self._settings.join_after if self.ready and anyone else 0.0))
+        patience = self._settings.join_after if self.ready and anyone else 0.0
+        joins = well & (carries | (now - self._well_since >= patience))
         self._code[joins] = FRESH
         self._well_since[joins] = np.inf
 
@@ -191,10 +196,14 @@ class PresenceTracker:
         code = self._code.copy()
         held, lost = code == HELD, code == LOST
         member = (code == FRESH) | held
-        sure = member & ~blocked
+        free = ~blocked
+        both, through_diode = free[0] & free[1], free & blocked[::-1]
+        direct = member & np.stack([both, both])
+        none_direct = ~np.logical_or.reduce(direct, axis=1, keepdims=True)
+        sure = direct | (member & through_diode & none_direct)
         online = member | (code == JOINING)
-        unsure = online & ~sure
-        maybe = unsure & (tele.flow > _noise(tele))
+        maybe = member & through_diode & ~sure
+        maybe |= online & ~sure & (tele.flow > _noise(tele))
         if self._settings.lost_pack_may_conduct:
             maybe |= lost & ~blocked & ~np.isnan(tele.age)
         any_lost = bool(np.count_nonzero(lost))
@@ -211,7 +220,7 @@ class PresenceTracker:
             any_lost=any_lost,
             any_maybe=bool(np.count_nonzero(maybe)),
             all_fresh=not np.count_nonzero(held),
-            settled=not any_lost and not np.count_nonzero(unsure),
+            settled=not any_lost and bool(np.logical_and.reduce(sure, axis=None)),
         )
 
 

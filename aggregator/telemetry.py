@@ -43,6 +43,17 @@ _USED = (
     Column.CHARGE_UTP,
     Column.DISCHARGE_UTP,
     Column.MOS_OTP,
+    Column.CELL_OVP_RECOVERY,
+    Column.CELL_UVP_RECOVERY,
+    Column.CHARGE_OCP_DELAY,
+    Column.CHARGE_OCP_RELEASE,
+    Column.DISCHARGE_OCP_DELAY,
+    Column.DISCHARGE_OCP_RELEASE,
+    Column.CHARGE_OTP_RECOVERY,
+    Column.DISCHARGE_OTP_RECOVERY,
+    Column.CHARGE_UTP_RECOVERY,
+    Column.DISCHARGE_UTP_RECOVERY,
+    Column.MOS_OTP_RECOVERY,
 )
 _INDEX = np.array(_USED)
 _ROW = {column: number for number, column in enumerate(_USED)}

@@ -39,6 +39,7 @@ class JkPbExchange(Exchange):
 
     def __init__(self, topic: Topic, address: int) -> None:
         self.topic = topic
+        self.question = topic.value
         self.address = address
         self.register = REGISTERS[topic]
         self.request = request(address, self.register)
@@ -46,20 +47,20 @@ class JkPbExchange(Exchange):
         self._scanner = Scanner()
         self._candidate: Unit | None = None  # a good frame that waits for its acknowledgement
         self._refused = False  # the frame before was refused, so its acknowledgement is no news
-        self._answer = b""
+        self.answer = b""
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`; no bytes at all say that the line went silent, so what is open is refused."""
-        if self._answer:
+        if self.answer:
             return True
         if not data:
             self._give_up()
         elif self._scanner.position == 0 and self._whole(data):
-            self._answer = data
+            self.answer = data
         else:
             for unit in self._scanner.feed(data):
                 self._judge(unit)
-        return bool(self._answer)
+        return bool(self.answer)
 
     def _whole(self, data: bytes) -> bool:
         """The usual case, the answer alone and in one piece, needs no scanner and no copies."""
@@ -71,7 +72,7 @@ class JkPbExchange(Exchange):
         self._drop_candidate()
 
     def _judge(self, unit: Unit) -> None:
-        if self._answer or unit.data == self.request:
+        if self.answer or unit.data == self.request:
             return  # what follows the answer is not ours to judge, and an adapter may echo the request
         if unit.kind == "ack":
             self._judge_acknowledgement(unit)
@@ -104,7 +105,7 @@ class JkPbExchange(Exchange):
         elif unit.start - frame.start - FRAME_SIZE > ACK_REACH:
             self._reject(FrameError("ack", "the acknowledgement stands too far behind the frame to be its own"))
         else:
-            self._answer = frame.data
+            self.answer = frame.data
 
     def _drop_candidate(self) -> None:
         if self._candidate is not None:
@@ -114,10 +115,6 @@ class JkPbExchange(Exchange):
     def _reject(self, error: FrameError) -> None:
         if len(self.rejected) < _MOST_REJECTED:
             self.rejected.append(error)
-
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Exchange.apply`."""
-        return fill(self._answer, self.topic, row, identity)
 
 
 class JkPb(Protocol):
@@ -145,6 +142,11 @@ class JkPb(Protocol):
         if reason := self.explain_address(address):
             raise ValueError(reason)
         return JkPbExchange(Topic(question), address)
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        del address
+        return fill(data, Topic(question), row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""

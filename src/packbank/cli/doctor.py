@@ -90,7 +90,7 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
 
 
 def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
-    """A bus of the running daemon, as :class:`packbank.sources.serial.stats.BusStats` tells it in JSON."""
+    """A bus of the running daemon, as :class:`packbank.model.bus_stats.BusStats` tells it in JSON."""
     name = f"bus {stats['name']} ({stats['port']})"
     if stats["error"]:
         yield wrong(f"{name}: {stats['error']}", "put the port right; packbank tries it again by itself")

@@ -8,12 +8,23 @@ from functools import cache, partial
 from typing import Any, get_type_hints
 
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.config.model import BusConfig, Config, PackConfig, ServiceConfig
+from packbank.config.model import CONFIG_VERSION, BusConfig, Config, PackConfig, ServiceConfig
 from packbank.config.values import parse_addresses, parse_value
 
 Keys = Mapping[str, "Key"]
 
 NAMES = {"addresses": "BATTERY_ADDRESSES", "log_level": "LOGGING"}  # where users know another name than the field's
+
+
+def parse_version(text: str) -> int:
+    """The version of a file's keys; a ValueError when this program is too old for it."""
+    version: int = parse_value(text, hint=int)
+    if not 1 <= version <= CONFIG_VERSION:
+        raise ValueError(f"this packbank reads version {CONFIG_VERSION} and older; update packbank")
+    return version
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {"addresses": parse_addresses, "config_version": parse_version}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ def service_keys() -> Keys:
 
 def program_keys() -> Keys:
     """The program's own: allowed in [DEFAULT]."""
-    return _keys(Config, ("log_level", "state_file"))
+    return _keys(Config, ("config_version", "log_level", "state_file"))
 
 
 def bus_keys() -> Keys:
@@ -102,6 +113,6 @@ def _keys(owner: type, chosen: tuple[str, ...] = ()) -> Keys:
             unit=metadata.get("unit", ""),
             low=metadata.get("low"),
             high=metadata.get("high"),
-            convert=parse_addresses if field.name == "addresses" else partial(parse_value, hint=hints[field.name]),
+            convert=_PARSERS.get(field.name) or partial(parse_value, hint=hints[field.name]),
         )
     return found

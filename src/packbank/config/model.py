@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from packbank.aggregator.settings import BankSettings, PackSettings, setting
 
+CONFIG_VERSION = 1  # raised when a key changes its meaning
+
 
 class Mode(StrEnum):
     """How a bus is read."""
@@ -34,7 +36,9 @@ class BusConfig:
     """One RS485 bus (one port)."""
 
     name: str
-    port: str = setting("", "device path (best /dev/serial/by-id/...), or socket://host:port, rfc2217://host:port")
+    port: str = setting(
+        "", "device path (best /dev/serial/by-id/...), or socket://host:port, rfc2217://host:port, replay:///capture"
+    )
     protocol: str = setting("jkpb", "family of the packs on this bus")
     addresses: tuple[int, ...] = setting(
         (), "addresses of the packs, lists and ranges, hexadecimal: 0x01-0x0F; empty: whoever answers is taken in"
@@ -79,6 +83,7 @@ class Config:
     packs: tuple[PackConfig, ...]
     bank: BankSettings = field(default_factory=BankSettings)
     service: ServiceConfig = field(default_factory=ServiceConfig)
+    config_version: int = setting(CONFIG_VERSION, "version of these keys; a newer one than the program's is refused")
     log_level: LogLevel = setting(LogLevel.INFO, "ERROR, WARNING, INFO or DEBUG")
     state_file: str = setting("", "where history and user settings are kept; empty: beside the config file")
     notes: tuple[str, ...] = ()  # what of the file had no effect or was renamed, and why; for the log, once

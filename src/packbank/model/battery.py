@@ -7,7 +7,7 @@ unknown text is ``""``. D-Bus, the live table, JSON and the trial all read this 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import overload
 
@@ -36,7 +36,8 @@ class Cause(StrEnum):
     SOC = "SoC"
     BMS = "BMS setting"
     CONFIG = "config"
-    SHARE = "share"  # the feedback: the pack was seen over its limit
+    CUT = "over its limit"  # the pack's BMS would open in a moment
+    RESERVE = "reserve"  # room for what may happen next
     LOST_PACK = "lost pack"
     BLOCKED = "blocked"  # every pack blocks this direction
     STAGE = "charge stage"
@@ -132,8 +133,18 @@ class Packs(Sequence[PackView]):
     alarms: NDArray[np.float64]  # (packs, alarms)
 
     def __post_init__(self) -> None:
-        for item in fields(self)[1:]:
-            getattr(self, item.name).flags.writeable = False
+        for array in (
+            self.presence,
+            self.age,
+            self.blocked,
+            self.limit,
+            self.share,
+            self.cause,
+            self.unlimited,
+            self.temperature,
+            self.alarms,
+        ):
+            array.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.names)

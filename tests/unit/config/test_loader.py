@@ -310,3 +310,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, messa
 def test_nothing_set_is_the_defaults(tmp_path: Path) -> None:
     config = loaded(tmp_path, "[DEFAULT]\nPORT = /dev/ttyUSB7\nBATTERY_ADDRESSES = 0x03\n")
     assert config.packs[0].settings == PackSettings()
+
+
+def test_a_configuration_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "[DEFAULT]\nPORT = /dev/ttyUSB7\nCONFIG_VERSION = 1\n").config_version == 1
+    (problem,) = refused(tmp_path, "[DEFAULT]\nPORT = /dev/ttyUSB7\nCONFIG_VERSION = 2\n")
+    assert "reads version 1 and older; update packbank" in problem

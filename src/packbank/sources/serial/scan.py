@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packbank.bms.protocol import Exchange, Protocol, Row, Topic
+from packbank.bms.protocol import Protocol, Row, Topic
 from packbank.errors import FrameError
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
-from packbank.sources.serial.asker import Asker
+from packbank.sources.serial.channel import Channel, Outcome
 from packbank.sources.serial.link import Link, open_link
 from packbank.sources.serial.pacing import Guard
-from packbank.sources.serial.stats import Counters, Traffic
+from packbank.sources.serial.statistics import Statistics
 
 # Readers first; a question to JK PB is formally a write, which no device at another rate can understand.
 HARMLESS_ORDER = ("jkbms", "jkpb", "daly", "eg4")
@@ -60,12 +60,13 @@ class Scan:
 
 def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
     """Look for packs of ``protocol`` on ``port``. Raises LinkError when the port cannot be used."""
-    link = open_link(port, protocol.line, Traffic())
+    statistics = Statistics("scan", port)
+    link = open_link(port, protocol.line, statistics)
     try:
         if overheard := _listen(link, protocol):
             return Scan(port, protocol.name, overheard=overheard)
-        asker = Asker(link, protocol, Guard(protocol.line), Counters("scan", port), eager=True)
-        found = (_probe(asker, protocol, address, tell) for address in protocol.addresses)
+        channel = Channel(link, protocol, Guard(protocol.line), None, statistics)
+        found = (_probe(channel, protocol, address, tell) for address in protocol.addresses)
         return Scan(port, protocol.name, tuple(pack for pack in found if pack))
     finally:
         link.close()
@@ -83,28 +84,34 @@ def _listen(link: Link, protocol: Protocol) -> tuple[int, ...]:
     return tuple(sorted(addresses))
 
 
-def _probe(asker: Asker, protocol: Protocol, address: int, tell: Tell) -> Found | None:
+def _probe(channel: Channel, protocol: Protocol, address: int, tell: Tell) -> Found | None:
     """Ask one address for its status, and if it answers also for what it is."""
     tell(address)
     row, identity = np.full(COLUMNS, np.nan), Identity()
     first, *others = protocol.questions_to(address, Topic.STATUS)
-    ways = (_ask(asker, first, address) for _ in range(protocol.ways_to_ask(address)))
-    status = next((answered for answered in ways if answered), None)
+    ways = (_ask(channel, protocol, first, address) for _ in range(protocol.ways_to_ask(address)))
+    status = next((outcome for outcome in ways if outcome.answer), None)
     if status is None:
         return None
-    response_time = asker.response_time
+    answers = [(first, status.answer)]
     more = [*others, *protocol.questions.get(Topic.ABOUT, ())]
-    exchanges = (_ask(asker, question, address) for question in more)
+    answers += [(question, _ask(channel, protocol, question, address).answer) for question in more]
     try:
-        for exchange in (status, *(answered for answered in exchanges if answered)):
-            identity = exchange.apply(row, identity)
+        for question, data in answers:
+            if data:
+                identity = protocol.decode(address, question, data, row, identity)
         protocol.check(row, np.full(COLUMNS, np.nan))
     except FrameError:
         return None
-    return Found(address, identity, row, response_time)
+    return Found(address, identity, row, status.response_time)
 
 
-def _ask(asker: Asker, question: str, address: int) -> Exchange | None:
-    """The answer; asked again only when something was heard, so that an empty address costs one time-out."""
-    exchange = asker.ask(question, address, retry=False)
-    return exchange or (asker.ask(question, address, retry=False) if asker.heard else None)
+def _ask(channel: Channel, protocol: Protocol, question: str, address: int) -> Outcome:
+    """What becomes of a question; an empty address, where nothing is heard, is asked once."""
+    outcome = Outcome()
+    for _ in range(2):
+        (asked,) = channel.ask([protocol.exchange(question, address)])
+        outcome = channel.take(asked)
+        if outcome.answer or not outcome.data:
+            break
+    return outcome

@@ -1,0 +1,53 @@
+"""Makes a test run depend on nothing around it, and leave nothing behind.
+
+Everything here also holds for the processes that tests start, since it is in the environment or in what they inherit.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from types import FrameType
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+FOREIGN = ("DBUS_", "PACKBANK_", "PYTHONWARNINGS", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "XDG_", "LC_", "LANG")
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out the user's environment, and look for Venus OS in an empty folder instead of the machine's root."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        del os.environ[name]
+    root = tempfile.mkdtemp(prefix="packbank-root-")
+    config.add_cleanup(lambda: shutil.rmtree(root))
+    os.environ["PACKBANK_ROOT"] = root
+    for number in ENDINGS:
+        _receive(number)
+    # A busy machine is no finding: no example has a deadline, and none is too slow to make.
+    settings.register_profile("packbank", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("packbank")
+
+
+def _receive(number: signal.Signals) -> None:
+    """Let a signal end the run as Ctrl-C does, so that fixtures end what they started.
+
+    One that is ignored, as nohup and a shell's ``&`` set it, gets a handler that does nothing: other than an ignored
+    signal, a handler is not inherited, so the processes under test get the usual one.
+    """
+    before = signal.getsignal(number)
+    if before is signal.SIG_IGN:
+        signal.signal(number, _pass_over)
+    elif before is signal.SIG_DFL:
+        signal.signal(number, _interrupt)
+
+
+def _pass_over(_number: int, _frame: FrameType | None) -> None:
+    return None
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
