@@ -161,8 +161,10 @@ class OwnLimitCurves:
         It limits no less than it did, and the sensors that are left do not stand in for it: it may have been the
         coldest or the hottest.
         """
-        told = np.isfinite(tele.sensors)
+        told = np.isfinite(tele.told_sensors)
         self._sensors |= told
+        if tele.sensors is not tele.told_sensors:
+            self._sensors &= ~(told & np.isnan(tele.sensors))  # a slot without a sensor has nothing to lose
         missing = np.isnan(fractions)
         gone = self._sensors > told
         if np.count_nonzero(gone):

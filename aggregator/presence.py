@@ -41,6 +41,7 @@ NOISE_AMPERES = 1.0
 NEWEST = 0.5  # weight of the newest interval between two answers in a pack's usual one
 RHYTHM = 1.5  # usual intervals that a pack on a slow bus may be silent and still be fresh
 SLOWEST = 2.0  # times HELD_AFTER at most: what is older is old, whatever the bus
+SETTINGS_PATIENCE = 4.0  # s at the start, in which every pack of a bus of 15 is asked for its settings twice
 STRAY = 2.0  # a member leaves at this many times JOIN_VOLTAGE, so it cannot flap
 
 _SWITCHES = rows(Column.CHARGE_MOSFET, Column.DISCHARGE_ENABLED)
@@ -92,15 +93,22 @@ class PresenceTracker:
             self._sets = self._sets_of(tele, blocked)
         return self._sets
 
-    def judge_start(self, told: Bools, now: float) -> None:
-        """Judge after a step whether the bank is ready; ``told`` says which packs have told enough to count."""
-        if self._start is None or not np.count_nonzero(told):
+    def judge_start(self, told: Bools, bounded: Bools, now: float) -> None:
+        """Judge after a step whether the bank is ready.
+
+        ``told`` says which packs have told enough to count, ``bounded`` which have when bounds stand for settings:
+        after ``SETTINGS_PATIENCE`` these are enough, since settings that did not come by then may never come.
+        """
+        if self._start is None:
             return
         waited = now - self._start
+        enough = bounded if waited >= SETTINGS_PATIENCE else told
+        if not np.count_nonzero(enough):
+            return
         if not self._expected.any():  # whoever answers is the bank: give each one its turn
             self.ready = waited >= self._settings.held_after
         else:
-            self.ready = bool(told[self._expected].all()) or waited >= self._settings.start_timeout
+            self.ready = bool(enough[self._expected].all()) or waited >= self._settings.start_timeout
 
     def _learn_rhythm(self, status: Floats) -> None:
         """Follow how often each pack has its turn on its bus."""

@@ -21,7 +21,7 @@ from packbank.sim.responder import Burst
 from packbank.sim.wire import Question
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
-from packbank.sources.serial import schedule
+from packbank.sources.serial import master
 from packbank.sources.serial.bus import Bus
 from packbank.sources.serial.gate import Member
 from packbank.sources.serial.master import TOGETHER
@@ -182,7 +182,7 @@ def test_a_pack_that_falls_silent_in_a_sweep_harms_no_other_and_is_found_again(t
 def test_settings_that_are_due_are_read_between_sweeps(
     tmp_path: Path, sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "SETTINGS_PERIOD", 1.0)
+    monkeypatch.setattr(master, "SETTINGS_PERIOD", 1.0)
     with rig(tmp_path, Values()) as bench:
         run(bench, sweeps, 1)
         start = time.monotonic()

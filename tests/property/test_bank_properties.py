@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from math import isnan
@@ -22,6 +23,7 @@ from packbank.aggregator.settings import BankSettings, PackSettings, SocMode
 from packbank.aggregator.share import Lines
 from packbank.model.battery import Cause, VirtualBattery
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.identity import Identity
 
 Rows = NDArray[np.float64]
 NAN = float("nan")
@@ -64,8 +66,8 @@ class Watched(Bank):
 
     seen: Instant
 
-    def _look(self, matrix: Rows, now: float, wall: float) -> Instant:
-        self.seen = super()._look(matrix, now, wall)
+    def _look(self, matrix: Rows, now: float, wall: float, identities: Sequence[Identity]) -> Instant:
+        self.seen = super()._look(matrix, now, wall, identities)
         return self.seen
 
 

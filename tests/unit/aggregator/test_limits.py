@@ -253,11 +253,23 @@ def test_a_sensor_that_vanishes_limits_no_less_than_it_did() -> None:
     assert (limit.value, limit.cause, limit.detail) == (0.0, Cause.TEMPERATURE, "battery sensors silent")
 
 
-def test_a_pack_whose_limits_never_arrive_says_so() -> None:
+def test_a_pack_whose_limits_never_arrive_is_bounded_by_the_others_and_named() -> None:
     rig = Rig(2)
     rig.rows[1, [Column.CHARGE_CURRENT_LIMIT, Column.SETTINGS_TIME]] = NAN
+    battery = rig.run(40)
+    limit = battery.charge_current_limit
+    assert (limit.pack, limit.cause) == (1, Cause.ESTIMATE)
+    assert "MAX_BATTERY_CHARGE_CURRENT" in limit.detail
+    assert 0.0 < limit.value <= 100.0
+    assert battery.packs[1].charge_limit == 50.0  # half of what its neighbour allows
+    assert battery.packs[1].charge_cause is Cause.ESTIMATE
+
+
+def test_where_no_pack_tells_a_limit_there_is_none_to_allow() -> None:
+    rig = Rig(2)
+    rig.rows[:, [Column.CHARGE_CURRENT_LIMIT, Column.SETTINGS_TIME]] = NAN
     limit = rig.run(40).charge_current_limit
-    assert (limit.value, limit.pack, limit.detail) == (0.0, 1, "neither its BMS nor the configuration tells one")
+    assert (limit.value, limit.detail) == (0.0, "neither its BMS nor the configuration tells one")
 
 
 def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
@@ -271,12 +283,11 @@ def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
     assert rig.step().packs[0].charge_limit == 0.0
 
 
-def test_a_pack_that_nobody_limits_is_named_and_carries_nothing() -> None:
+def test_a_pack_that_nobody_limits_is_flagged_until_the_configuration_does() -> None:
     rig = Rig(2)
     rig.rows[1, Column.CHARGE_CURRENT_LIMIT] = NAN
     battery = rig.step()
-    assert battery.charge_current_limit.value == 0.0
-    assert [(pack.charge_unlimited, pack.discharge_unlimited) for pack in battery.packs] == [
+    assert [(pack.charge_estimated, pack.discharge_estimated) for pack in battery.packs] == [
         (False, False),
         (True, False),
     ]
@@ -284,7 +295,7 @@ def test_a_pack_that_nobody_limits_is_named_and_carries_nothing() -> None:
     rig.rows[1, Column.CHARGE_CURRENT_LIMIT] = NAN
     battery = rig.teach()
     assert battery.charge_current_limit.value == pytest.approx(160.0 / MARGIN, rel=0.06)
-    assert not any(pack.charge_unlimited for pack in battery.packs)
+    assert not any(pack.charge_unlimited or pack.charge_estimated for pack in battery.packs)
 
 
 def test_the_smaller_of_config_and_bms_is_the_ceiling() -> None:

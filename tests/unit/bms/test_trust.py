@@ -105,7 +105,9 @@ BOOT = float(sample_row()[Column.TICKS])
     [
         (BOOT + 1.2, 1.2, ""),
         (BOOT + 0.1, 60.0, ""),
-        (BOOT, 1.2, "frozen"),
+        (BOOT, 1.2, ""),  # whether it stands still to the last byte is for others to see
+        (BOOT + 100.0, 1.2, "ticks"),
+        (BOOT + 11.0, 1.2, ""),
         (BOOT, 0.0, ""),  # settings were read: the status is still the one before
         (BOOT - 5.0, 1.2, "ticks"),
         (3.0, 20.0, ""),  # booted in between

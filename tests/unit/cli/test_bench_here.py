@@ -74,6 +74,7 @@ def test_what_is_timed_does_its_work() -> None:
     assert batteries[-1].charge_current_limit.value > 0
 
 
+@pytest.mark.slow
 def test_a_short_run_fills_every_figure(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SECONDS", 0.02)
     pytest.importorskip("serial")

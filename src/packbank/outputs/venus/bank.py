@@ -23,6 +23,7 @@ from packbank.model.catalogue import BUS, Quantity, Unit, Value, plain, refusals
 from packbank.model.catalogue.controls import CONTROLS
 from packbank.model.commands import Send, SetControl
 from packbank.model.controls import Controls
+from packbank.model.remarks import remarks
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.venus.battery_info import REQUEST, BatteryInfo
 from packbank.outputs.venus.bus import Bus
@@ -138,9 +139,13 @@ class BankOutput:
         self._info = BatteryInfo()
 
     def _status(self) -> str:
-        """The buses as JSON, for whoever reads :data:`STATUS`."""
-        buses = self._last.buses if self._last else ()
-        return json.dumps({"buses": [plain(BUS, stats) | refusals(stats) for stats in buses]})
+        """The buses and what is to be said of packs as JSON, for whoever reads :data:`STATUS`."""
+        if self._last is None:
+            return "{}"
+        names = self._last.battery.packs.names
+        said = [{"pack": names[one.pack], "text": one.text, "serious": one.serious} for one in remarks(self._last)]
+        buses = [plain(BUS, stats) | refusals(stats) for stats in self._last.buses]
+        return json.dumps({"buses": buses, "remarks": said})
 
     def _offer_writes(self, offers: Offers) -> None:
         items = self.service.items

@@ -142,11 +142,12 @@ class Channel:
         in_time = len(heard) > len(exchange.request)
         silent_at = sent + times.first_byte_timeout + link.latency
         limit = silent_at + 2.0 * exchange.answer_time
-        quiet_at, now = silent_at, self._clock()
+        quiet_at, now, looked = silent_at, self._clock(), False
         arrived = now
-        while now < min(quiet_at, limit):
-            data = link.read(min(quiet_at, limit) - now)
+        while now < min(quiet_at, limit) or not looked:  # who has slept for too long looks once all the same
+            data = link.read(max(min(quiet_at, limit) - now, 0.0))
             arrived = now = self._clock()
+            looked = True
             if not data:
                 continue
             first = len(heard) <= len(exchange.request)

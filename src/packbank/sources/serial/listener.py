@@ -39,7 +39,7 @@ class Listener:
             if isinstance(one, Answer):
                 self._gate.take(one)
         for error in self._overhearing.take_rejected():
-            self._gate.refuse(NOBODY, error, data)
+            self._gate.refuse(NOBODY, error, data, now)
         self._note_requests(understood, now)
 
     def disturbed(self, data: bytes, own: bytes, now: float) -> bool:

@@ -8,16 +8,17 @@ from threading import Event
 
 from packbank.bms.protocol import Answer, Protocol, Topic
 from packbank.sources.serial.channel import Asked, Channel, Outcome
-from packbank.sources.serial.gate import Gate, Member
+from packbank.sources.serial.gate import Gate, Member, Verdict
 from packbank.sources.serial.link import Link
 from packbank.sources.serial.listener import Listener
 from packbank.sources.serial.pacing import Guard
-from packbank.sources.serial.schedule import Schedule, Turn
+from packbank.sources.serial.schedule import SETTINGS_PERIOD, STEADY_PERIOD, Schedule, Turn
 from packbank.sources.serial.statistics import Statistics
 
 TOGETHER = 0.3  # s of packs asked in one go, whose answers come in together
 TOGETHER_MOST = 16  # packs
 JUDGING = 0.02  # s before the store is read, by which the answers must be judged
+SETTINGS_TRIES = 2  # in one visit, each with its retry, while a pack never told its settings
 ASIDE = 0.1  # s that another's request is given to be answered
 FOREIGN_MANY = 4  # requests of another master
 FOREIGN_SPAN = 5.0  # s, within which so many make it the master of this bus
@@ -51,7 +52,8 @@ class Master:
         self._next_read = next_read
         self._clock = clock
         self._guard = Guard(protocol.line)
-        self._schedule = Schedule(expected, candidates, protocol.questions, clock())
+        period = SETTINGS_PERIOD if protocol.tells_limits else STEADY_PERIOD
+        self._schedule = Schedule(expected, candidates, protocol.questions, clock(), period)
 
     def run(self, link: Link, stop: Event) -> None:
         """Ask until ``stop`` is set or another master is found to ask here; raises LinkError."""
@@ -91,22 +93,35 @@ class Master:
         for one in sorted(asked, key=lambda one: 0 if one.complete else 1 if one is last else 2):
             outcome = self._finish(channel, one, retry=True)
             turn = Turn(one.reception.asked, one.exchange.address, (Topic.STATUS,), retry=True)
-            self._conclude(turn, Topic.STATUS, {question: outcome.answer}, outcome, turn.start)
+            data = {question: outcome.answer} if outcome.answer else {}
+            verdict = self._conclude(turn, Topic.STATUS, data, outcome, turn.start)
+            if verdict.reread:
+                self._schedule.renew(turn.address, verdict.reread, self._clock())
 
     def _visit(self, channel: Channel, turn: Turn) -> None:
-        for topic in turn.topics:
-            began = self._clock()
-            data: dict[str, bytes] = {}
-            outcome = Outcome()
-            for question in self._protocol.questions_to(turn.address, topic):
-                (asked,) = channel.ask([self._protocol.exchange(question, turn.address)])
-                outcome = self._finish(channel, asked, retry=turn.retry)
-                data[question] = outcome.answer
-                if not outcome.answer and not self._protocol.may_lack(turn.address, question):
-                    data.clear()
-                    break
-            if not self._conclude(turn, topic, data, outcome, began):
+        """Ask a pack about its topics, its status first, and about what its answers make doubtful."""
+        topics = list(turn.topics)
+        for topic in topics:  # it grows meanwhile
+            verdict = self._ask_topic(channel, turn, topic)
+            if topic is Topic.STATUS and not (verdict.accepted or verdict.reread):
                 return
+            again = self._schedule.renew(turn.address, verdict.reread, self._clock()) if verdict.reread else []
+            if topic is Topic.SETTINGS and self._schedule.never_answered(turn.address, topic):
+                again.append(topic)
+            topics += [one for one in again if topics.count(one) < (SETTINGS_TRIES if one is topic else 1)]
+
+    def _ask_topic(self, channel: Channel, turn: Turn, topic: Topic) -> Verdict:
+        """Ask a pack about a topic; whether its answer was accepted."""
+        began, data, outcome = self._clock(), {}, Outcome()
+        retry = turn.retry or topic is Topic.SETTINGS  # who has just told its status is there
+        for question in self._protocol.questions_to(turn.address, topic):
+            (asked,) = channel.ask([self._protocol.exchange(question, turn.address)])
+            outcome = self._finish(channel, asked, retry=retry)
+            data[question] = outcome.answer
+            if not outcome.answer and not self._protocol.may_lack(turn.address, question):
+                data.clear()
+                break
+        return self._conclude(turn, topic, data, outcome, began)
 
     def _finish(self, channel: Channel, asked: Asked, *, retry: bool) -> Outcome:
         """Take the answer to a question; with ``retry``, when there is none, ask once more."""
@@ -126,19 +141,22 @@ class Master:
     def _take(self, channel: Channel, asked: Asked) -> Outcome:
         outcome = channel.take(asked)
         for error in outcome.refused:
-            self._gate.refuse(asked.exchange.address, error, outcome.data)
+            self._gate.refuse(asked.exchange.address, error, outcome.data, outcome.arrived)
         return outcome
 
-    def _conclude(self, turn: Turn, topic: Topic, data: Mapping[str, bytes], outcome: Outcome, began: float) -> bool:
+    def _conclude(self, turn: Turn, topic: Topic, data: Mapping[str, bytes], outcome: Outcome, began: float) -> Verdict:
         """Hand the answers to a topic to the gate and note the pack's next turn; whether they were accepted."""
         address, given = turn.address, {question: answer for question, answer in data.items() if answer}
-        if given and self._gate.take(Answer(address, topic, given, outcome.arrived)):
+        verdict = self._gate.take(Answer(address, topic, given, outcome.arrived)) if given else Verdict(accepted=False)
+        now = self._clock()
+        if verdict.accepted:
             self._schedule.answered(address, topic, outcome.arrived)
             if topic is Topic.STATUS:
                 self._statistics.answered(address, outcome.arrived)
-            return True
-        now = self._clock()
-        self._schedule.failed(address, topic, now, now - began, heard=outcome.heard)
-        self._statistics.count("lost", int(turn.retry))
-        self._gate.silent(address, self._schedule.silence(address, now))
-        return False
+        elif data and not given:  # it need not answer any of these questions
+            self._schedule.postpone(address, topic, now)
+        else:
+            self._schedule.failed(address, topic, now, now - began, heard=outcome.heard)
+            self._statistics.count("lost", int(turn.retry))
+            self._gate.silent(address, self._schedule.silence(address, now), now)
+        return verdict

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Literal
 
 from packbank.errors import FrameError
-from packbank.model.bus_stats import BusState, BusStats, Refused
+from packbank.model.bus_stats import BusState, BusStats, Refused, Trouble
 
 BITS_A_BYTE = 10  # start, eight data bits, stop
 REFUSED_KEPT = 16  # refused answers, with their bytes, kept for ``doctor``
@@ -36,6 +36,7 @@ class Statistics:
         self._round_start = nan
         self._refused: dict[str, int] = {}
         self._recent: deque[Refused] = deque(maxlen=REFUSED_KEPT)
+        self._troubles: dict[int, Trouble] = {}  # by address
         self._lock = Lock()  # for the containers
 
     @property
@@ -56,6 +57,14 @@ class Statistics:
         with self._lock:
             self._refused[error.reason] = self._refused.get(error.reason, 0) + 1
             self._recent.append(Refused(time.time(), address, error.reason, str(error), data))
+
+    def note_trouble(self, address: int, trouble: Trouble | None) -> None:
+        """What is wrong with the pack at ``address``, or that nothing is any more."""
+        with self._lock:
+            if trouble:
+                self._troubles[address] = trouble
+            else:
+                self._troubles.pop(address, None)
 
     def enter(self, state: BusState, error: str = "") -> None:
         """The bus is in another state now; ``error`` says why its port is not open."""
@@ -84,7 +93,7 @@ class Statistics:
     def snapshot(self, seconds: float, baudrate: int) -> BusStats:
         """A copy for other threads, ``seconds`` after the start of a line of ``baudrate``."""
         with self._lock:
-            refused, recent = dict(self._refused), tuple(self._recent)
+            refused, recent, troubles = dict(self._refused), tuple(self._recent), tuple(self._troubles.values())
         count = self.counted
         wire_time = (count("sent") + count("received")) * BITS_A_BYTE / baudrate
         return BusStats(  # not by 20 keywords: before 3.12.5 CPython keeps tuples of 20 and never uses them again
@@ -103,6 +112,7 @@ class Statistics:
             lost=count("lost"),
             refused=refused,
             recent=recent,
+            troubles=troubles,
             foreign=count("foreign"),
             reopened=count("reopened"),
             line_use=wire_time / seconds if seconds > 0.0 else nan,
