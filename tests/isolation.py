@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -19,12 +20,20 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave out the user's environment, and look for Venus OS in an empty folder instead of the machine's root."""
+    """Leave out the user's environment, and look for Venus OS in an empty folder instead of the machine's root.
+
+    Temporary files go to a folder that is removed at the end, so that a process that was killed leaves none; pytest's
+    own folders stay where they are.
+    """
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         del os.environ[name]
-    root = tempfile.mkdtemp(prefix="packbank-root-")
-    config.add_cleanup(lambda: shutil.rmtree(root))
-    os.environ["PACKBANK_ROOT"] = root
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    scratch = Path(tempfile.mkdtemp(prefix="packbank-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    for variable, name in (("PACKBANK_ROOT", "root"), ("TMPDIR", "tmp")):
+        (scratch / name).mkdir()
+        os.environ[variable] = str(scratch / name)
+    tempfile.tempdir = os.environ["TMPDIR"]
     for number in ENDINGS:
         _receive(number)
     # A busy machine is no finding: no example has a deadline, and none is too slow to make.

@@ -69,6 +69,7 @@ class Daemon:
             config.bank,
             [pack.expected for pack in config.packs],
             _mapping(saved.get("bank")),
+            [[bus.name for bus in config.buses].index(pack.bus) if config.buses else 0 for pack in config.packs],
         )
         if self.bank.state_error:
             log.warning("%s: the saved state %s; history begins anew", state_file, self.bank.state_error)
@@ -120,7 +121,7 @@ class Daemon:
         rows, identities = self.store.snapshot(now + TICK)
         rows.flags.writeable = False
         wall = self._wall()
-        battery = self.bank.step(rows, now, wall, self._controls, self.external())
+        battery = self.bank.step(rows, now, wall, self._controls, self.external(), identities)
         self._steps += 1
         if changed or now - self._saved_at >= SAVE_PERIOD:
             self._save(now)

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,9 +19,10 @@ from packbank.bms.protocol import Answer, Request, Row, Topic
 from packbank.cext.framing import Scanner, request
 from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
+from shared import SHARED, needs_shared
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
-pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="../shared/vectors is not there")
+VECTORS = SHARED / "vectors"
+pytestmark = needs_shared
 
 STATUS_KEYS = {
     Column.VOLTAGE: ("V", 1), Column.CURRENT: ("I", 1), Column.TEMPERATURE_MOS: ("mos", 1),

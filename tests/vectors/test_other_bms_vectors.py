@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,10 @@ from packbank.bms.jkbms import JkBms
 from packbank.bms.protocol import Description, Exchange, Protocol
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
+from shared import SHARED, needs_shared
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "other_bms.jsonl"
-pytestmark = pytest.mark.skipif(not VECTORS.is_file(), reason="../shared/vectors is not there")
+VECTORS = SHARED / "vectors" / "other_bms.jsonl"
+pytestmark = needs_shared
 
 # Frames whose checksum is marked wrong, yet which a good reader reads.
 READ_ALL_THE_SAME = {"daly-052": "two bytes of noise stand before a sound frame: the noise is passed over"}

@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from packbank.bms import registry
 from packbank.bms.jkpb import JkPb
 from packbank.bms.protocol import Row, Topic
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.fault_packs import PACK_FAULTS, TWIN_SOC
-from packbank.sim.faults import heal, parse_schedule
+from packbank.sim.faults import heal, parse_fault, parse_schedule
 from packbank.sim.wire import Wire
-from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
+from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
 
 START = 700.0
 VICTIM, NEIGHBOUR = 2, 3
@@ -153,3 +154,19 @@ def test_settings_answer_is_lost_once() -> None:
     bench = Bench(f"silence=1@{VICTIM},of=settings,count=1")
     topics = (Topic.SETTINGS, Topic.STATUS, Topic.SETTINGS)
     assert [bench.ask(VICTIM, topic) is not None for topic in topics] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", PACK_FAULTS)
+@pytest.mark.parametrize("plan", MIX, ids=lambda plan: plan.protocol)
+def test_packs_of_every_make_can_have_every_fault(plan: BusPlan, name: str) -> None:
+    protocol, bank = registry.protocol(plan.protocol), LiveBank(demo_spec(plan.packs, 16, 1), START)
+    (wire,) = wire_up(bank, [plan], [parse_fault(name)], 1, START)
+    (pack, *_) = wire.packs
+    address, questions = pack.responder.address, [name for names in protocol.questions.values() for name in names]
+    asked = [protocol.exchange(question, address).request for question in questions for _ in range(2)]
+    requests = [request for request in asked if pack.responder.wants(request)]  # EG4 is asked in two ways in turn
+    assert len(requests) >= len(questions)
+    for request in requests:
+        answers = list(wire.answers(START + 9.0, pack, request))
+        assert len(answers) == (2 if name == "two-at-once" else 1)
+        assert all(burst.data for bursts in answers for burst in bursts)

@@ -84,7 +84,9 @@ class Player:
             Place(bus, address) for bus, protocol in protocols.items() for address in (MASTER, *protocol.addresses)
         )
         self.store = Store(len(self.places))
-        self._buses = {bus: _Bus(bus, protocol, self.places, self.store) for bus, protocol in protocols.items()}
+        self._buses = {
+            bus: RecordedBus(bus, protocol, self._members(bus), self.store) for bus, protocol in protocols.items()
+        }
 
     def take(self, event: Event) -> None:
         """Take the bytes of one event into the store, through every check that a live bus has."""
@@ -93,35 +95,47 @@ class Player:
     def finish(self, time: float) -> None:
         """The recording ends at ``time``: nothing more will come."""
         for bus in self._buses.values():
-            bus.listener.hear(b"", time)
+            bus.finish(time)
 
     def stats(self, seconds: float) -> tuple[BusStats, ...]:
         """How the buses did in ``seconds`` of the recording."""
-        return tuple(bus.statistics.snapshot(seconds, bus.baudrate) for bus in self._buses.values())
+        return tuple(bus.stats(seconds) for bus in self._buses.values())
 
-
-class _Bus:
-    def __init__(self, name: str, protocol: Protocol, places: Sequence[Place], store: Store) -> None:
-        members = [
+    def _members(self, bus: str) -> list[Member]:
+        return [
             Member(index, place.address, place.name, expected=False)
-            for index, place in enumerate(places)
-            if place.bus == name
+            for index, place in enumerate(self.places)
+            if place.bus == bus
         ]
+
+
+class RecordedBus:
+    """One bus of a recording: its events go through every check that a live bus has."""
+
+    def __init__(self, name: str, protocol: Protocol, members: Sequence[Member], store: Store) -> None:
         overhearing = protocol.overhear() or OwnPolling(protocol)
         self._own = overhearing if isinstance(overhearing, OwnPolling) else None
-        self.statistics = Statistics(name, "recording")
-        self.baudrate = protocol.line.baudrate
-        gate = Gate(name, protocol, members, store, self.statistics)
-        self.listener = Listener(overhearing, gate, self.statistics)
+        self._baudrate = protocol.line.baudrate
+        self._statistics = Statistics(name, "recording")
+        self._listener = Listener(overhearing, Gate(name, protocol, members, store, self._statistics), self._statistics)
 
     def take(self, event: Event) -> None:
+        """Take the bytes of one event."""
         if not event.sent:
-            self.statistics.count("received", len(event.data))
-            self.listener.hear(event.data, event.time)
+            self._statistics.count("received", len(event.data))
+            self._listener.hear(event.data, event.time)
             return
-        self.statistics.count("sent", len(event.data))
-        self.statistics.count("requests")
+        self._statistics.count("sent", len(event.data))
+        self._statistics.count("requests")
         if self._own:
-            self.listener.take(self._own.send(event.data), event.time)
+            self._listener.take(self._own.send(event.data), event.time)
         else:
-            self.listener.hear(event.data, event.time)
+            self._listener.hear(event.data, event.time)
+
+    def finish(self, time: float) -> None:
+        """Nothing more comes after ``time``."""
+        self._listener.hear(b"", time)
+
+    def stats(self, seconds: float) -> BusStats:
+        """How the bus did in ``seconds``."""
+        return self._statistics.snapshot(seconds, self._baudrate)
