@@ -23,8 +23,8 @@ from packbank.sources.store import Store
 
 FORGET_AFTER = 60.0  # s of silence, after which a pack may be another one: nothing of it is known any more
 SAY_SILENT_AFTER = 10.0  # s
-SAY_REFUSED_AFTER = 15.0  # s of refusals without an accepted answer
-SAY_REFUSED = 2  # of them at least
+SAY_REFUSED_AFTER = 5.0  # s of refusals without an accepted answer: before the pack is lost
+SAY_REFUSED = 3  # of them at least
 SAY_CLOCKLESS_AFTER = 60.0  # s
 NOBODY = -1  # the address of an answer that cannot be attributed
 
