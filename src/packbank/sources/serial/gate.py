@@ -130,7 +130,8 @@ class Gate:
             self._say(pack, "clock", now, logging.INFO, "this firmware has no clock; a BMS that hangs is noticed later")
         pack.serial, pack.ever, pack.said_silent = who.serial, True, False
         pack.refused_since, pack.refusals, pack.refusal = inf, 0, None
-        self._note_trouble(pack, now)
+        if pack.trouble or pack.record.shared:
+            self._note_trouble(pack, now)
 
     def _note_trouble(self, pack: _Pack, now: float) -> None:
         """Name what is wrong with a pack that is heard."""

@@ -168,6 +168,17 @@ def test_one_wrong_clock_at_the_start_cannot_keep_the_right_one_out_for_long() -
     assert taken == list(range(6 + int(REREAD_WAIT), 30))
 
 
+def test_after_a_restart_the_lower_of_old_and_new_limits_holds_for_a_minute(bench: Bench) -> None:
+    """It may be another pack, with limits that come before its name."""
+    low, bench.pack.boot = bench.pack.row[Column.CHARGE_CURRENT_LIMIT], 1003.0
+    assert bench.ask(Topic.STATUS, 1004.0) == ACCEPTED
+    bench.pack.row[Column.CHARGE_CURRENT_LIMIT] = 2 * low
+    assert bench.ask(Topic.SETTINGS, 1004.1) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == low
+    assert bench.ask(Topic.STATUS, 1005.0 + CAUTION) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 2 * low
+
+
 @pytest.mark.parametrize("column", [Column.NOMINAL_CAPACITY, Column.FULL_CAPACITY])
 def test_a_changed_capacity_makes_the_rest_be_read_again(bench: Bench, column: Column) -> None:
     bench.pack.row[column] *= 1.2
