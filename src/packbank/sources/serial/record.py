@@ -36,7 +36,6 @@ LOWERED = [
     Column.CELL_CHARGE_REQUEST,
     Column.CELL_FLOAT_REQUEST,
 ]
-NOBODY_YET = Identity()
 _STAMPS = {Topic.STATUS: Column.STATUS_TIME, Topic.SETTINGS: Column.SETTINGS_TIME}
 
 
@@ -44,7 +43,7 @@ class Judgement(NamedTuple):
     """What becomes of an answer: the row and the identity to store, or the error for which it is refused."""
 
     row: Row | None = None
-    identity: Identity = NOBODY_YET
+    identity: Identity | None = None
     error: FrameError | None = None
     reread: tuple[Topic, ...] = ()  # what should be read again at once
     warning: str = ""  # what the owner should know about an accepted answer

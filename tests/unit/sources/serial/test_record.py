@@ -134,6 +134,7 @@ def test_another_clock_is_accepted_after_a_new_reading_and_with_the_lower_limits
     assert bench.told(Column.CHARGE_CURRENT_LIMIT) == high / 2
     assert bench.ask(Topic.ABOUT, 1005.5, other) == ACCEPTED
     assert bench.last.warning == "another pack, serial TWO instead of ONE"
+    assert bench.last.identity is not None
     assert bench.last.identity.serial == "TWO"
     assert bench.ask(Topic.STATUS, 1006.0, other) == ACCEPTED
     other.row[Column.CHARGE_CURRENT_LIMIT] = high
