@@ -61,7 +61,7 @@ def exchange() -> Callable[[bytes, Row], None]:
     def run(data: bytes, row: Row) -> None:
         asked = protocol.exchange("status", ADDRESS)
         asked.feed(data)
-        asked.apply(row, Identity())
+        protocol.decode(ADDRESS, "status", asked.answer, row, Identity())
         protocol.check(row, previous)
 
     return run

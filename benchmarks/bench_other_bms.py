@@ -60,7 +60,7 @@ def status(family: str, said: Answers) -> Callable[[Row], None]:
         for question in protocol.questions_to(ADDRESS, Topic.STATUS):
             exchange = protocol.exchange(question, ADDRESS)
             exchange.feed(said[question][1])
-            identity = exchange.apply(target, identity)
+            identity = protocol.decode(ADDRESS, question, exchange.answer, target, identity)
         protocol.check(target, previous)
 
     return run

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from packbank.model.snapshot import Snapshot
 from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.item import Item
 from packbank.outputs.venus.items import Items
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import pack_view, snapshot
 
 SETTINGS = "com.victronenergy.settings"
@@ -25,7 +27,7 @@ class Page:
 
     def __init__(self, bench: Any) -> None:
         command = [sys.executable, "-m", "packbank", "doctor"]
-        environment = {"DBUS_SESSION_BUS_ADDRESS": bench.address, "PATH": "/usr/bin:/bin"}
+        environment = os.environ | {"DBUS_SESSION_BUS_ADDRESS": bench.address}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         bench.until(lambda: process.poll() is not None, 20.0)
         self.text, self.errors = process.communicate()
@@ -56,8 +58,9 @@ def follow(bench: Any, dvcc: int = 1) -> None:
 
 
 def test_all_is_right(venus: Any) -> None:
-    counters = Counters("a", "p", BusState.POLLING, requests=9, answers=9, round_time=1.2)
-    publish(venus, snapshot(buses=(counters.snapshot(60.0, 115200),)))
+    done = Statistics("a", "p").snapshot(60.0, 115200)
+    done = replace(done, state=BusState.POLLING, requests=9, answers=9, round_time=1.2)
+    publish(venus, snapshot(buses=(done,)))
     follow(venus)
     page = Page(venus)
     assert (page.code, page.wrong(), page.errors) == (0, [], "")

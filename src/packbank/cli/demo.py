@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "The packs are simulated in a process of their own, at the pace of real RS485. The daemon is the real one;\n"
         "its battery is published on a D-Bus of the demo's own. The demo ends with a summary: exit 0, or 1 when no\n"
-        "battery appeared, or when answers were lost although no --fault was asked for."
+        "battery appeared, or when answers were lost although no fault was asked for."
     )
 
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     print("\n".join(watcher.summary()))
     lost = sum(stats.lost for stats in watcher.last.buses)
-    return 1 if lost and not args.fault else 0
+    return 1 if lost and not (args.fault or args.faults) else 0
 
 
 def _play(args: argparse.Namespace) -> Watcher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.journal import Journal
 from packbank.outputs.json_lines import JsonLines
+from packbank.outputs.runner import Output
 from packbank.sources.serial.capture import Capture
 from packbank.watchdog import Watchdog
 
@@ -67,9 +69,8 @@ def _run(args: argparse.Namespace, config: Config) -> int:
     serve = None if args.no_dbus else import_module("packbank.cli.on_dbus").serve
     capture = Capture(args.capture) if args.capture else None
     daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
-    daemon.outputs.add(Journal([pack.settings.max_battery_charge_current for pack in config.packs]))
-    if args.json:
-        daemon.outputs.add(JsonLines(sys.stdout.fileno()), may_block=True)
+    for output, may_block in outputs(args, config):
+        daemon.outputs.add(output, may_block=may_block)
     ended_well = True
 
     with daemon, Watchdog() as watchdog:
@@ -85,6 +86,13 @@ def _run(args: argparse.Namespace, config: Config) -> int:
         else:
             serve(daemon, tick)
     return 0 if ended_well else 1
+
+
+def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, bool]]:
+    """Every output but the D-Bus, and whether it may block: the one place that lists them."""
+    yield Journal([pack.settings.max_battery_charge_current for pack in config.packs]), False
+    if args.json:
+        yield JsonLines(sys.stdout.fileno()), True
 
 
 def _state_file(args: argparse.Namespace, config: Config) -> Path:

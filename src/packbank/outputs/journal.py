@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from packbank.model import reasons
 from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
 from packbank.model.columns import Alarm
+from packbank.model.remarks import SETTLE, remarks
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.advice import HASTY, hasty_packs
 
@@ -44,7 +45,8 @@ class Journal:
         self._limits = {"CVL": _Watched(), "CCL": _Watched(), "DCL": _Watched()}
         self._ceilings = ceilings
         self._advised: set[int] = set()  # packs that advice was given for
-        self._unlimited: set[tuple[str, int]] = set()
+        self._since: dict[tuple[int, str], float] = {}  # when a remark (pack, text) was first to be made
+        self._said: set[tuple[int, str]] = set()
         self._looked = float("-inf")
 
     def show(self, snapshot: Snapshot) -> None:
@@ -61,7 +63,7 @@ class Journal:
         lines = [*self._packs(before, battery), *self._alarms(before, battery), *self._stage(before, battery)]
         if now - self._looked >= ADVISE_PERIOD:
             self._looked = now
-            lines += [*self._missing_limits(battery), *self._advice(snapshot)]
+            lines += [*self._remarks(snapshot), *self._advice(snapshot)]
         for name, limit, unit in (
             ("CVL", battery.charge_voltage_limit, "V"),
             ("CCL", battery.charge_current_limit, "A"),
@@ -104,17 +106,18 @@ class Journal:
         if before is not None and before.stage != battery.stage:
             yield logging.INFO, f"charge stage {reasons.charge_mode(battery)}"
 
-    def _missing_limits(self, battery: VirtualBattery) -> Iterator[Line]:
-        """Say once of each pack that nobody limits its current."""
-        for direction, key in enumerate(("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT")):
-            for index in battery.packs.unlimited[direction].nonzero()[0].tolist():
-                if (key, index) not in self._unlimited:
-                    self._unlimited.add((key, index))
-                    name = battery.packs.names[index]
-                    yield (
-                        logging.ERROR,
-                        f"{name}: its BMS tells no current limit: set {key}, until then the bank's limit is 0 A",
-                    )
+    def _remarks(self, snapshot: Snapshot) -> Iterator[Line]:
+        """Say each remark once, when it has held for a while; packs with the same one share a line."""
+        current = {(remark.pack, remark.text): remark for remark in remarks(snapshot)}
+        self._since = {key: self._since.get(key, snapshot.time) for key in current}
+        news: dict[Line, list[str]] = {}
+        for key, remark in current.items():
+            if key not in self._said and snapshot.time - self._since[key] >= SETTLE:
+                self._said.add(key)
+                line = (logging.WARNING if remark.serious else logging.INFO, remark.text)
+                news.setdefault(line, []).append(snapshot.battery.packs.names[remark.pack])
+        for (level, text), names in news.items():
+            yield level, f"{', '.join(names)}: {text}"
 
     def _advice(self, snapshot: Snapshot) -> Iterator[Line]:
         """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""

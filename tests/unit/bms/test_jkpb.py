@@ -43,7 +43,7 @@ def test_values_reach_the_row_and_the_identity() -> None:
     for topic in Topic:
         exchange = JkPb().exchange(topic.value, 3)
         assert exchange.feed(sample_answer(topic))
-        identity = exchange.apply(row, identity)
+        identity = JkPb().decode(3, exchange.question, exchange.answer, row, identity)
     np.testing.assert_array_equal(row, sample_row())
     assert identity == IDENTITY
 
@@ -70,7 +70,7 @@ def test_the_answer_is_found_in_any_chunks(stream: bytes) -> None:
     assert accepted(bytewise)
     assert reasons == reasons_bytewise
     row = empty()
-    bytewise.apply(row, Identity())
+    JkPb().decode(bytewise.address, bytewise.question, bytewise.answer, row, Identity())
     assert np.isfinite(row[:16]).all()
 
 

@@ -116,7 +116,7 @@ def test_a_chosen_python_that_will_not_do_is_said_and_not_replaced(machine: Mach
 
 
 def test_an_unknown_option_is_refused(machine: Machine) -> None:
-    assert machine.setup("--fast") == (1, "setup: usage: scripts/setup [--dev]\n")
+    assert machine.setup("--fast") == (1, "setup: usage: scripts/setup [--dev] [--bundle]\n")
 
 
 PYTHON = """

@@ -59,12 +59,13 @@ def _column(
     return _row(of.key, of.meaning, unit or _UNITS[of.unit], rate, get, path, column, rank)
 
 
-def _best(choose: Callable[[NDArray[np.float64]], Any], columns: slice | list[int]) -> Callable[[PackSnapshot], float]:
-    """The extreme or the mean of some columns, NaN when none of them is known."""
+def _of(columns: slice | list[int], reduce: Callable[[NDArray[np.float64]], Any]) -> Callable[[PackSnapshot], float]:
+    """One number from those of some columns that are known, NaN when none is."""
 
     def get(pack: PackSnapshot) -> float:
         values = pack.row[columns]
-        return float(choose(values)) if not np.isnan(values).all() else float("nan")
+        known = values[~np.isnan(values)]
+        return float(reduce(known)) if known.size else float("nan")
 
     return get
 
@@ -151,6 +152,13 @@ _STANDING = (
     ),
     _row("charge_limit.cause", "why", Unit.TEXT, _SLOW, lambda p: p.view.charge_cause.value),
     _row("charge_limit.detail", "the measured figure behind it", Unit.TEXT, _SLOW, _detail(charging=True)),
+    _row(
+        "charge_limit.estimated",
+        "not known, taken from other packs",
+        Unit.FLAG,
+        _CHANGE,
+        attrgetter("view.charge_estimated"),
+    ),
     _row("charge_share", "share of the bank's charge", Unit.FRACTION, _SLOW, attrgetter("view.charge_share")),
     _row(
         "discharge_limit.value",
@@ -164,6 +172,13 @@ _STANDING = (
     ),
     _row("discharge_limit.cause", "why", Unit.TEXT, _SLOW, lambda p: p.view.discharge_cause.value),
     _row("discharge_limit.detail", "the measured figure behind it", Unit.TEXT, _SLOW, _detail(charging=False)),
+    _row(
+        "discharge_limit.estimated",
+        "not known, taken from other packs",
+        Unit.FLAG,
+        _CHANGE,
+        attrgetter("view.discharge_estimated"),
+    ),
     _row(
         "discharge_share",
         "share of the bank's discharge",
@@ -200,7 +215,7 @@ _MEASURED = (
         "lowest cell",
         Unit.CELL_VOLTS,
         _SLOW,
-        _best(np.nanmin, CELL_VOLTAGES),
+        _of(CELL_VOLTAGES, np.min),
         "/System/MinCellVoltage",
         "low cell",
         4,
@@ -211,18 +226,19 @@ _MEASURED = (
         "highest cell",
         Unit.CELL_VOLTS,
         _SLOW,
-        _best(np.nanmax, CELL_VOLTAGES),
+        _of(CELL_VOLTAGES, np.max),
         "/System/MaxCellVoltage",
         "high cell",
         3,
     ),
     _row("highest_cell.number", "its number", Unit.NUMBER, _SLOW, _cell_number(np.nanargmax), "", "#", 3),
+    _row("cell_difference", "highest minus lowest cell", Unit.CELL_VOLTS, _SLOW, _of(CELL_VOLTAGES, np.ptp)),
     _row(
         "temperature",
         "mean of the battery sensors",
         Unit.CELSIUS,
         _SLOW,
-        _best(np.nanmean, _SENSORS),
+        _of(_SENSORS, np.mean),
         "/Dc/0/Temperature",
     ),
     _row(
@@ -238,7 +254,7 @@ _MEASURED = (
         "coldest sensor",
         Unit.CELSIUS,
         _SLOW,
-        _best(np.nanmin, _SENSORS),
+        _of(_SENSORS, np.min),
         "/System/MinCellTemperature",
         "min °C",
         7,
@@ -248,7 +264,7 @@ _MEASURED = (
         "warmest sensor",
         Unit.CELSIUS,
         _SLOW,
-        _best(np.nanmax, _SENSORS),
+        _of(_SENSORS, np.max),
         "/System/MaxCellTemperature",
         "max °C",
         7,

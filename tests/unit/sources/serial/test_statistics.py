@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 
 
 def test_a_snapshot_leaves_nothing_behind() -> None:
     """The demo takes one a second; CPython once kept a tuple of each."""
-    counters = Counters("bus1", "/dev/ttyUSB0")
+    statistics = Statistics("bus1", "/dev/ttyUSB0")
     for _ in range(10):
-        counters.snapshot(1.0, 115200)
+        statistics.snapshot(1.0, 115200)
     before = sys.getallocatedblocks()
     for _ in range(1000):
-        counters.snapshot(1.0, 115200)
+        statistics.snapshot(1.0, 115200)
     assert sys.getallocatedblocks() - before < 100

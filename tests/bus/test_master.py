@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
 from itertools import count, pairwise
 from math import isnan
 from pathlib import Path
@@ -9,12 +12,15 @@ from pathlib import Path
 import pytest
 from plain_protocol import LINE, PlainProtocol, Rig, Script, all_answer, answer, request
 
+from packbank.bms.protocol import Row
 from packbank.config.model import BusConfig, Mode
 from packbank.errors import ConfigError
 from packbank.model.bus_stats import BusState
 from packbank.model.columns import Column
+from packbank.sources.serial import bus as bus_module
 from packbank.sources.serial.bus import Bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
+from packbank.sources.serial.log_budget import LogBudget
 from packbank.sources.store import Store
 
 
@@ -240,13 +246,64 @@ def test_a_stale_answer_that_waits_in_the_buffer_is_not_taken_for_a_new_one(tmp_
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_dies_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def check(*_: object) -> None:
-        raise RuntimeError("a fault of our own")
+def test_a_fault_of_the_program_restarts_the_bus_and_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bus_module, "RESTART_PAUSE", 0.05)
+    sound, faults = PlainProtocol.check, count()
+
+    def check(protocol: PlainProtocol, row: Row, previous: Row) -> None:
+        if next(faults) < 10:
+            raise RuntimeError("a fault of our own")
+        sound(protocol, row, previous)
 
     monkeypatch.setattr(PlainProtocol, "check", check)
     with Rig(tmp_path, all_answer) as rig:
-        rig.wait(lambda: rig.bus.failed)
+        rig.wait(lambda: "a fault of our own" in rig.bus.stats().error)
+        rig.wait(lambda: right(rig) and rig.bus.stats().rounds >= 1, 10.0)
+        assert not rig.bus.failed
+        assert rig.bus.stats().error == ""
+    assert next(faults) > 10
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line.getMessage().split(";")[0] for line in lines] == [
+        "rack: stopped by a fault of packbank (RuntimeError: a fault of our own)"
+    ]
+    assert lines[0].exc_info, "with its traceback"
+
+
+def test_a_fault_that_lasts_is_said_again_after_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    budget = LogBudget(logging.getLogger("test"), lines=1)
+    said = [budget.say("fault", now, logging.ERROR, f"at {now:.0f}") for now in (0.0, 5.0, 3599.0, 3600.0, 3700.0)]
+    assert said == [True, False, False, True, False]
+    assert caplog.messages == ["at 0", "at 3600"]
+
+
+def test_the_last_line_of_a_budget_says_that_it_is_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    budget = LogBudget(logging.getLogger("test"))
+    for now in range(100):
+        budget.say("port", float(now), logging.WARNING, "gone")
+        budget.say("other", float(now), logging.WARNING, "another")
+    assert [message for message in caplog.messages if message.startswith("gone")] == [
+        "gone",
+        "gone",
+        "gone (said 3 times; not again within 60 minutes)",
+    ]
+    assert len(caplog.messages) == 6
+
+
+def test_the_thread_of_a_bus_keeps_no_process_alive(tmp_path: Path) -> None:
+    """Not even one that is never stopped."""
+    with Rig(tmp_path, all_answer) as rig:
+        text = (
+            "import sys; sys.path.insert(0, sys.argv[2])\n"
+            "from plain_protocol import *\n"
+            "from packbank.sources.serial.bus import start_bus\n"
+            "start_bus(BusConfig(name='b', port=sys.argv[1]), PlainProtocol(), [Member(0, 1, 'p')], Store(1))"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", text, rig.wire.port, str(Path(__file__).parent)], timeout=20.0, check=False
+        )
+    assert ended.returncode == 0
 
 
 def test_a_stopped_thread_has_not_failed(tmp_path: Path) -> None:
