@@ -102,6 +102,6 @@ say "packbank $version is installed in $app$([ "$before" = none ] || echo ", was
 [ -f "$app/config.ini" ] || cat <<NEXT
 packbank: next: find the packs and start
   cd $(quoted "$app")
-  bin/packbank scan > config.ini
+  bin/packbank scan -o config.ini
   ./enable.sh
 NEXT
