@@ -62,8 +62,8 @@ def test_check_says_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture
         "  VOLTAGE_DROP = 0.2 (default 0)",
         "  garage: MAX_BATTERY_CHARGE_CURRENT = 60 (empty by default)",
         (
-            "  RESERVE_PACKS = 1 would keep about 50% of the charge limit free, so that a pack that opens trips no other; "
-            "a charge over-current delay of 6 s or more in every BMS makes it needless"
+            "  RESERVE_PACKS = 1 would keep about 50% of the charge limit free, so that a pack that opens trips no "
+            "other; a charge over-current delay of 6 s or more in every BMS makes it needless"
         ),
         "  ignored: TELEMETRY (packbank sends nothing to anybody)",
     ]
