@@ -59,7 +59,7 @@ go_back() {
     stop || svc -k "$app/service" || true
     restore_previous || die "going back failed, see above; install an archive again with --again"
     svc -u "$app/service" || true
-    if await_battery 60; then
+    if await_battery 120; then
         die "packbank $before is back, with its state, and shows its battery"
     fi
     die "packbank $before is back, with its state, but shows no battery either; 'tail /var/log/packbank/current' tells why"
