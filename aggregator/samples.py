@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 MOVING = 0.5  # of a pack's change between its two samples: the error of a current that is reckoned between them
+APART = 1.5  # s: packs that were read this near to each other need none that is later still
 OLDEST = 30.0  # s between two samples of a pack that can still be joined by a line
 NEVER = -1e9  # s, time of a sample that there never was: old, and still a number to reckon with
 
@@ -21,7 +22,7 @@ NEVER = -1e9  # s, time of a sample that there never was: old, and still a numbe
 class Together(NamedTuple):
     """The packs' currents at the newest instant at which all of them were known."""
 
-    current: Floats  # A, NaN for a pack that has not told two
+    current: Floats  # A, NaN for a pack that has not told two, or not in time
     error: Floats  # A, from the way the current moved meanwhile
 
 
@@ -48,8 +49,11 @@ class Samples:
             kept[0] = np.where(fresh, newest, kept[0])
 
     def together(self, chosen: Bools) -> Together | None:
-        """The ``chosen`` packs' currents at one instant; ``None`` if that is the one that was told last."""
+        """The ``chosen`` packs' currents at one instant, or most of theirs; ``None`` if it is the one told last."""
         newest, before = self._time
+        latest = newest >= np.maximum.reduce(newest, where=chosen, initial=NEVER) - APART
+        if 2 * np.count_nonzero(latest & chosen) > np.count_nonzero(chosen):
+            chosen = latest & chosen  # one late pack does not hold the others up
         instant = float(np.minimum.reduce(newest, where=chosen, initial=np.inf))
         if not self._instant < instant < np.inf:
             return None
@@ -58,7 +62,7 @@ class Samples:
         back = np.minimum((newest - instant) / np.where(joined & (newest > before), newest - before, np.inf), 1.0)
         change = np.where(back > 0.0, self._current[0] - self._current[1], 0.0)
         known = np.where(joined | (newest == instant), self._current[0] - back * change, np.nan)
-        return Together(known, MOVING * np.abs(change))
+        return Together(np.where(chosen, known, np.nan), MOVING * np.abs(change))
 
     def steps(self) -> tuple[Floats, Floats]:
         """By how much current (A) and voltage (V) of each pack moved in its new sample; 0 where there is none."""

@@ -33,6 +33,7 @@ NOISE_AMPERES = 0.3  # A, standard deviation of a current that is told
 NOISE_FRACTION = 0.003  # of the current, beside it
 DRIFT = 0.0002  # of the capacity in A per root second: how exchange wanders at rest (charge, temperature, relaxation)
 DRIFT_CURRENT = 0.002  # of the pack's current in A per root second: the same while it carries some (polarisation)
+DRIFT_EXCHANGE = 0.02  # of the exchange per root second: packs that exchange much even out, within a minute at first
 DRIFT_WEIGHT = 0.0003  # of a weight per root second (temperature, age)
 STILL = 4.0  # standard deviations of the drive within which it has not moved
 SURPRISE = 25.0  # square of the deviation, in variances, from which the line is known worse than was thought
@@ -68,6 +69,7 @@ class ShareEstimator:
         self._table = table
         self._saved = np.full((2, len(table.capacity)), np.nan)  # weights and their errors
         self._lines: Lines | None = None
+        self._conducting: Bools | None = None  # in the last step
         self._chosen: Bools | None = None
 
     def step(self, tele: Telemetry, sets: Sets, samples: Samples, cell_ohms: Floats, dt: float) -> Lines:
@@ -75,11 +77,10 @@ class ShareEstimator:
         prior, size = self._prior(tele)
         lines = self._lines or _begin(prior, size, self._saved)
         lines = self._drift(lines, tele, prior, size, dt)
-        chosen = _conducting(sets) & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
+        conducting = _conducting(sets)
+        chosen = conducting & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
         if np.count_nonzero(chosen):
-            if self._chosen is None or not np.array_equal(chosen, self._chosen):
-                lines = _regauge(lines, self._chosen, chosen, prior)
-            self._chosen = chosen
+            lines = self._regauge(lines, conducting, chosen, prior)
             told = samples.together(chosen)
             if told is not None:
                 lines = _learn(lines, chosen & ~np.isnan(told.current), told, prior)
@@ -87,6 +88,19 @@ class ShareEstimator:
             lines = _foresee(lines, tele, chosen, sets, cell_ohms)
         self._lines = lines
         return lines
+
+    def _regauge(self, lines: Lines, conducting: Bools, chosen: Bools, prior: Floats) -> Lines:
+        """The lines as seen from the ``chosen`` packs; those that conduct now carry what those before them carried."""
+        before, self._conducting = self._conducting, conducting
+        if before is not None and not np.array_equal(conducting, before):
+            carried = float(np.add.reduce(lines.current(lines.drive), where=before))
+            rest = carried - float(np.add.reduce(lines.exchange, where=conducting))
+            drive = rest / float(np.add.reduce(lines.weight, where=conducting))
+            lines = replace(lines, drive=drive, level=drive)
+        if self._chosen is not None and np.array_equal(chosen, self._chosen):
+            return lines
+        self._chosen = chosen
+        return _centre(lines, chosen, np.ones_like(chosen), prior)
 
     def save(self, names: Sequence[str]) -> dict[str, list[float]]:
         """Weights and their errors by pack name, for a restart; what packs exchange is seen at the next sample."""
@@ -118,7 +132,7 @@ class ShareEstimator:
 
     def _drift(self, lines: Lines, tele: Telemetry, prior: Floats, size: Floats, dt: float) -> Lines:
         flow = np.add.reduce(tele.flow, axis=0)
-        wander = DRIFT * size + DRIFT_CURRENT * flow
+        wander = DRIFT * size + DRIFT_CURRENT * flow + DRIFT_EXCHANGE * np.abs(lines.exchange)
         xx = lines.xx + wander * wander * dt
         loose = WEIGHT_ERROR * np.maximum(prior, lines.weight)
         ww = lines.ww + np.where(lines.ww < loose * loose, (DRIFT_WEIGHT * lines.weight) ** 2 * dt, 0.0)
@@ -167,16 +181,6 @@ def _learn(lines: Lines, chosen: Bools, told: Together, prior: Floats) -> Lines:
         drive=drive,
         level=level,
     )
-
-
-def _regauge(lines: Lines, before: Bools | None, chosen: Bools, prior: Floats) -> Lines:
-    """The lines as seen from the ``chosen`` packs, which carry what those ``before`` them carried."""
-    if before is not None:
-        carried = float(np.add.reduce(lines.current(lines.drive), where=before))
-        rest = carried - float(np.add.reduce(lines.exchange, where=chosen))
-        drive = rest / float(np.add.reduce(lines.weight, where=chosen))
-        lines = replace(lines, drive=drive, level=drive)
-    return _centre(lines, chosen, np.ones_like(chosen), prior)
 
 
 def _centre(lines: Lines, chosen: Bools, packs: Bools, prior: Floats) -> Lines:

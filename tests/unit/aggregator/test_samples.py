@@ -50,6 +50,21 @@ def test_a_pack_that_is_not_chosen_does_not_hold_the_others_up() -> None:
     assert samples.together(np.array([True, False])) is not None
 
 
+def test_one_late_pack_of_three_does_not_hold_the_others_up_but_two_wait_for_one_another() -> None:
+    rows, samples = healthy(3), Samples(3)
+    samples.take(tell(rows, [10.0, 10.1, 10.2], [20.0] * 3))
+    samples.take(tell(rows, [13.0, 13.1, 10.2], [20.0] * 3))
+    told = samples.together(np.ones(3, dtype=np.bool_))
+    assert told is not None
+    assert np.isnan(told.current).tolist() == [False, False, True]
+    rows, samples = healthy(2), Samples(2)
+    samples.take(tell(rows, [10.0, 13.0], [20.0] * 2))
+    samples.take(tell(rows, [20.0, 23.0], [20.0] * 2))
+    told = samples.together(ALL)
+    assert told is not None
+    assert told.current.tolist() == [20.0, 20.0]
+
+
 def test_steps_teach_the_resistance_of_a_string_and_a_pack_without_steps_takes_it_over() -> None:
     rows, samples, strings = healthy(2), Samples(2), Strings(2)
     ohms = np.full(2, PRIOR / 280.0)
