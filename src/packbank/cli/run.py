@@ -15,6 +15,7 @@ from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.journal import Journal
 from packbank.outputs.json_lines import JsonLines
+from packbank.outputs.local_socket import LocalSocket
 from packbank.outputs.runner import Output
 from packbank.sources.serial.capture import Capture
 from packbank.watchdog import Watchdog
@@ -91,6 +92,7 @@ def _run(args: argparse.Namespace, config: Config) -> int:
 def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, bool]]:
     """Every output but the D-Bus, and whether it may block: the one place that lists them."""
     yield Journal([pack.settings.max_battery_charge_current for pack in config.packs]), False
+    yield LocalSocket(args.config), True
     if args.json:
         yield JsonLines(sys.stdout.fileno()), True
 
