@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import resource
+import select
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib import import_module
 from math import inf, isnan
 from pathlib import Path
+from typing import TextIO
 
 from packbank.cli.private_bus import PrivateBus, missing
-from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, ended_by_signals, plans_of, stanza
+from packbank.cli.signals import ended_by_signals, import_whole
+from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, plans_of, stanza
 from packbank.cli.simulator import Simulator
 from packbank.config.loader import load
 from packbank.daemon import Daemon, wait_loop
@@ -86,6 +89,8 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
     until = time.monotonic() + seconds
 
     def tick() -> bool:
+        if _unread(sys.stdout):
+            raise BrokenPipeError(errno.EPIPE, "nobody reads the demo any more")
         goes_on = daemon.tick()
         watcher.look()
         return goes_on and time.monotonic() < until
@@ -94,8 +99,15 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
         if watcher.bus is None:
             wait_loop(tick)
         else:
-            import_module("packbank.cli.on_dbus").serve(daemon, tick)
+            import_whole("packbank.cli.on_dbus").serve(daemon, tick)
         watcher.finish()
+
+
+def _unread(stream: TextIO) -> bool:
+    """Whether the reader of a pipe, or the terminal, has gone; nothing need be written to know."""
+    look = select.poll()
+    look.register(stream, 0)
+    return bool(look.poll(0))
 
 
 @dataclass(slots=True)
