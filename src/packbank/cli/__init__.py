@@ -20,6 +20,7 @@ from packbank.errors import ConfigError, PackbankError
 COMMANDS = {
     "run": "read the packs and publish one battery",
     "show": "what the running daemon knows of the bank, or of one pack",
+    "top": "the running daemon's bank, live",
     "demo": "simulated packs, the real daemon over them, and a live table",
     "simulate": "only the simulated buses; prints their ports",
     "scan": "find packs on serial ports and print a configuration",

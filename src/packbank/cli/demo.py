@@ -25,6 +25,7 @@ from packbank.daemon import Daemon, wait_loop
 from packbank.model.bus_stats import BusStats
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.journal import Journal
+from packbank.outputs.local_socket import LocalSocket
 from packbank.outputs.terminal import Display, limit_texts, number, open_display
 from packbank.sim.wire_bank import PLATEAU
 
@@ -72,6 +73,7 @@ def _play(args: argparse.Namespace) -> Watcher:
         watcher = Watcher(display, simulator, bus)
         daemon.outputs.add(Journal([None] * packs))
         daemon.outputs.add(watcher)
+        daemon.outputs.add(LocalSocket(config), may_block=True)
         _serve(daemon, watcher, args.seconds or inf)
         return watcher
 
