@@ -63,7 +63,7 @@ def bank(second: float = 100.0, **changes: Any) -> Snapshot:
         pack_view(
             "pack 2", blocks_charge=True, charge_limit=30.0, charge_cause=Cause.CELL_VOLTAGE, alarms={Alarm.LOW_SOC: 1}
         ),
-        pack_view("pack 3", presence=Presence.LOST, age=75.0, alarms={Alarm.BMS_CABLE: 2}),
+        pack_view("pack 3", presence=Presence.LOST, age=75.0),
     )
     values: dict[str, Any] = {
         "packs": views,

@@ -12,11 +12,11 @@ import pytest
 from packbank.cli.pages.bank import bank_page
 from packbank.cli.pages.pack import pack_page
 from packbank.cli.pages.words import Line, Style, cut, duration, flowed, width_of
-from packbank.model.battery import Limit
+from packbank.model.battery import Limit, Presence
 from packbank.model.catalogue import PACK, PACK_SETTINGS, Quantity, Rate, Unit
 from packbank.outputs.json_lines import snapshot_dict
 from served import BUS, bank, line
-from virtual_battery import lost_battery, snapshot
+from virtual_battery import lost_battery, pack_view, packs_of, snapshot
 
 
 def text(lines: list[Line]) -> str:
@@ -102,8 +102,12 @@ def test_who_a_pack_is() -> None:
 
 
 def test_a_pack_that_was_never_heard_is_a_page_too() -> None:
-    nothing = snapshot(lost_battery(), rows=None)
-    page = text(pack_page(line(nothing), 0, 80))
+    silent = pack_view("pack 1", presence=Presence.LOST, age=float("nan"))
+    battery = replace(lost_battery(), packs=packs_of([silent, silent]))
+    page = text(pack_page(line(snapshot(battery)), 0, 80))
+    assert "lost · never heard" in page
+    assert "no values known" in page
+    assert "alarms: not known" in page
     assert "cells: not known" in page
     assert "nan" not in page
 

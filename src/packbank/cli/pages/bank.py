@@ -26,9 +26,11 @@ from packbank.cli.pages.words import (
 )
 from packbank.model.battery import Presence
 from packbank.model.catalogue import PACK
+from packbank.model.columns import Alarm
 from packbank.outputs.terminal import GAP, LEVELS, WIDEST, fitting
 
 LIMITS = {"CVL": "charge_voltage_limit", "CCL": "charge_current_limit", "DCL": "discharge_current_limit"}
+SILENT = (Alarm.BMS_CABLE.venus, Presence.LOST)  # an alarm that a pack cannot tell itself
 LONGEST_NAME = 24  # columns of a name in the table
 PRESENCE_STYLES = {Presence.HELD: Style.WARNING, Presence.JOINING: Style.WARNING, Presence.LOST: Style.ALARM}
 EXTREMES = (("lowest_cell", "highest_cell"), ("lowest_temperature", "highest_temperature"))
@@ -93,7 +95,7 @@ def alarms(told: Told) -> list[Line]:
 
 
 def _alarm(name: str, level: int, packs: Sequence[Told]) -> Line:
-    raising = ", ".join(pack["name"] for pack in packs if pack["alarms"][name])
+    raising = ", ".join(pack["name"] for pack in packs if pack["alarms"][name] or (name, pack["presence"]) == SILENT)
     text = f"{LEVELS[level].upper()} {name}: {explained(BANK_ROWS[f'alarms.{name}'])}{raising and f' ({raising})'}"
     return Line(printable(text), Style.WARNING if level == 1 else Style.ALARM)
 

@@ -22,10 +22,12 @@ from packbank.cli.pages.words import (
     with_unit,
     without_unit,
 )
+from packbank.model.battery import Presence
 from packbank.model.catalogue import BUS, PACK, PACK_SETTINGS, Quantity
 
 CELL_WIDTH = len("16 3.470 +150 high") + 2
 IDENTITY = ("model", "hardware", "software", "serial", "bms_name", "manufactured")
+SILENT = (Presence.LOST, Presence.ABSENT)
 HEAD = ("voltage", "current", "power", "soc")
 ELSEWHERE = {  # in the other parts of the page; a dotted key by its first part
     *("name", "bus", "address", "presence", "age", "settings_age", *HEAD, "remaining_capacity", "full_capacity"),
@@ -45,7 +47,7 @@ def pack_page(told: Told, index: int, width: int) -> list[Line]:
     return [
         *_head(pack, index, len(told["packs"]), width),
         *_limits(pack),
-        *(alarms(pack) or [Line("alarms: none")]),
+        *(alarms(pack) or [Line("alarms: not known" if pack["presence"] in SILENT else "alarms: none")]),
         *_cells(pack, width),
         *_temperatures(pack, width),
         *_section("more", rest, pack),
@@ -57,13 +59,13 @@ def pack_page(told: Told, index: int, width: int) -> list[Line]:
 
 def _head(pack: Told, index: int, packs: int, width: int) -> Iterator[Line]:
     where = f"{pack['bus']}/{pack['address']:#04x}"
-    age = say(PACK_ROWS["age"], pack)
-    who = [pack["name"], f"pack {index + 1} of {packs}", where, pack["presence"], f"heard {age} ago"]
+    heard = "never heard" if pack["age"] is None else f"heard {say(PACK_ROWS['age'], pack)} ago"
+    who = [pack["name"], f"pack {index + 1} of {packs}", where, pack["presence"], heard]
     style = presence_style(pack)
     yield from (Line(printable(text), style if style.value else Style.TITLE) for text in flowed(who, width, INDENT))
     left, whole = (without_unit(PACK_ROWS[key], pack[key]) for key in ("remaining_capacity", "full_capacity"))
     measured = [*(say(PACK_ROWS[key], pack) for key in HEAD), f"{left} of {whole} Ah"]
-    yield from map(Line, flowed(measured, width))
+    yield from map(Line, flowed(measured, width) if any(pack[key] is not None for key in HEAD) else ["no values known"])
 
 
 def _limits(pack: Told) -> Iterator[Line]:
