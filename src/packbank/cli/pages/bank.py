@@ -72,7 +72,7 @@ def summary(told: Told, width: int) -> list[Line]:
     measured = [say(BANK_ROWS[key], told) for key in ("voltage", "current", "power", "soc")]
     left, whole = (without_unit(BANK_ROWS[key], told[key]) for key in ("remaining_capacity", "installed_capacity"))
     to_go = told["time_to_go"]
-    ends = [f"empty in {duration(to_go)}"] if to_go is not None else []
+    ends = [f"empty in {duration(to_go)}"] if to_go is not None and (told["current"] or 0.0) < 0.0 else []
     limits = [
         f"{name} {say(BANK_ROWS[f'{key}.value'], told)}: {told[key]['reason'] or 'no reason known'}"
         for name, key in LIMITS.items()
