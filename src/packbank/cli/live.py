@@ -6,25 +6,29 @@ The packs are simulated in a process of their own, at the pace of real RS485; th
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import resource
+import select
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib import import_module
 from math import inf, isnan
 from pathlib import Path
+from typing import TextIO
 
 from packbank.cli.private_bus import PrivateBus, missing
-from packbank.cli.simulate import ended_by_signals, plans_of, stanza
+from packbank.cli.signals import ended_by_signals, import_whole
+from packbank.cli.simulate import plans_of, stanza
 from packbank.cli.simulator import Simulator
 from packbank.config.loader import load
 from packbank.daemon import Daemon, wait_loop
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.journal import Journal
+from packbank.outputs.local_socket import LocalSocket
 from packbank.outputs.terminal import Display
 from packbank.sim.wire_bank import PLATEAU
 
@@ -70,6 +74,7 @@ def play(args: argparse.Namespace, open_display: Callable[[], Display]) -> Accou
         watcher = Watcher(display, simulator, bus)
         daemon.outputs.add(Journal([None] * len(daemon.config.packs)))
         daemon.outputs.add(watcher)
+        daemon.outputs.add(LocalSocket(config), may_block=True)
         _serve(daemon, watcher, args.seconds or inf)
         return watcher.account()
 
@@ -87,6 +92,8 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
     until = time.monotonic() + seconds
 
     def tick() -> bool:
+        if _unread(sys.stdout):
+            raise BrokenPipeError(errno.EPIPE, "nobody reads what is shown any more")
         goes_on = daemon.tick()
         watcher.look()
         return goes_on and time.monotonic() < until
@@ -95,8 +102,15 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
         if watcher.bus is None:
             wait_loop(tick)
         else:
-            import_module("packbank.cli.on_dbus").serve(daemon, tick)
+            import_whole("packbank.cli.on_dbus").serve(daemon, tick)
         watcher.finish()
+
+
+def _unread(stream: TextIO) -> bool:
+    """Whether the reader of a pipe, or the terminal, has gone; nothing need be written to know."""
+    look = select.poll()
+    look.register(stream, 0)
+    return bool(look.poll(0))
 
 
 @dataclass(slots=True)

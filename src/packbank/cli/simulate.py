@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -13,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from types import FrameType
 
+from packbank.cli.signals import ended_by_signals
 from packbank.errors import ConfigError, PackbankError
 from packbank.sim.faults import FAULTS, Fault, parse_fault, parse_schedule
 from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
@@ -134,24 +133,6 @@ def run(args: argparse.Namespace) -> int:
         for path, wire in zip(buses.paths, wires, strict=True):
             print(f"{path}: {wire.tally.requests} requests, {wire.tally.answers} answers", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the block as an exit does: with everything cleaned up, and exit code 0."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
