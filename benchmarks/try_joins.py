@@ -21,7 +21,7 @@ from threading import Thread
 
 from running import Seen, daemon, scratch, simulator, times_text
 
-from packbank.cli.simulate import ended_by_signals
+from packbank.cli.signals import ended_by_signals
 from packbank.errors import PackbankError
 
 PACKS = 6

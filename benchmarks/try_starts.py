@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from running import daemon, scratch, simulator, times_text
 
-from packbank.cli.simulate import ended_by_signals
+from packbank.cli.signals import ended_by_signals
 from packbank.cli.simulator import Simulator
 from packbank.errors import PackbankError
 

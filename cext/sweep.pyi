@@ -12,7 +12,8 @@ def sweep(
     An answer is looked at ``look`` seconds after its request was written and, while it has fewer than ``shortest``
     bytes, again every ``step`` seconds, ``SWEEP_LOOKS`` times in all. One of ``shortest`` to ``longest`` bytes is
     usual: the line is left silent for ``silence`` seconds from when it was read, and the next request is written. Any
-    other answer ends the call. The descriptor must not block.
+    other answer ends the call. What comes in that silence belongs to the answer; more than a glitch makes the silence
+    begin again. The descriptor must not block.
 
     Returns ``(asked, taken, looks, error, data)`` for each request written: when it had been written and when the line
     was read last (``time.monotonic``), how often it was looked at, the errno of a port that failed, else 0, and the

@@ -13,6 +13,7 @@ cdef enum:
     MOST = 32  # requests in a call
     ROOM = 1024  # bytes that are kept of an answer
     LOOKS = 3  # at an answer, before it is one that somebody must wait for with care
+    GLITCH = 4  # bytes that a driver letting go of the line may leave
 
 SWEEP_MOST = MOST
 SWEEP_ROOM = ROOM
@@ -93,12 +94,27 @@ cdef bint ask(const Plan* plan, Py_ssize_t i, Heard* heard) noexcept nogil:
     return not heard.error and plan.shortest <= heard.size <= plan.longest
 
 
+cdef bint keep_silence(const Plan* plan, Heard* heard) noexcept nogil:
+    """Wait behind an answer; what else has come belongs to it. Whether it still has a usual length."""
+    cdef Py_ssize_t before = heard.size
+    cdef int looks = heard.looks
+    sleep_until(heard.taken + plan.silence)
+    cdef double taken = heard.taken
+    heard.error = look_at(plan, heard)
+    heard.looks = looks
+    if heard.size - before > GLITCH:
+        sleep_until(heard.taken + plan.silence)
+    else:
+        heard.taken = taken
+    return not heard.error and heard.size <= plan.longest
+
+
 cdef Py_ssize_t run(const Plan* plan, Heard* heard) noexcept nogil:
     """Ask all of ``plan``, or up to the first whose answer is not as usual; how many were asked."""
     cdef Py_ssize_t i
     for i in range(plan.count):
-        if i > 0:
-            sleep_until(heard[i - 1].taken + plan.silence)
+        if i > 0 and not keep_silence(plan, &heard[i - 1]):
+            return i
         if not ask(plan, i, &heard[i]):
             return i + 1
     return plan.count

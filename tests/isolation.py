@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     scratch = Path(tempfile.mkdtemp(prefix="packbank-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
-    for variable, name in (("PACKBANK_ROOT", "root"), ("TMPDIR", "tmp")):
+    for variable, name in (("PACKBANK_ROOT", "root"), ("RUNTIME_DIRECTORY", "run"), ("TMPDIR", "tmp")):
         (scratch / name).mkdir()
         os.environ[variable] = str(scratch / name)
     tempfile.tempdir = os.environ["TMPDIR"]

@@ -44,7 +44,11 @@ same_packs() { [ "$(grep -v '^#' "$1")" = "$(grep -v '^#' "$2")" ]; }
 
 find_packs() {
     port=$(told PORT) packs=$(told PACKS)
-    scan "$stick/first" && scan "$stick/second" && cat "$stick/second"
+    if ! { scan "$stick/first" && scan "$stick/second"; }; then
+        echo "no pack was found, see above; put that right, then start the GX again with the stick in"
+        return 1
+    fi
+    cat "$stick/second"
     found=$(grep -c '^#   0x' "$stick/second")
     cp "$stick/second" "$app/config.found.ini" # for those who look with ssh
     cp "$stick/second" "$media/config.found.ini" 2>/dev/null

@@ -6,7 +6,7 @@ app=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
 . "$app/common.sh"
 
 [ -f "$app/config.ini" ] ||
-    die "$app/config.ini is missing: '$(quoted "$app/bin/packbank") scan > $(quoted "$app/config.ini")' writes one"
+    die "$app/config.ini is missing: '$(quoted "$app/bin/packbank") scan -o $(quoted "$app/config.ini")' writes one"
 "$app/bin/packbank" check "$app/config.ini"
 "$app/serialbattery.sh" || die "not enabled"
 if [ -e "$link" ] && [ ! -L "$link" ]; then

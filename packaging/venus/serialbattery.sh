@@ -50,6 +50,6 @@ if [ ! -f "$app/config.ini" ] && [ -f "$folder/config.ini" ]; then
         say "its configuration is now $app/config.ini; read it, then: $app/enable.sh"
     else
         rm -f "$app/.packbank-config"
-        warn "its configuration could not be translated; 'bin/packbank scan > config.ini' makes a new one"
+        warn "its configuration could not be translated; 'bin/packbank scan -o config.ini' makes a new one"
     fi
 fi

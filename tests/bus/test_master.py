@@ -20,7 +20,6 @@ from packbank.model.columns import Column
 from packbank.sources.serial import bus as bus_module
 from packbank.sources.serial.bus import Bus
 from packbank.sources.serial.gate import Member
-from packbank.sources.serial.log_budget import LogBudget
 from packbank.sources.store import Store
 
 
@@ -269,26 +268,6 @@ def test_a_fault_of_the_program_restarts_the_bus_and_is_logged_once(
         "rack: stopped by a fault of packbank (RuntimeError: a fault of our own)"
     ]
     assert lines[0].exc_info, "with its traceback"
-
-
-def test_a_fault_that_lasts_is_said_again_after_an_hour(caplog: pytest.LogCaptureFixture) -> None:
-    budget = LogBudget(logging.getLogger("test"), lines=1)
-    said = [budget.say("fault", now, logging.ERROR, f"at {now:.0f}") for now in (0.0, 5.0, 3599.0, 3600.0, 3700.0)]
-    assert said == [True, False, False, True, False]
-    assert caplog.messages == ["at 0", "at 3600"]
-
-
-def test_the_last_line_of_a_budget_says_that_it_is_the_last(caplog: pytest.LogCaptureFixture) -> None:
-    budget = LogBudget(logging.getLogger("test"))
-    for now in range(100):
-        budget.say("port", float(now), logging.WARNING, "gone")
-        budget.say("other", float(now), logging.WARNING, "another")
-    assert [message for message in caplog.messages if message.startswith("gone")] == [
-        "gone",
-        "gone",
-        "gone (said 3 times; not again within 60 minutes)",
-    ]
-    assert len(caplog.messages) == 6
 
 
 def test_the_thread_of_a_bus_keeps_no_process_alive(tmp_path: Path) -> None:

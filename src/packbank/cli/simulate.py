@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -13,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from types import FrameType
 
+from packbank.cli.signals import ended_by_signals
 from packbank.errors import ConfigError, PackbankError
 from packbank.sim.faults import FAULTS, Fault, parse_fault, parse_schedule
 from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
@@ -54,12 +53,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = FAULT_HELP.format(faults="\n".join(f"  {name:15} {kind.meaning}" for name, kind in FAULTS.items()))
 
 
-def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that describe a simulated bank; ``demo`` has them as well."""
-    parser.add_argument("--packs", type=int, default=4, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)")
+def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds: float | None = None) -> None:
+    """The arguments that describe a simulated bank; ``demo`` and ``bench`` have them as well."""
+    end = "at Ctrl-C" if seconds is None else f"{seconds:g}"
+    parser.add_argument(
+        "--packs", type=int, default=packs, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)"
+    )
     parser.add_argument("--buses", type=int, default=1, metavar="N", help="buses (%(default)s)")
     parser.add_argument("--cells", type=int, default=16, metavar="N", help="cells in series (%(default)s)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds; default: at Ctrl-C")
+    parser.add_argument(
+        "--seconds", type=float, default=seconds, metavar="S", help=f"end after S seconds; default: {end}"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="K", help="the same seed, the same bank (%(default)s)")
     parser.add_argument(
         "--mix",
@@ -129,24 +133,6 @@ def run(args: argparse.Namespace) -> int:
         for path, wire in zip(buses.paths, wires, strict=True):
             print(f"{path}: {wire.tally.requests} requests, {wire.tally.answers} answers", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the block as an exit does: with everything cleaned up, and exit code 0."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

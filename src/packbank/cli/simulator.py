@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from types import TracebackType
 
+from packbank.cli.child import end_child, start_child
 from packbank.errors import LinkError
 from packbank.sim.wire_bank import Truth
 
@@ -37,7 +38,7 @@ class Simulator:
         self.truth: Truth | None = None
 
     def __enter__(self) -> Simulator:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, start_new_session=True)
+        self._process = start_child(self._command, subprocess.PIPE)
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
@@ -80,7 +81,6 @@ class Simulator:
             self.read()
 
     def _end(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        end_child(self._process)
         assert self._process.stdout is not None
         self._process.stdout.close()

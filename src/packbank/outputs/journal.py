@@ -8,11 +8,12 @@ limit becomes 0 or stops being 0.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packbank.model import reasons
 from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
+from packbank.model.bus_stats import Trouble
 from packbank.model.columns import Alarm
 from packbank.model.remarks import SETTLE, remarks
 from packbank.model.snapshot import Snapshot
@@ -60,7 +61,11 @@ class Journal:
     def lines(self, snapshot: Snapshot) -> list[Line]:
         """The lines that ``snapshot`` is worth; none when nothing changed."""
         before, battery, now = self._before, snapshot.battery, snapshot.time
-        lines = [*self._packs(before, battery), *self._alarms(before, battery), *self._stage(before, battery)]
+        lines = [
+            *self._packs(before, battery, _troubles(snapshot)),
+            *self._alarms(before, battery),
+            *self._stage(before, battery),
+        ]
         if now - self._looked >= ADVISE_PERIOD:
             self._looked = now
             lines += [*self._remarks(snapshot), *self._advice(snapshot)]
@@ -76,14 +81,16 @@ class Journal:
         return lines
 
     @staticmethod
-    def _packs(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
+    def _packs(
+        before: VirtualBattery | None, battery: VirtualBattery, troubles: Mapping[int, Trouble]
+    ) -> Iterator[Line]:
         """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
         if before is not None and battery.packs.stand_as(before.packs):
             return
         news: dict[Line, list[str]] = {}
         old: Iterable[PackView | None] = before.packs if before else [None] * len(battery.packs)
-        for was, pack in zip(old, battery.packs, strict=True):
-            for line in (_presence_news(was, pack), _switch_news(was, pack)):
+        for index, (was, pack) in enumerate(zip(old, battery.packs, strict=True)):
+            for line in (_presence_news(was, pack, troubles.get(index)), _switch_news(was, pack)):
                 if line is not None:
                     news.setdefault(line, []).append(pack.name)
         for (level, text), names in news.items():
@@ -143,7 +150,14 @@ class Journal:
         return True
 
 
-def _presence_news(was: PackView | None, pack: PackView) -> Line | None:
+def _troubles(snapshot: Snapshot) -> dict[int, Trouble]:
+    """Packs that are heard, but not read as they should be, by their place in the bank."""
+    heard = {(bus.name, trouble.address): trouble for bus in snapshot.buses for trouble in bus.troubles}
+    places = enumerate(snapshot.places)
+    return {index: heard[place.bus, place.address] for index, place in places if (place.bus, place.address) in heard}
+
+
+def _presence_news(was: PackView | None, pack: PackView, trouble: Trouble | None) -> Line | None:
     if was is not None and was.presence == pack.presence:
         return None
     match pack.presence:
@@ -155,7 +169,8 @@ def _presence_news(was: PackView | None, pack: PackView) -> Line | None:
             return logging.INFO, "silent for a moment, last values held"
         case Presence.LOST:
             silence = f"silent for {pack.age:.0f} s" if pack.age == pack.age else "never answered"
-            return logging.WARNING, f"lost ({silence}); check cable, DIP switches and power"
+            why, cure = (trouble.text, trouble.remedy) if trouble else (silence, "check cable, DIP switches and power")
+            return logging.WARNING, f"lost ({why}); {cure}"
         case _:
             return None
 

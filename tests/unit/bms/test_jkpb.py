@@ -9,6 +9,7 @@ from jkpb_samples import IDENTITY, empty, sample_answer, sample_frame, sample_ro
 from packbank.bms.jkpb import JkPb, JkPbExchange
 from packbank.bms.jkpb_frames import REGISTERS
 from packbank.bms.protocol import Topic
+from packbank.cext.checksum import crc16_modbus
 from packbank.cext.framing import ACK_REACH, acknowledgement, request
 from packbank.model.identity import Identity
 
@@ -147,3 +148,20 @@ def test_line_figures_leave_room_for_the_slowest_pack() -> None:
     assert line.first_byte_timeout > 0.0137
     assert line.idle_timeout > 0.0080
     assert JkPbExchange.answer_time == pytest.approx(0.0386, abs=0.001)
+
+
+@pytest.mark.parametrize("before", [b"", b"\x00", request(3, 0x1620)], ids=["plain", "glitch", "echo"])
+def test_a_modbus_exception_is_an_answer_in_another_protocol(before: bytes) -> None:
+    refusal = bytes((3, 0x90, 1))
+    refusal += crc16_modbus(refusal).to_bytes(2, "little")
+    _, reasons = ask(before + refusal, b"")
+    assert reasons == ["modbus"]
+    exchange = JkPb().exchange("status", 3)
+    exchange.feed(before + refusal)
+    exchange.feed(b"")
+    assert "UART2" in str(exchange.rejected[0])
+
+
+@pytest.mark.parametrize("data", ["049001", "039002ffff", "0390", "031001c0f0"])
+def test_what_is_no_exception_of_this_pack_is_noise(data: str) -> None:
+    assert ask(bytes.fromhex(data), b"")[1] == []

@@ -143,9 +143,26 @@ def test_a_late_start_of_one_is_not_made_up_for_with_the_next() -> None:
     assert all(later[0] - earlier[1] >= SILENCE for earlier, later in pairwise(swept))
 
 
-def test_what_comes_in_the_silence_is_found_with_the_next_answer() -> None:
+def test_what_comes_in_the_silence_belongs_to_the_answer_before() -> None:
     with packs(but({0: [(0.0, answer(0)), (LOOK + 0.008, b"~~")]})) as (ours, _):
-        assert answers(ask(ours, 3)) == [answer(0), b"~~" + answer(1), answer(2)]
+        swept = ask(ours, 3)
+    assert answers(swept) == [answer(0) + b"~~", answer(1), answer(2)]
+    assert swept[0][1] - swept[0][0] < LOOK + SILENCE, "a glitch does not count as speech"
+    assert swept[0][2] == 1
+
+
+def test_speech_in_the_silence_makes_it_begin_again() -> None:
+    with packs(but({0: [(0.0, answer(0)), (LOOK + 0.008, b"~~~~~")]})) as (ours, _):
+        swept = ask(ours, 3, longest=9)
+    assert answers(swept) == [answer(0) + b"~~~~~", answer(1), answer(2)]
+    assert swept[0][1] - swept[0][0] >= LOOK + SILENCE
+    assert swept[1][0] - swept[0][1] >= SILENCE
+
+
+def test_an_answer_that_becomes_too_long_in_the_silence_ends_it() -> None:
+    with packs(but({1: [(0.0, answer(1)), (LOOK + 0.008, b"~~~")]})) as (ours, heard):
+        assert answers(ask(ours, 3)) == [answer(0), answer(1) + b"~~~"]
+        assert len(heard) == 2
 
 
 @pytest.mark.parametrize("begun", [b"", b"!0"])

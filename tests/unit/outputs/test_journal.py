@@ -4,9 +4,11 @@ import logging
 import pytest
 
 from packbank.model.battery import Cause, Limit, PackView, Presence, VirtualBattery
+from packbank.model.bus_stats import Trouble
 from packbank.model.columns import Alarm
 from packbank.model.remarks import SETTLE
 from packbank.outputs.journal import SETTLED, Journal
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import packs_of, snapshot, virtual_battery
 
 
@@ -57,6 +59,18 @@ def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery:
     [(level, text)] = journal.lines(snapshot(lost, 1.0))
     assert level == logging.WARNING
     assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
+
+
+def test_a_lost_pack_that_is_heard_is_not_told_to_check_its_cable(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    lost = with_packs(battery, view("P1"), view("P2", Presence.LOST, age=31.0))
+    trouble = Trouble(2, "answers, but is refused (modbus: exception 1)", "set UART2 to 001")
+    stats = dataclasses.replace(Statistics("roof", "/dev/ttyUSB0").snapshot(60.0, 115200), troubles=(trouble,))
+    elsewhere = dataclasses.replace(stats, name="cellar")
+    [(level, text)] = journal.lines(snapshot(lost, 1.0, buses=(elsewhere, stats)))
+    assert level == logging.WARNING
+    assert text == "P2: lost (answers, but is refused (modbus: exception 1)); set UART2 to 001"
 
 
 def test_a_switch_is_told_when_it_changes(battery: VirtualBattery) -> None:

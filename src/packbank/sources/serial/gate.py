@@ -16,15 +16,16 @@ from packbank.bms.protocol import Answer, Protocol, Topic
 from packbank.bms.remedies import SHARED, remedy
 from packbank.errors import FrameError
 from packbank.model.bus_stats import Trouble
+from packbank.model.identity import Identity
 from packbank.sources.serial.log_budget import LogBudget
-from packbank.sources.serial.record import Judgement, Record
+from packbank.sources.serial.record import Record
 from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
 FORGET_AFTER = 60.0  # s of silence, after which a pack may be another one: nothing of it is known any more
 SAY_SILENT_AFTER = 10.0  # s
-SAY_REFUSED_AFTER = 15.0  # s of refusals without an accepted answer
-SAY_REFUSED = 2  # of them at least
+SAY_REFUSED_AFTER = 5.0  # s of refusals without an accepted answer: before the pack is lost
+SAY_REFUSED = 3  # of them at least
 SAY_CLOCKLESS_AFTER = 60.0  # s
 NOBODY = -1  # the address of an answer that cannot be attributed
 
@@ -91,11 +92,11 @@ class Gate:
             pack.record = Record(self._protocol)
         pack.heard = answer.arrived
         judgement = pack.record.judge(answer)
-        if judgement.row is None or judgement.error is not None:
+        if judgement.row is None or judgement.identity is None:
             self.refuse(answer.address, judgement.error or FrameError("unknown"), data, answer.arrived)
             return Verdict(False, judgement.reread)
         self._statistics.count("answers")
-        self._note_accepted(pack, judgement, answer.arrived)
+        self._note_accepted(pack, judgement.identity, judgement.warning, answer.arrived)
         self._store.put(pack.member.index, judgement.row, judgement.identity)
         return Verdict(True, judgement.reread)
 
@@ -116,12 +117,11 @@ class Gate:
             pack.said_silent = True
             self._say(pack, "silent", now, logging.WARNING, "does not answer; asked again now and then")
 
-    def _note_accepted(self, pack: _Pack, judgement: Judgement, now: float) -> None:
+    def _note_accepted(self, pack: _Pack, who: Identity, warning: str, now: float) -> None:
         if pack.said_silent:
             self._say(pack, "back", now, logging.INFO, "answers again")
-        if judgement.warning:
-            self._say(pack, "warning", now, logging.WARNING, judgement.warning)
-        who = judgement.identity
+        if warning:
+            self._say(pack, "warning", now, logging.WARNING, warning)
         if who.serial != pack.serial:
             what = " ".join(text for text in (who.model, who.software, who.serial) if text)
             self._say(pack, "identity", now, logging.INFO, f"is {what}")
@@ -130,7 +130,8 @@ class Gate:
             self._say(pack, "clock", now, logging.INFO, "this firmware has no clock; a BMS that hangs is noticed later")
         pack.serial, pack.ever, pack.said_silent = who.serial, True, False
         pack.refused_since, pack.refusals, pack.refusal = inf, 0, None
-        self._note_trouble(pack, now)
+        if pack.trouble or pack.record.shared:
+            self._note_trouble(pack, now)
 
     def _note_trouble(self, pack: _Pack, now: float) -> None:
         """Name what is wrong with a pack that is heard."""

@@ -9,8 +9,8 @@ accepted. So no stored value keeps a pack out for ever, and two packs at one add
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from math import inf, isfinite, isnan, nan
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,12 +39,11 @@ LOWERED = [
 _STAMPS = {Topic.STATUS: Column.STATUS_TIME, Topic.SETTINGS: Column.SETTINGS_TIME}
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What becomes of an answer: the row and the identity to store, or the error for which it is refused."""
 
     row: Row | None = None
-    identity: Identity = field(default_factory=Identity)
+    identity: Identity | None = None
     error: FrameError | None = None
     reread: tuple[Topic, ...] = ()  # what should be read again at once
     warning: str = ""  # what the owner should know about an accepted answer
@@ -93,7 +92,7 @@ class Clock:
 
     def is_shared(self, now: float) -> bool:
         """Whether two clocks have been answering in turn."""
-        return sum(now - when < SHARED_SPAN for when in self._doubts) >= SHARED_DOUBTS
+        return len(self._doubts) == SHARED_DOUBTS and now - self._doubts[0] < SHARED_SPAN
 
     def is_absent(self, before: float) -> bool:
         """Whether the ticks have stood since ``before`` while the status changed."""
@@ -195,11 +194,13 @@ class Record:
             self._clock.accept(self._joined(answer), row.item(Column.TICKS), answer.arrived)
         else:
             self._reread_at = answer.arrived
-        self._doubts.pop(answer.topic, None)
-        self._doubted_since.pop(answer.topic, None)
+        if self._doubts:
+            self._doubts.pop(answer.topic, None)
+            self._doubted_since.pop(answer.topic, None)
         reread = self._changed(answer.topic, row, identity)
-        if who.serial and identity.serial != who.serial:
+        if identity is not who and who.serial and identity.serial != who.serial:
             warning = f"another pack, serial {identity.serial or 'unknown'} instead of {who.serial}"
+        if Topic.SETTINGS in reread:  # it may be another pack, and the new limits come before its name
             self._be_cautious(answer.arrived)
         self._row, self._identity = row, identity
         told = row
@@ -212,13 +213,13 @@ class Record:
         """What to read again because this answer is of a pack that was exchanged, restarted or set anew."""
         before = self._row
         if topic is Topic.STATUS:
-            restarted = row[Column.TICKS] < before[Column.TICKS]
-            capacity, was = row[Column.FULL_CAPACITY], before[Column.FULL_CAPACITY]
+            restarted = row.item(Column.TICKS) < before.item(Column.TICKS)
+            capacity, was = row.item(Column.FULL_CAPACITY), before.item(Column.FULL_CAPACITY)
             if restarted or abs(capacity - was) > CAPACITY_CHANGE * was:
                 return Topic.SETTINGS, Topic.ABOUT
         elif topic is Topic.SETTINGS:
             for column in (Column.NOMINAL_CAPACITY, Column.CELL_COUNT):
-                if row[column] != before[column] and not np.isnan(before[column]):
+                if row.item(column) != before.item(column) and not isnan(before.item(column)):
                     return (Topic.ABOUT,)
         elif self._identity.serial and identity.serial != self._identity.serial:
             return (Topic.SETTINGS,)

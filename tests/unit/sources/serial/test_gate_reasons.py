@@ -66,7 +66,7 @@ def test_the_trouble_of_a_pack_is_told_until_it_is_over(gate: Gate, statistics: 
 
 def test_one_refused_answer_is_no_trouble(gate: Gate, statistics: Statistics) -> None:
     gate.refuse(1, sleeping(), b"", 0.0)
-    gate.silent(1, 5.0, 5.0)
+    gate.refuse(1, sleeping(), b"", 20.0)
     assert statistics.snapshot(1.0, 9600).troubles == ()
 
 

@@ -134,6 +134,7 @@ def test_another_clock_is_accepted_after_a_new_reading_and_with_the_lower_limits
     assert bench.told(Column.CHARGE_CURRENT_LIMIT) == high / 2
     assert bench.ask(Topic.ABOUT, 1005.5, other) == ACCEPTED
     assert bench.last.warning == "another pack, serial TWO instead of ONE"
+    assert bench.last.identity is not None
     assert bench.last.identity.serial == "TWO"
     assert bench.ask(Topic.STATUS, 1006.0, other) == ACCEPTED
     other.row[Column.CHARGE_CURRENT_LIMIT] = high
@@ -166,6 +167,17 @@ def test_one_wrong_clock_at_the_start_cannot_keep_the_right_one_out_for_long() -
     pack.boot = -100.0
     taken = [second for second in range(6, 30) if record.judge(pack.says(Topic.STATUS, float(second))).row is not None]
     assert taken == list(range(6 + int(REREAD_WAIT), 30))
+
+
+def test_after_a_restart_the_lower_of_old_and_new_limits_holds_for_a_minute(bench: Bench) -> None:
+    """It may be another pack, with limits that come before its name."""
+    low, bench.pack.boot = bench.pack.row[Column.CHARGE_CURRENT_LIMIT], 1003.0
+    assert bench.ask(Topic.STATUS, 1004.0) == ACCEPTED
+    bench.pack.row[Column.CHARGE_CURRENT_LIMIT] = 2 * low
+    assert bench.ask(Topic.SETTINGS, 1004.1) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == low
+    assert bench.ask(Topic.STATUS, 1005.0 + CAUTION) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 2 * low
 
 
 @pytest.mark.parametrize("column", [Column.NOMINAL_CAPACITY, Column.FULL_CAPACITY])
