@@ -11,7 +11,7 @@ from packbank.cli import main
 assert find_spec("dbus") is None, "this check needs an environment without dbus-python"
 assert find_spec("gi") is None, "this check needs an environment without PyGObject"
 
-skipped = ("packbank.outputs.venus", "packbank.cli", "packbank.__main__")
+skipped = ("packbank.outputs.venus", "packbank.outputs.screen", "packbank.outputs.mqtt", "packbank.cli", "packbank.__main__")
 modules = [found.name for found in pkgutil.walk_packages(packbank.__path__, "packbank.")]
 for name in modules:
     if not name.startswith(skipped):
