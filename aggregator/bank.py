@@ -21,7 +21,7 @@ from packbank.aggregator.charge import ChargeControl, ChargeState
 from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
-from packbank.aggregator.merge import Measured, merge
+from packbank.aggregator.merge import Measured, mean, merge, total
 from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.returns import Returns
 from packbank.aggregator.samples import Samples
@@ -141,6 +141,9 @@ class Bank:
             measured.highest_temperature.value,
             charge.consumed,
             charge.installed,
+            mean(instant.tele[Column.CYCLES], sets.online),
+            total(instant.tele[Column.CYCLE_CAPACITY], sets.online),
+            instant.ready,
         )
         blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
@@ -194,7 +197,7 @@ class Bank:
 
     def clear_history(self) -> None:
         """Begin the history anew."""
-        self._history = HistoryKeeper()
+        self._history = HistoryKeeper(cleared=True)
 
     def state(self) -> dict[str, Any]:
         """What a restart must not lose, JSON-able; packs are kept by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import isnan
+from math import exp, isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 # the limit is cut deep (cut.py).
 PATIENT = 6.0  # s
 PATIENT_WITHOUT = 10.0  # s, without: what a reserve that the user asks for is kept against
+
+LOADS_FADE = 4.0  # s: DVCC goes on granting for as long what loads that have gone off took
 
 _DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
 _TRIPS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
@@ -57,6 +59,7 @@ class BankLimits:
             settings.charge_current_recovery_threshold_percent,
             settings.discharge_current_recovery_threshold_percent,
         )
+        self._loads = 0.0  # A
         self._ceilings = (settings.max_bank_charge_current, settings.max_bank_discharge_current)
 
     def step(self, instant: Instant, controls: Controls, loads: float = NAN) -> tuple[Limit, Limit]:
@@ -64,7 +67,8 @@ class BankLimits:
 
         ``loads`` A are known to run beside the batteries and may go off.
         """
-        charge = self._one(CHARGE, instant, max(loads, 0.0))
+        self._loads = max(0.0 if isnan(loads) else loads, self._loads * exp(-instant.dt / LOADS_FADE))
+        charge = self._one(CHARGE, instant, self._loads)
         discharge = self._one(DISCHARGE, instant, 0.0)
         return (
             self._cap(CHARGE, charge, controls.charge_current, controls.charge_off),
@@ -80,12 +84,14 @@ class BankLimits:
         now = shared_limit(side, drives, own, sets.sure[direction], sets.maybe[direction])
         limit = self._explain(direction, now, instant)
         if now.pack >= 0:
-            reserves = self._reserves(direction, instant, _Outlook(side, drives, now), loads)
+            reserves = self._reserves(direction, instant, _Outlook(side, drives, now))
             limit = min((limit, *reserves), key=_value)
         limit = self._follow(direction, limit, instant)
+        if now.pack >= 0 and loads > 0.0 and not _shortest_delay(direction, instant) >= PATIENT:
+            limit = min((limit, self._beside(loads, direction, instant, _Outlook(side, drives, now))), key=_value)
         return self._cuts[direction].step(direction, limit, instant, side)
 
-    def _reserves(self, direction: int, instant: Instant, outlook: _Outlook, loads: float) -> Iterator[Limit]:
+    def _reserves(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
         """The limit under each reserve, of which the lowest counts: what can happen next happens one at a time."""
         side, drives, now = outlook
         sets, own = instant.sets, instant.own.value[direction]
@@ -100,10 +106,14 @@ class BankLimits:
         if 0 < packs < np.count_nonzero(sure) and not delay > PATIENT_WITHOUT:
             less = after_loss(side, self._trips(direction, instant, side), sure, packs)
             yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
-        if loads > 0.0 and not delay >= PATIENT:
-            trip = shared_limit(side, self._trips(direction, instant, side), own, sure, sets.maybe[direction])
-            value = max(trip.value - loads, now.least)
-            yield Limit(value, cause=Cause.RESERVE, detail=f"loads of {loads:.0f} A may go off")
+
+    def _beside(self, loads: float, direction: int, instant: Instant, outlook: _Outlook) -> Limit:
+        """The limit under which no BMS trips if the ``loads`` go off; it follows them at once, up and down."""
+        sets, own = instant.sets, instant.own.value[direction]
+        trips = self._trips(direction, instant, outlook.side)
+        most = shared_limit(outlook.side, trips, own, sets.sure[direction], sets.maybe[direction])
+        detail = f"loads of {loads:.0f} A may go off"
+        return Limit(max(most.value - loads, outlook.now.least), cause=Cause.RESERVE, detail=detail)
 
     def _trips(self, direction: int, instant: Instant, side: Side) -> Floats:
         """The drive at which each pack's BMS sees over-current."""

@@ -125,9 +125,9 @@ class OwnLimitCurves:
         ohms = np.where(sets.lost | np.isnan(cell_ohms), 0.0, cell_ohms)
         cells = extremes[LOWEST : HIGHEST + 1] - ohms * (tele.flow[CHARGE] - tele.flow[DISCHARGE])
         moved = cells - self._rest
-        beyond = moved - np.clip(moved, -CELL_NOISE, CELL_NOISE)
+        beyond = moved - np.minimum(np.maximum(moved, -CELL_NOISE), CELL_NOISE)
         self._rest = np.where(np.isnan(moved), cells, self._rest + beyond + SMOOTH * (moved - beyond))
-        return _LoadLine(self._rest, ohms * np.fmax(np.where(np.isnan(ceiling), 0.0, ceiling), 0.0) * _SIGNS)
+        return _LoadLine(self._rest, ohms * np.fmax(ceiling, 0.0) * _SIGNS)
 
     def _fractions(self, tele: Telemetry, extremes: Floats, line: _LoadLine, raised: Floats | None) -> Floats:
         fractions = self._unlimited.copy()
@@ -135,8 +135,10 @@ class OwnLimitCurves:
         for direction, extreme in ((CHARGE, HIGHEST), (DISCHARGE, LOWEST)):
             out = fractions[direction]
             curves = table.cell_curves[direction]
-            met = curves.meet(line.rest[extreme], line.slopes[direction])
-            out[CELL] = np.where(curves(extremes[extreme]) == 0.0, 0.0, met)
+            out[CELL] = curves(line.rest[extreme] + line.slopes[direction])  # at the whole ceiling
+            if np.count_nonzero(out[CELL] == 1.0) < out.shape[1]:
+                met = curves.meet(line.rest[extreme], line.slopes[direction])
+                out[CELL] = np.where(curves(extremes[extreme]) == 0.0, 0.0, met)
             coldest, hottest = table.temperature_curves[direction](extremes[COLDEST : HOTTEST + 1])
             np.minimum(coldest, hottest, out=out[TEMPERATURE])
             out[MOSFET] = table.mosfet_curves[direction](extremes[MOSFETS])

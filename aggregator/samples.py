@@ -13,7 +13,7 @@ from packbank.model.columns import Column
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MOVING = 0.3  # of a pack's change between its two samples: the error of a current that is reckoned between them
+MOVING = 0.5  # of a pack's change between its two samples: the error of a current that is reckoned between them
 OLDEST = 30.0  # s between two samples of a pack that can still be joined by a line
 NEVER = -1e9  # s, time of a sample that there never was: old, and still a number to reckon with
 
@@ -37,7 +37,7 @@ class Samples:
 
     def take(self, tele: Telemetry) -> None:
         """Keep the samples that are new."""
-        time = np.nan_to_num(tele[Column.STATUS_TIME], nan=NEVER)
+        time = np.fmax(tele[Column.STATUS_TIME], NEVER)
         self._fresh = fresh = time > self._time[0]
         for kept, newest in (
             (self._time, time),
@@ -62,7 +62,6 @@ class Samples:
 
     def steps(self) -> tuple[Floats, Floats]:
         """By how much current (A) and voltage (V) of each pack moved in its new sample; 0 where there is none."""
-        moved = self._fresh & (self._time[0] - self._time[1] <= OLDEST)
-        current = np.where(moved, self._current[0] - self._current[1], 0.0)
-        voltage = np.where(moved, self._voltage[0] - self._voltage[1], 0.0)
-        return np.nan_to_num(current), np.nan_to_num(voltage)
+        current, voltage = self._current[0] - self._current[1], self._voltage[0] - self._voltage[1]
+        moved = self._fresh & (self._time[0] - self._time[1] <= OLDEST) & ~np.isnan(current + voltage)
+        return np.where(moved, current, 0.0), np.where(moved, voltage, 0.0)

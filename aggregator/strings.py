@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 PRIOR = 0.1  # ohm times Ah, one LFP cell some seconds after a step (0.36 mohm at 280 Ah), before anything is measured
 LOWEST, HIGHEST = 0.3, 5.0  # of the prior, what is believed
 ENOUGH = 0.03  # of the capacity, in A: a smaller step of the current shows nothing
-PRIOR_STEP = 0.1  # of the capacity, in A: the step whose evidence the prior, and then the mean of all packs, is worth
+WORTH = 0.1**2  # square of a step, per Ah, whose evidence the prior, and then the mean of all packs, is worth
 MEMORY = 30.0  # of such steps: older evidence fades
 
 
@@ -28,26 +28,29 @@ class Strings:
     """Resistance of one cell of each pack, from step to step."""
 
     def __init__(self, packs: int) -> None:
+        self._whole = np.full(packs, PRIOR)
         self._evidence = np.zeros((2, packs))  # sums of voltage by current and of current squared, per Ah squared
 
     def step(self, samples: Samples, tele: Telemetry) -> Floats:
         """Ohm a cell, shape ``(packs,)``; ``NaN`` where the capacity is not known."""
         size = tele.capacity
         current, voltage = samples.steps()
-        current = current / size
-        learn = np.abs(current) > ENOUGH
+        learn = np.abs(current) > ENOUGH * size
         if np.count_nonzero(learn):
-            product = np.where(learn, current * voltage / tele.cells, 0.0)
-            square = np.where(learn, current * current, 0.0)
-            self._evidence += np.nan_to_num([product, square])
-            most = MEMORY * PRIOR_STEP**2
-            self._evidence *= np.minimum(1.0, most / np.maximum(self._evidence[1], 1e-12))
-        products, squares = self._evidence
-        worth = PRIOR_STEP**2
-        pooled = (PRIOR * worth + np.add.reduce(products)) / (worth + np.add.reduce(squares))
-        whole = (pooled * worth + products) / (worth + squares)
-        ohms: Floats = np.clip(whole, LOWEST * PRIOR, HIGHEST * PRIOR) / size
+            part = np.where(learn, current / size, 0.0)
+            per_cell = np.where(learn, voltage / tele.cells, 0.0)
+            self._evidence += [part * np.where(np.isnan(per_cell), 0.0, per_cell), part * part]
+            self._evidence *= np.minimum(1.0, MEMORY * WORTH / np.maximum(self._evidence[1], WORTH))
+            self._whole = self._judge()
+        ohms: Floats = self._whole / size
         return ohms
+
+    def _judge(self) -> Floats:
+        """Ohm times Ah of a cell of each pack: of its own evidence, of all packs' where it has little."""
+        products, squares = self._evidence
+        pooled = (PRIOR * WORTH + np.add.reduce(products)) / (WORTH + np.add.reduce(squares))
+        whole: Floats = np.clip((pooled * WORTH + products) / (WORTH + squares), LOWEST * PRIOR, HIGHEST * PRIOR)
+        return whole
 
     def save(self, names: Sequence[str]) -> dict[str, list[float]]:
         """The evidence by pack name, for a restart."""
@@ -60,3 +63,4 @@ class Strings:
             if name in known:
                 product, square = map(float, known[name])
                 self._evidence[:, i] = product, max(square, 0.0)
+        self._whole = self._judge()

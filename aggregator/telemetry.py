@@ -25,6 +25,7 @@ _USED = (
     Column.REMAINING_CAPACITY,
     Column.NOMINAL_CAPACITY,
     Column.CYCLES,
+    Column.CYCLE_CAPACITY,
     Column.CHARGE_MOSFET,
     Column.DISCHARGE_MOSFET,
     Column.CHARGE_ENABLED,

@@ -23,14 +23,18 @@ stop() {
     await_end
 }
 
-# The old program and its state, kept. Copies, not moves: a power cut must leave every small file in its place.
-keep_previous() {
+# The old program, kept. Copies, not moves: a power cut must leave every small file in its place.
+keep_program() {
     rm -rf "$previous"
     mkdir -p "$previous/bin" "$previous/service/log"
     small_files "$app" | while IFS= read -r file; do
         mkdir -p "$previous/$(dirname "$file")"
         cp -p "$app/$file" "$previous/$file" || exit 1
-    done || return 1
+    done
+}
+
+# Its state, which it has saved when it ended; from here on, a reboot goes back.
+keep_state() {
     if [ -f "$app/config.state.json" ]; then
         cp -p "$app/config.state.json" "$previous/config.state.json" || return 1
     fi
@@ -59,10 +63,17 @@ go_back() {
     stop || svc -k "$app/service" || true
     restore_previous || die "going back failed, see above; install an archive again with --again"
     svc -u "$app/service" || true
-    if await_battery 60; then
+    if await_battery 120; then
         die "packbank $before is back, with its state, and shows its battery"
     fi
     die "packbank $before is back, with its state, but shows no battery either; 'tail /var/log/packbank/current' tells why"
+}
+
+# The old version goes on as if nothing had been asked of it.
+go_on() {
+    rm -f "$unproven"
+    svc -u "$app/service" || true
+    die "$1; nothing was changed, and it goes on"
 }
 
 now() { awk '{ printf "%d\n", $1 * 10 }' /proc/uptime; } # tenths of a second
@@ -71,9 +82,9 @@ update_running() {
     trap '' HUP INT TERM PIPE # a lost ssh connection must not leave the bank without a battery; this ends by itself
     had_battery=
     if await_battery 0; then had_battery=yes; fi
+    keep_program || die "the old version could not be kept; is the disk full? Nothing was changed"
     stopped=$(now)
-    stop || die "packbank $before does not end; nothing was changed ('svstat $app/service')"
-    keep_previous || { svc -u "$app/service" || true; die "the old version could not be kept; is the disk full? Nothing was changed"; }
+    { stop && keep_state; } || go_on "packbank $before did not end, or its state could not be kept (is the disk full?)"
     place || go_back "the new version could not be put in its place"
     svc -u "$app/service" || true
     if await_battery "$battery_within"; then
@@ -90,7 +101,7 @@ check_config
 if [ "$before" != none ] && [ "$(service_state)" = up ]; then
     update_running
 elif [ "$before" != none ]; then
-    { keep_previous && place; } || die "the disk is full, or cannot be written; start this again when there is room"
+    { keep_program && keep_state && place; } || die "the disk is full, or cannot be written; start this again when there is room"
 else
     place || die "the disk is full, or cannot be written; start this again when there is room"
 fi

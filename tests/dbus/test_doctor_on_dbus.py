@@ -89,6 +89,14 @@ def test_lost_packs_and_alarms_are_named(venus: Any) -> None:
     assert "-> look at pack 1\n" in page.text
 
 
+def test_a_pack_of_unknown_limits_is_named_with_the_key(venus: Any) -> None:
+    publish(venus, snapshot(packs=(pack_view("pack 1"), pack_view("pack 2", charge_estimated=True))))
+    follow(venus)
+    page = Page(venus)
+    assert page.wrong() == ["pack 2: its charge current limit is not known and taken from other packs"]
+    assert "-> set MAX_BATTERY_CHARGE_CURRENT for it" in page.text
+
+
 def test_another_bms_that_the_system_follows(venus: Any) -> None:
     other = venus.bus()
     items = Items(other)

@@ -88,7 +88,7 @@ class Gx:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         assert not check or done.returncode == 0, f"{words}: exit code {done.returncode}\n{done.stdout}{self.log()}"

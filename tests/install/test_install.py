@@ -15,8 +15,8 @@ from gateway import gateway
 from gx import APP, Gx, names, until
 from gx_releases import Releases
 
-pytestmark = pytest.mark.timeout(600)
-START = 90.0  # s, under emulation and beside other work
+pytestmark = pytest.mark.timeout(1800)
+START = 240.0  # s, under emulation and beside other work; a few when there is none
 FAILS = {"cli/run.py": "raise SystemExit(1)\n"}
 HANGS = {"cli/run.py": "import time\ntime.sleep(1000)\n"}
 
@@ -33,7 +33,7 @@ def start(gx: Gx) -> float:
     return until(gx.battery, START, gx.log)
 
 
-def update(gx: Gx, releases: Releases, name: str, within: int = 60) -> str:
+def update(gx: Gx, releases: Releases, name: str, within: int = 200) -> str:
     """The installed install.sh, told of another release and of the seconds that its battery may take."""
     environment = f"PACKBANK_KEY={releases.key} PACKBANK_RELEASES={releases.address(name)}"
     command = f"{environment} PACKBANK_BATTERY_WITHIN={within} {APP}/install.sh"
@@ -57,7 +57,7 @@ def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, release
     assert gx.get("/System/NrOfModulesOnline") == 3
     assert gx.get("/Info/MaxChargeCurrent") > 0
     assert gx.set("/Settings/MaxChargeCurrent", 100.0) == 0
-    until(lambda: gx.get("/Info/MaxChargeCurrent") <= 100.0, 30.0, gx.log)
+    until(lambda: gx.get("/Info/MaxChargeCurrent") <= 100.0, 60.0, gx.log)
     assert outside(gx) == {
         "data/rc.local", "service/packbank", "run/packbank.started",
         "var/log/packbank/current", "var/log/packbank/lock", "var/log/packbank/state",
@@ -71,7 +71,7 @@ def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, release
     print(f"{int(memory[1]) / 1024 if memory else 0:.0f} MB resident, qemu's own included")
 
     os.kill(gx.daemon(), signal.SIGTERM)
-    until(lambda: not gx.battery(), 20.0, gx.log)
+    until(lambda: not gx.battery(), 60.0, gx.log)
     until(gx.battery, START, gx.log)  # daemontools starts it again
     assert 100.0 in json.loads((gx.app / "config.state.json").read_text())["controls"].values()
     assert (gx.root / "tmp/freed").read_text().startswith("ttyUSB0\n")
@@ -79,7 +79,7 @@ def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, release
     until(gx.battery, START, gx.log)
 
     gx.run(f"{APP}/disable.sh")
-    until(lambda: not gx.battery(), 20.0, gx.log)
+    until(lambda: not gx.battery(), 60.0, gx.log)
     gx.boot()
     assert not (gx.root / "service/packbank").exists()
     gx.run(f"{APP}/uninstall.sh")

@@ -10,8 +10,8 @@ import pytest
 from gx import APP, Gx, names, until
 from gx_releases import Releases
 
-pytestmark = pytest.mark.timeout(600)
-START = 120.0  # s, under emulation: installation, two scans, the start
+pytestmark = pytest.mark.timeout(1800)
+START = 300.0  # s, under emulation and beside other work: installation, two scans, the start
 # The same steps in the same order as Venus OS's own script, but for --exclude, which Debian's BusyBox lacks.
 UPDATE_DATA = """#!/bin/sh
 tmp=$(mktemp -d)

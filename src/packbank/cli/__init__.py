@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "drive the whole chain from a capture",
     "dip": "draw the DIP switches of an address",
     "trial": "try limit policies on a simulated bank",
+    "bench": "what packbank costs this machine",
 }
 
 

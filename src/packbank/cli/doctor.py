@@ -76,6 +76,14 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
         status = diagnosis.read_status(bus)
     if status.get("buses"):
         yield "Buses", [finding for one in status["buses"] for finding in bus_findings(one)]
+    if status.get("remarks"):
+        yield "Packs", list(map(remark_finding, status["remarks"]))
+
+
+def remark_finding(remark: Mapping[str, Any]) -> Finding:
+    """What is to be said of a pack, as :mod:`packbank.model.remarks` has it in JSON."""
+    what, _, remedy = f"{remark['pack']}: {remark['text']}".partition("; ")
+    return wrong(what, remedy or "see docs/reliability.md") if remark["serious"] else note(what, remedy)
 
 
 def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:

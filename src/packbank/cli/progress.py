@@ -56,7 +56,8 @@ def open_countdown(
         rich = import_module("rich.progress")
         console = import_module("rich.console").Console(stderr=True)
         columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TimeRemainingColumn(), "left")
-        with rich.Progress(*columns, console=console, transient=True) as progress:
+        both = sys.stdout.isatty()  # rich prints above its bar then, on the same terminal
+        with rich.Progress(*columns, console=console, transient=True, redirect_stdout=both) as progress:
             task = progress.add_task(what, total=total)
             yield lambda done: progress.update(task, advance=done)
 

@@ -54,12 +54,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = FAULT_HELP.format(faults="\n".join(f"  {name:15} {kind.meaning}" for name, kind in FAULTS.items()))
 
 
-def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that describe a simulated bank; ``demo`` has them as well."""
-    parser.add_argument("--packs", type=int, default=4, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)")
+def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds: float | None = None) -> None:
+    """The arguments that describe a simulated bank; ``demo`` and ``bench`` have them as well."""
+    end = "at Ctrl-C" if seconds is None else f"{seconds:g}"
+    parser.add_argument(
+        "--packs", type=int, default=packs, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)"
+    )
     parser.add_argument("--buses", type=int, default=1, metavar="N", help="buses (%(default)s)")
     parser.add_argument("--cells", type=int, default=16, metavar="N", help="cells in series (%(default)s)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds; default: at Ctrl-C")
+    parser.add_argument(
+        "--seconds", type=float, default=seconds, metavar="S", help=f"end after S seconds; default: {end}"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="K", help="the same seed, the same bank (%(default)s)")
     parser.add_argument(
         "--mix",

@@ -127,12 +127,18 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         _check_plot(args.plot)
     tasks = _tasks(args)
-    results = dict(_results(tasks, args.jobs or len(os.sched_getaffinity(0)), args.plot))
-    if args.json:
-        for task in tasks:
-            print(json.dumps(results[task].json()))
-    else:
-        _print_table(tasks, results)
+    show = _show_json if args.json else _show_table
+    waiting = list(dict.fromkeys(task.scenario.name for task in tasks))
+    results: dict[Task, Result] = {}
+    if not args.json:
+        print(f"{'scenario':21}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
+    for task, result in _results(tasks, args.jobs or len(os.sched_getaffinity(0)), args.plot):
+        results[task] = result
+        while waiting and all(one in results for one in tasks if one.scenario.name == waiting[0]):
+            name = waiting.pop(0)
+            show({one: results[one] for one in tasks if one.scenario.name == name})
+    if not args.json:
+        _print_end(tasks, results)
     faults = [f"{task.scenario.name}, seed {task.seed}: {fault}" for task in tasks for fault in _faults(task, results)]
     for fault in faults:
         print(f"broken: {fault}", file=sys.stderr)
@@ -194,7 +200,7 @@ def _results(tasks: Sequence[Task], jobs: int, plot: Path | None) -> Iterator[tu
                 yield task, task.run(_share_of(task, done))
             return
         with ProcessPoolExecutor(min(jobs, len(tasks))) as pool:
-            running = {pool.submit(Task.run, task): task for task in sorted(tasks, key=lambda task: -task.weight)}
+            running = {pool.submit(Task.run, task): task for task in tasks}
             for future in as_completed(running):
                 yield running[future], future.result()
                 done(running[future].weight)
@@ -214,17 +220,33 @@ def _share_of(task: Task, done: Callable[[float], None]) -> Callable[[Run], None
     return tell
 
 
-def _print_table(tasks: Sequence[Task], results: dict[Task, Result]) -> None:
-    print(f"{'scenario':21}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
-    ours = []
-    for scenario, policy in dict.fromkeys((task.scenario, task.policy) for task in tasks):
-        summary = Summary([results[task] for task in tasks if (task.scenario, task.policy) == (scenario, policy)])
-        name = scenario.name
+def _show_json(results: dict[Task, Result]) -> None:
+    for result in results.values():
+        print(json.dumps(result.json()), flush=True)
+
+
+def _show_table(results: dict[Task, Result]) -> None:
+    """The lines of one scenario."""
+    for policy, summary in _summaries(results).items():
+        name = summary.first.scenario
         print(f"{name:21}{policy:9}" + "".join(f"{text(summary):>{width}}" for _, width, text in COLUMNS))
         if policy != ORACLE:
-            print(f"    {summary.words()}")
-        if policy == PACKBANK:
-            ours.append((scenario.ask, summary))
+            print(f"    {summary.words()}", flush=True)
+
+
+def _summaries(results: dict[Task, Result]) -> dict[str, Summary]:
+    """The runs of one scenario by policy."""
+    return {
+        policy: Summary([result for task, result in results.items() if task.policy == policy])
+        for policy in dict.fromkeys(task.policy for task in results)
+    }
+
+
+def _print_end(tasks: Sequence[Task], results: dict[Task, Result]) -> None:
+    ours = []
+    for scenario in dict.fromkeys(task.scenario for task in tasks if task.policy == PACKBANK):
+        runs = [results[task] for task in tasks if (task.scenario, task.policy) == (scenario, PACKBANK)]
+        ours.append((scenario.ask, Summary(runs)))
     if len(ours) > 1:
         print(f"\npackbank {in_all(ours)}")
     print(WORDS)

@@ -45,11 +45,6 @@ class Policy(Protocol):
         """The charge stage, where there is one."""
 
 
-def _known(loads: float) -> dict[str, float]:
-    """What the GX tells; an aggregator that has no place for loads yet is told nothing."""
-    return {"loads": loads} if "loads" in External.__dataclass_fields__ else {}
-
-
 class Packbank:
     """packbank's own aggregator."""
 
@@ -70,7 +65,7 @@ class Packbank:
 
     def step(self, rows: Array, now: float, loads: float) -> Limits:
         """Publish what the aggregator says, once it is ready, as the daemon does."""
-        battery = self.battery = self._bank.step(rows, now, now, external=External(**_known(loads)))
+        battery = self.battery = self._bank.step(rows, now, now, external=External(loads=loads))
         if battery.lost or not battery.ready:
             return ABSENT
         limits = (battery.charge_voltage_limit, battery.charge_current_limit, battery.discharge_current_limit)

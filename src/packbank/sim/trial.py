@@ -63,7 +63,7 @@ class Run:
         self.scenario, self.name, self.seed = scenario, name, seed
         self.bank = PhysicalBank(replace(scenario.bank, packs=packs, seed=seed))
         self.judge = Judge(self.bank, settings)
-        reserve = getattr(scenario.settings, "reserve_packs", 0)
+        reserve = scenario.settings.reserve_packs
         self.policy: Policy = (
             Oracle(self.bank, self.judge, settings, scenario.feed_in, reserve)
             if name == ORACLE

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from math import isnan
 
 import pytest
 
@@ -85,7 +86,19 @@ def test_history_integrates_and_keeps_extremes() -> None:
     assert history.charged_energy == pytest.approx(54.4 * 28.0 / 1000.0)
     assert (history.minimum_cell_voltage, history.maximum_cell_voltage) == (3.20, 3.40)
     assert (history.minimum_temperature, history.maximum_temperature) == (24.0, 26.0)
-    assert history.deepest_discharge == history.last_discharge == pytest.approx(-280.0)
+    assert isnan(history.deepest_discharge)  # how deep is known only after a full charge
+    assert isnan(history.last_discharge)
+
+
+def test_totals_begin_with_what_the_packs_report() -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CYCLES], rig.rows[:, Column.CYCLE_CAPACITY] = [40.0, 60.0], [11000.0, 17000.0]
+    rig.rows[:, Column.CURRENT] = -28.0
+    history = rig.run(3600, every=10).history
+    assert history.charge_cycles == pytest.approx(50.1, abs=0.01)
+    assert history.total_ah_drawn == pytest.approx(-28056.0, abs=1.0)
+    rig.bank.clear_history()
+    assert rig.step().history.charge_cycles < 0.01
 
 
 def test_a_long_pause_is_not_integrated() -> None:
@@ -102,8 +115,10 @@ def test_full_resets_the_last_discharge_and_starts_the_clock() -> None:
     rig.rows[0, Column.SOC] = 100.0
     history = rig.run(100).history
     assert 50.0 < history.time_since_full < 75.0
-    assert history.last_discharge == 0.0
-    assert history.deepest_discharge == pytest.approx(-140.0)
+    assert history.last_discharge == history.deepest_discharge == 0.0
+    rig.rows[0, Column.SOC], rig.rows[0, Column.REMAINING_CAPACITY] = 50.0, 140.0
+    set_cells(rig.rows, 0, 3.3)
+    assert rig.step().history.deepest_discharge == pytest.approx(-140.0)
 
 
 def test_state_is_json_and_history_survives_a_restart_and_can_be_cleared() -> None:
