@@ -1,7 +1,7 @@
 """One step of the whole aggregator against a plain loop: ``pytest -s -o addopts= benchmarks/bench_merge.py``.
 
 The rival is what the merging programs in the field do once a second: sums, means, extremes and the smallest limit,
-pack by pack and cell by cell. Ours does that and presence, curves, shares, feedback, charge stages, alarms and
+pack by pack and cell by cell. Ours does that and presence, curves, predictions, reserves, charge stages, alarms and
 history. Each group names what reading as many JK PB packs takes on the wire, 15 on a bus and all buses at once:
 the arithmetic is never what an owner waits for.
 """
