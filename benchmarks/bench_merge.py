@@ -69,7 +69,11 @@ def loop_merge(rows: NDArray[np.float64]) -> dict[str, float]:
 
 
 def group(packs: int) -> str:
-    return f"{packs} packs, {min(packs, PACKS_A_BUS) * WIRE_SECONDS_A_PACK:.2f} s on the wire"
+    return f"{packs} packs, {wire_s(packs):.2f} s on the wire"
+
+
+def wire_s(packs: int) -> float:
+    return min(packs, PACKS_A_BUS) * WIRE_SECONDS_A_PACK
 
 
 @pytest.mark.parametrize("packs", SIZES)
@@ -84,6 +88,7 @@ def test_packbank_step(benchmark: BenchmarkFixture, packs: int) -> None:
         return subject.step(rows, clock[0], WALL).current
 
     benchmark.group = group(packs)
+    benchmark.extra_info["wire_s"] = wire_s(packs)
     assert benchmark(step) == pytest.approx(loop_merge(rows)["current"])
 
 

@@ -8,7 +8,6 @@ costs the daemon and that one listener.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any
 import dbus.service
 import numpy as np
 import pytest
+from bench_daemon import cpu
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bank_rows import WALL, healthy
@@ -36,7 +36,6 @@ from packbank.outputs.venus.paths import BANK_PATHS
 from virtual_battery import snapshot
 
 PACKS, SECONDS, MINUTES = 15, 60, 60
-TICKS = os.sysconf("SC_CLK_TCK")
 LISTENER = """
 import sys
 from packbank.outputs.venus.bindings import GLib, dbus
@@ -113,11 +112,6 @@ def address(tmp_path: File) -> Iterator[tuple[str, int]]:
         daemon.kill()
 
 
-def cpu(pid: int) -> float:
-    fields = File(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 @pytest.mark.parametrize("kind", [ours, velib_style])
 @pytest.mark.benchmark(group="publish a second of 15 packs")
 def test_publish(
@@ -132,7 +126,7 @@ def test_publish(
         publish, minute, seconds = kind(bus), a_minute(), count()
         publish(replace(minute[0], time=-1.0))
         pids = {"daemon": address[1], "listener": listener.pid}
-        before = {name: cpu(pid) for name, pid in pids.items()}
+        before = {name: sum(cpu(pid).values()) for name, pid in pids.items()}
 
         def second() -> None:
             now = next(seconds)
@@ -147,7 +141,7 @@ def test_publish(
         rounds = SECONDS * MINUTES
         benchmark.extra_info["signals_a_second"] = round(heard / rounds, 2)
         for name, pid in pids.items():
-            benchmark.extra_info[f"{name}_us_a_second"] = round((cpu(pid) - before[name]) / rounds * 1e6)
+            benchmark.extra_info[f"{name}_us_a_second"] = round((sum(cpu(pid).values()) - before[name]) / rounds * 1e6)
         print(f"\n{kind.__name__}: {benchmark.extra_info}")
         listener.kill()
     while GLib.MainContext.default().iteration(False):

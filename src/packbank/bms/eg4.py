@@ -91,26 +91,22 @@ class Eg4Exchange(Exchange):
         self._search = FrameSearch(heads, frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
         self._heard = b""
-        self._frame = b""
+        self.answer = b""
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`."""
-        if not self._frame:
-            self._frame = self._search.feed(data) if data else self._search.flush()
-            if self._frame:
+        if not self.answer:
+            self.answer = self._search.feed(data) if data else self._search.flush()
+            if self.answer:
                 self._pack.starts, self._pack.silent = [self.request[0]], 0
             elif not data and (other := look_alike(self._heard)):
                 self.rejected.append(other)
             self._heard = (self._heard + data)[-HEARD:]
-        return bool(self._frame)
-
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Exchange.apply`."""
-        return fill(self.question, self._frame[HEADER:-2], row, identity)
+        return bool(self.answer)
 
 
 def fill(question: str, payload: bytes, row: Row, identity: Identity) -> Identity:
-    """Decode a payload, as :meth:`Exchange.apply`."""
+    """Decode a payload, as :meth:`Protocol.decode`."""
     if question == "status":
         fill_status(payload, row)
         return identity
@@ -186,6 +182,11 @@ class Eg4(Protocol):
         """As :meth:`Protocol.may_lack`: not every pack tells its firmware and its barcode."""
         del address
         return question in self.questions[Topic.ABOUT]
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        del address
+        return fill(question, data[HEADER:-2], row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""

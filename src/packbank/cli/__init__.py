@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": "drive the whole chain from a capture",
     "dip": "draw the DIP switches of an address",
     "trial": "try limit policies on a simulated bank",
+    "bench": "what packbank costs this machine",
 }
 
 READER_GONE = (errno.EPIPE, errno.EIO)  # of a pipe, of a terminal

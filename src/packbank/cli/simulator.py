@@ -31,8 +31,10 @@ class Simulator:
         self._command += [f"--{name}={getattr(args, name)}" for name in PASSED_ON]
         self._command += [f"--{name}" for name in SWITCHES if getattr(args, name)]
         self._command += [f"--fault={fault}" for fault in args.fault]
+        self._command += [f"--faults={file}" for file in args.faults]
         self._unread = b""
         self.ports: list[str] = []
+        self.start = 0.0  # monotonic time from which the times of faults count
         self.truth: Truth | None = None
 
     def __enter__(self) -> Simulator:
@@ -66,7 +68,7 @@ class Simulator:
         for line in lines:
             said = json.loads(line)
             if "ports" in said:
-                self.ports = said["ports"]
+                self.ports, self.start = said["ports"], said["start"]
             else:
                 self.truth = Truth(**said)
 

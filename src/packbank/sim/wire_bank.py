@@ -141,7 +141,7 @@ def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], s
             index += 1
         wire = Wire(packs, random, registry.protocol(plan.protocol).line.baudrate)
         if plan.master:
-            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start, random))
+            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start))
         afflict(wire, bus, faults, start, random)
         wires.append(wire)
     return wires

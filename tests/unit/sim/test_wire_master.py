@@ -37,7 +37,7 @@ def listen(wire: Wire, until: float) -> list[tuple[float, Unit]]:
 
 
 def with_master(wire: Wire) -> Wire:
-    wire.talkers.append(JkPbMaster(Pack(JkPbResponder(0), lambda now: row()), 0.0, Random(2)))
+    wire.talkers.append(JkPbMaster(Pack(JkPbResponder(0), lambda now: row()), 0.0))
     return wire
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from packbank.config.loader import load
 from packbank.errors import ConfigError
-from packbank.sources import start
+from packbank.sources.serial.bus import start_bus
+from packbank.sources.start import start_sources
 from packbank.sources.store import Store
 
 TWO_BUSES = """
@@ -25,17 +26,16 @@ def test_when_a_source_cannot_start_those_before_it_end(tmp_path: Path, monkeypa
     path = tmp_path / "config.ini"
     path.write_text(TWO_BUSES, encoding="utf-8")
     config = load(path)
-    real = start.start_bus
 
     def only_the_first(bus: Any, *rest: Any) -> Any:
         if bus.name == "second":
             raise ConfigError("second: cannot be started")
-        return real(bus, *rest)
+        return start_bus(bus, *rest)
 
-    monkeypatch.setattr(start, "start_bus", only_the_first)
+    monkeypatch.setattr("packbank.sources.start.start_bus", only_the_first)
     before = set(threading.enumerate())
     with pytest.raises(ConfigError, match="cannot be started"):
-        start.start_sources(config, Store(len(config.packs)))
+        start_sources(config, Store(len(config.packs)))
     for thread in set(threading.enumerate()) - before:
         thread.join(10.0)
         assert not thread.is_alive()

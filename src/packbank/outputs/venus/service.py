@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path as File
@@ -162,5 +163,6 @@ class BatteryService:
 
 
 def on_venus() -> bool:
-    """Whether this machine runs Venus OS."""
-    return File("/etc/venus").is_dir() or File("/opt/victronenergy").is_dir()
+    """Whether this machine runs Venus OS. ``PACKBANK_ROOT`` is its root, as for the scripts of the service."""
+    root = File(os.environ.get("PACKBANK_ROOT") or "/")
+    return (root / "etc/venus").is_dir() or (root / "opt/victronenergy").is_dir()
