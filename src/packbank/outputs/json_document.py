@@ -40,6 +40,7 @@ The settings of a pack's BMS are in the first line after they were read (at the 
 
 _REFUSED = """| `refused` | | answers that were refused: counts by reason |
 | `recent` | | the last refused answers: `address`, `reason`, `detail` |
+| `troubles` | | packs that are heard but not read as they should be: `address`, `text`, `remedy` |
 """
 
 
