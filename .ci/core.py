@@ -1,4 +1,4 @@
-"""The core stands alone: every module but ``cli`` and the outputs that need an extra imports without it, and a command works."""
+"""The core stands alone: all but ``cli`` and the outputs that need an extra imports without it, and a command works."""
 
 import pkgutil
 import sys
