@@ -31,7 +31,7 @@ from packbank.model.columns import CELLS, Column
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.bindings import GLib
-from packbank.outputs.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.bus import BUS_ITEM, DBus
 from packbank.outputs.venus.paths import BANK_PATHS
 from virtual_battery import snapshot
 
@@ -88,11 +88,11 @@ class OneObjectAPath(dbus.service.Object):  # type: ignore[misc]
         """Emitted by the decorator."""
 
 
-def ours(bus: Bus) -> Callable[[Snapshot], None]:
+def ours(bus: DBus) -> Callable[[Snapshot], None]:
     return BankOutput(ServiceConfig(), connection="RS485", bus=bus, send=lambda _: None).show
 
 
-def velib_style(bus: Bus) -> Callable[[Snapshot], None]:
+def velib_style(bus: DBus) -> Callable[[Snapshot], None]:
     paths = [OneObjectAPath(bus._connection, row) for row in BANK_PATHS]
 
     def publish(shown: Snapshot) -> None:
@@ -117,9 +117,9 @@ def address(tmp_path: File) -> Iterator[tuple[str, int]]:
 def test_publish(
     benchmark: BenchmarkFixture,
     address: tuple[str, int],
-    kind: Callable[[Bus], Callable[[Snapshot], None]],
+    kind: Callable[[DBus], Callable[[Snapshot], None]],
 ) -> None:
-    bus = Bus(address[0])
+    bus = DBus(address[0])
     with subprocess.Popen([sys.executable, "-c", LISTENER, address[0]], stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
         listener.stdout.readline()

@@ -30,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     scratch = Path(tempfile.mkdtemp(prefix="packbank-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
-    for variable, name in (("PACKBANK_ROOT", "root"), ("RUNTIME_DIRECTORY", "run"), ("TMPDIR", "tmp")):
-        (scratch / name).mkdir()
+    for variable, name in (("PACKBANK_ROOT", "root"), ("TMPDIR", "tmp"), ("RUNTIME_DIRECTORY", "run")):
+        (scratch / name).mkdir(mode=0o700)
         os.environ[variable] = str(scratch / name)
     tempfile.tempdir = os.environ["TMPDIR"]
     for number in ENDINGS:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from packbank.model.battery import Cause, Limit, Presence
-from packbank.model.bus_stats import BusState, BusStats, Refused
+from packbank.model.bus_stats import BusState, BusStats, Refused, Trouble
 from packbank.model.catalogue import PACK_SETTINGS, plain
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column, empty_matrix
 from packbank.model.identity import Identity
@@ -38,7 +38,7 @@ BUS = BusStats(
     lost=0,
     refused={"sum8": 4},
     recent=(Refused(0.0, 2, "sum8", "12 instead of 34", b""), Refused(0.0, 3, "length", "", b"")),
-    troubles=(),
+    troubles=(Trouble(3, "answers, but garbled", "look at its cable"),),
     foreign=0,
     reopened=0,
     line_use=0.38,

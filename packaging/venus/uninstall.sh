@@ -21,7 +21,9 @@ done
 cd "$app"
 cp files .packbank-files
 sed -n 's|/[^/]*$||p' files | sort -ru >.packbank-folders
-xargs rm -f <.packbank-files # no name in it has a blank: scripts/bundle sees to that, since not every xargs knows -0
+# No name has a blank: scripts/bundle sees to that, since not every xargs knows -0. BusyBox's cuts a name in two where
+# its buffer ends, hence -n.
+xargs -n 50 rm -f <.packbank-files
 if [ -n "$all" ]; then
     rm -f config.ini config.state.json config.found.ini
     rm -rf "$root/var/log/packbank"

@@ -17,7 +17,7 @@ from packbank.config.model import BusConfig, Mode
 from packbank.model.bus_stats import BusState
 from packbank.model.columns import CELL_VOLTAGES, Column
 from packbank.sim.responder_jkpb import PASSCODE, JkPbResponder, request
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_master import JkPbMaster
 from packbank.sim.wire_pty import Buses
@@ -40,7 +40,7 @@ class Rig:
         self.bank = LiveBank(demo_spec(PACKS + 1, 16, 1), start)
         self.wire: Wire = wire_up(self.bank, [BusPlan("jkpb", PACKS)], [], 1, start)[0]
         if master:
-            own = Pack(JkPbResponder(0), lambda now: self.bank.row(PACKS, now))
+            own = WirePack(JkPbResponder(0), lambda now: self.bank.row(PACKS, now))
             self.wire.talkers.append(JkPbMaster(own, start))
         self.port = stack.enter_context(Buses([self.wire], folder)).paths[0]
         self.store = Store(PACKS + 1)

@@ -17,7 +17,7 @@ pytest.importorskip("gi.repository.GLib", reason="the D-Bus edge is an extra: pi
 
 from packbank.errors import LinkError
 from packbank.outputs.venus.bindings import GLib, dbus
-from packbank.outputs.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.bus import BUS_ITEM, DBus
 
 STAND_INS = Path(__file__).parent / "stand_ins.py"
 
@@ -31,8 +31,8 @@ class Bench:
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     connections: list[Any] = field(default_factory=list)
 
-    def bus(self) -> Bus:
-        bus = Bus(self.address)
+    def bus(self) -> DBus:
+        bus = DBus(self.address)
         self.connections.append(bus)
         return bus
 
@@ -65,10 +65,10 @@ class Bench:
         on is enough.
         """
         for bus in self.connections:
-            if isinstance(bus, Bus):
+            if isinstance(bus, DBus):
                 with suppress(LinkError):  # one that the test has closed
                     bus.names()
-        plain = [connection for connection in self.connections if not isinstance(connection, Bus)]
+        plain = [connection for connection in self.connections if not isinstance(connection, DBus)]
         answers: list[object] = []
         for connection in plain:
             connection.call_async(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_a_dumb_terminal_gets_pages(environment: dict[str, str]) -> None:
         code, said = top.end()
         assert code == 130
         assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("module", ["curses", "_curses"])
+def test_a_python_without_curses_prints_pages_and_says_why(environment: dict[str, str], module: str) -> None:
+    script = f"import sys; sys.modules[{module!r}] = None; from packbank.cli import main; sys.exit(main(['top']))"
+    with OnTerminal((sys.executable, "-c", script), environment=environment) as top:
+        assert "no curses to draw with" in top.wait_for("3  pack 3")
+        top.press("\x03")
+        assert top.end()[0] == 130
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "en_US.ISO-8859-1", "no_SUCH.locale"])

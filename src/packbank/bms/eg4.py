@@ -67,7 +67,7 @@ def frame_fault(frame: bytes) -> FrameError | None:
 
 
 @dataclass(slots=True)
-class Pack:
+class Eg4Pack:
     """What is remembered of one pack."""
 
     starts: list[int]  # first bytes that it may want, the next one last; only one once it has answered
@@ -81,7 +81,7 @@ class Eg4Exchange(Exchange):
     another protocol).
     """
 
-    def __init__(self, question: str, address: int, pack: Pack) -> None:
+    def __init__(self, question: str, address: int, pack: Eg4Pack) -> None:
         self.address = address
         self.question = question
         self.request = request(pack.starts[-1], address, COMMANDS[question])
@@ -163,7 +163,7 @@ class Eg4(Protocol):
     )
 
     def __init__(self) -> None:
-        self._packs: dict[int, Pack] = {}
+        self._packs: dict[int, Eg4Pack] = {}
 
     def exchange(self, question: str, address: int) -> Eg4Exchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
@@ -210,10 +210,10 @@ class Eg4(Protocol):
             )
         return ""
 
-    def _pack(self, address: int) -> Pack:
+    def _pack(self, address: int) -> Eg4Pack:
         pack = self._packs.get(address)
         if pack is None or pack.silent > FORGET_AFTER:
-            pack = self._packs[address] = Pack(list(STARTS))
+            pack = self._packs[address] = Eg4Pack(list(STARTS))
         return pack
 
 

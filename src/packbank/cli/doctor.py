@@ -63,9 +63,9 @@ def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
 def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
     try:
         from packbank.outputs.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
-        from packbank.outputs.venus.bus import Bus  # noqa: PLC0415
+        from packbank.outputs.venus.bus import DBus  # noqa: PLC0415
 
-        bus = Bus()
+        bus = DBus()
     except PackbankError as error:
         what, _, remedy = str(error).rpartition("; ")
         yield "D-Bus", [wrong(what, remedy)]

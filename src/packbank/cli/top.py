@@ -46,8 +46,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _drawable() -> bool:
     """Whether there is a cursor to be moved."""
-    if find_spec("_curses") is None:
-        print("this Python has no curses, so the bank is printed every few seconds", file=sys.stderr)
+    if None in (find_spec("curses"), find_spec("_curses")):
+        print(
+            f"this Python has no curses to draw with, so the bank is printed every {PRINT_EVERY:.0f} s", file=sys.stderr
+        )
         return False
     curses = import_whole("curses")
     try:

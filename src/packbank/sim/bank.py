@@ -29,7 +29,7 @@ from packbank.sim.pack import (
     Protections,
     settings_matrix,
 )
-from packbank.sim.sensors import ROUND, CurrentSensor, Telemetry
+from packbank.sim.sensors import ROUND, CurrentSensor, Readings
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -115,7 +115,7 @@ class PhysicalBank:
         self.sensor = CurrentSensor(
             1 + spec.sensor_gain * normal[0], spec.sensor_offset * normal[1], spec.sensor_dead_band, spec.sensor_noise
         )
-        self.telemetry = Telemetry(spec.packs, float(self._rng.uniform(0.0, ROUND)))
+        self.telemetry = Readings(spec.packs, float(self._rng.uniform(0.0, ROUND)))
         self.charge_enabled = self._odd("connected", 1.0) > 0  # the user's switches
         self.discharge_enabled = self.charge_enabled.copy()
         self.breaker_open = np.zeros(spec.packs, dtype=bool)  # no BMS knows of it

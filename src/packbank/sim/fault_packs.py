@@ -18,7 +18,7 @@ import numpy as np
 
 from packbank.bms.protocol import Row
 from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, CELLS, Column
-from packbank.sim.wire import Change, Pack
+from packbank.sim.wire import Change, WirePack
 
 SLOTS = {
     1: Column.TEMPERATURE_1,
@@ -88,7 +88,7 @@ def _twin(row: Row, _number: float, _since: float) -> None:
     row[Column.TICKS] += TWIN_TICKS
 
 
-def _with(pack: Pack, values: Values, number: float, start: float) -> Pack:
+def _with(pack: WirePack, values: Values, number: float, start: float) -> WirePack:
     """The pack with other values, from ``start`` on."""
 
     def row(now: float) -> Row:
@@ -99,7 +99,7 @@ def _with(pack: Pack, values: Values, number: float, start: float) -> Pack:
     return replace(pack, row=row)
 
 
-def _another(pack: Pack, mark: str) -> Pack:
+def _another(pack: WirePack, mark: str) -> WirePack:
     """A pack at the same address, with a serial number of its own: at most 16 characters that end in ``mark``."""
     responder = copy(pack.responder)
     told = responder.identity
@@ -117,7 +117,7 @@ def _frozen(_number: float, _start: float, _random: Random) -> Change:
     """Every byte of the pack's answers stands still from here on."""
     rows: dict[int, Row] = {}
 
-    def change(now: float, pack: Pack) -> list[Pack]:
+    def change(now: float, pack: WirePack) -> list[WirePack]:
         row = rows.setdefault(pack.responder.address, pack.row(now).copy())
         return [replace(pack, row=lambda _now: row)]
 
@@ -130,7 +130,7 @@ def _swap(number: float, start: float, random: Random) -> Change:
     return lambda _now, pack: [_with(_another(pack, mark), _other_size, number, start)]
 
 
-def _pair(pack: Pack, start: float) -> list[Pack]:
+def _pair(pack: WirePack, start: float) -> list[WirePack]:
     return [pack, _with(_another(pack, "T"), _twin, 0.0, start)]
 
 
@@ -138,7 +138,7 @@ def _two_in_turn(_number: float, start: float, _random: Random) -> Change:
     """Two packs are set to this address and answer in turn."""
     turns: dict[int, int] = {}
 
-    def change(_now: float, pack: Pack) -> list[Pack]:
+    def change(_now: float, pack: WirePack) -> list[WirePack]:
         address = pack.responder.address
         turns[address] = 1 - turns.get(address, 1)
         return [_pair(pack, start)[turns[address]]]

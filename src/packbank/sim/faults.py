@@ -22,7 +22,7 @@ from packbank.errors import ConfigError
 from packbank.sim.fault_answers import ANSWER_FAULTS
 from packbank.sim.fault_packs import PACK_FAULTS
 from packbank.sim.responder import Burst
-from packbank.sim.wire import Pack, Question, Wire
+from packbank.sim.wire import Question, Wire, WirePack
 from packbank.sim.wire_master import SecondMaster
 
 DEFAULT_RATE = 0.1
@@ -108,7 +108,7 @@ def _damage(fault: Fault, wire: Wire, _start: float, random: Random) -> End:
 def _change(fault: Fault, wire: Wire, start: float, random: Random) -> End:
     make = PACK_FAULTS[fault.name].change(fault.number, start, random)
 
-    def change(now: float, pack: Pack) -> list[Pack]:
+    def change(now: float, pack: WirePack) -> list[WirePack]:
         return make(now, pack) if fault.address in (None, pack.responder.address) else [pack]
 
     return _put(wire.changes, change)

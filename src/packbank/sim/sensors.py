@@ -47,7 +47,7 @@ class CurrentSensor:
         return np.where(blind, np.inf, np.maximum(seen, 0.0))
 
 
-class Telemetry:
+class Readings:
     """The matrix as a poller would have it: each pack's row is up to a round old, the first asked at ``phase`` s."""
 
     def __init__(self, packs: int, phase: float) -> None:

@@ -44,14 +44,14 @@ Echo = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class WirePack:
     """A responder on the bus and the function that gives its present values."""
 
     responder: Responder
     row: Callable[[float], Row]
 
 
-Change = Callable[[float, Pack], list[Pack]]
+Change = Callable[[float, WirePack], list[WirePack]]
 """A fault of a pack: the packs that really answer at its address (another one, two, itself with other values)."""
 
 
@@ -123,7 +123,7 @@ class Transmission:
 class Wire:
     """One bus. Call :meth:`hear` with what the client sends and :meth:`deliver` no later than :attr:`deadline`."""
 
-    packs: list[Pack]
+    packs: list[WirePack]
     random: Random
     baudrate: int = 115200
     changes: list[Change] = field(default_factory=list)
@@ -168,7 +168,7 @@ class Wire:
             self._send(sent.end, address, bursts)
         return True
 
-    def answers(self, now: float, pack: Pack, request: bytes) -> Iterator[list[Burst]]:
+    def answers(self, now: float, pack: WirePack, request: bytes) -> Iterator[list[Burst]]:
         """What really goes out when ``pack`` is asked: one answer, or one for each pack at its address."""
         question = Question(pack.responder.address, pack.responder.topic(request))
         packs = [pack]

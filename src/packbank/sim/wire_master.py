@@ -12,7 +12,7 @@ from random import Random
 
 from packbank.bms.protocol import Topic
 from packbank.sim.responder_jkpb import request
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 
 SLOT = 0.220  # s
 MASTER = 0  # its address
@@ -22,7 +22,7 @@ SLAVES = range(1, 16)
 class JkPbMaster:
     """The pack at DIP 0 (a :class:`~packbank.sim.wire.Talker`). It is not among the packs of the wire."""
 
-    def __init__(self, own: Pack, start: float) -> None:
+    def __init__(self, own: WirePack, start: float) -> None:
         self.due = start
         self._own = own
         self._answered = False

@@ -36,6 +36,7 @@ def test_the_bank_has_limits_with_reasons_alarms_buses_and_packs() -> None:
         "cells 3.301 V (P1C4) to 3.470 V (P2C12) · 20.0 °C (P1T1) to 23.5 °C (P2T2)",
         "roof: polling, round 1.070 s, 9890 answers, 10 missed, 10 retries, 4 refused",
     ]
+    assert "  0x03: answers, but garbled; look at its cable" in text(page).splitlines()
     *_, head, first, second, third = text(page).splitlines()
     assert head.split()[:3] == ["#", "pack", "state"]
     assert first.startswith("1  pack 1  fresh ")
@@ -92,6 +93,8 @@ def test_a_pack_has_everything() -> None:
     ):
         assert expected in page
     assert "length" not in page  # the refused answer of pack 3
+    assert "garbled" not in page
+    assert "0x03: answers, but garbled; look at its cable" in text(pack_page(line(bank()), 2, 80))
 
 
 def test_who_a_pack_is() -> None:

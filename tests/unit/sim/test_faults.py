@@ -25,7 +25,7 @@ from packbank.sim.faults import (
 )
 from packbank.sim.responder import Burst
 from packbank.sim.responder_jkpb import JkPbResponder, request
-from packbank.sim.wire import Pack, Question, Wire
+from packbank.sim.wire import Question, Wire, WirePack
 
 RUNS = 300
 STATUS = Question(3, Topic.STATUS)
@@ -166,7 +166,7 @@ def test_unplugged_for_its_part_of_the_time() -> None:
 
 def test_faults_of_another_bus_are_not_ours_and_heal_ends_all() -> None:
     row: Row = empty_matrix(1)[0]
-    wire = Wire([Pack(JkPbResponder(1), lambda now: row)], Random(1))
+    wire = Wire([WirePack(JkPbResponder(1), lambda now: row)], Random(1))
     faults = [Fault("silence", 1.0, bus=2), Fault("second-master", 1.0), Fault("unplug", 1.0), Fault("echo", 1.0)]
     afflict(wire, 1, faults, 0.0, Random(1))
     assert len(wire.talkers) == 2
@@ -237,7 +237,7 @@ def test_schedule_is_one_fault_a_line() -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_begins_and_ends_at_its_times(name: str) -> None:
     row: Row = np.zeros(COLUMNS)
-    wire = Wire([Pack(JkPbResponder(1), lambda now: row)], Random(1))
+    wire = Wire([WirePack(JkPbResponder(1), lambda now: row)], Random(1))
     afflict(wire, 1, [parse_fault(f"5-8: {name}")], 100.0, Random(1))
 
     def active(until: float) -> int:

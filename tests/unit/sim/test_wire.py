@@ -10,7 +10,7 @@ import pytest
 from packbank.bms.protocol import Row
 from packbank.model.columns import Column, empty_matrix
 from packbank.sim.responder import Burst, Responder
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 
 BYTE = 10 / 115200
 DEAF = 0.030
@@ -33,10 +33,10 @@ class Parrot(Responder):
         return [Burst(TURNAROUND, bytes([int(row[Column.VOLTAGE])]) * 300), Burst(PAUSE, b"tail %d" % self.address)]
 
 
-def pack(address: int) -> Pack:
+def pack(address: int) -> WirePack:
     row: Row = empty_matrix(1)[0]
     row[Column.VOLTAGE] = 50 + address
-    return Pack(Parrot(address), lambda now: row)
+    return WirePack(Parrot(address), lambda now: row)
 
 
 @pytest.fixture

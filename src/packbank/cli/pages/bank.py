@@ -117,6 +117,12 @@ def buses(told: Told, width: int) -> Iterator[Line]:
         parts = [f"{bus['name']}: {bus['state']}", f"round {say(BUS_ROWS['round_time'], bus)}"]
         parts += [f"{count} {name}" for name, count in counts.items() if count]
         yield from (Line(printable(text)) for text in flowed(parts, width, INDENT, ", "))
+        yield from map(trouble_line, bus["troubles"])
+
+
+def trouble_line(trouble: Told) -> Line:
+    """A pack that is heard, but not read as it should be."""
+    return Line(printable(f"{INDENT}{trouble['address']:#04x}: {trouble['text']}; {trouble['remedy']}"), Style.WARNING)
 
 
 def presence_style(pack: Told) -> Style:

@@ -7,7 +7,7 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from packbank.cli.pages.bank import alarms, presence_style
+from packbank.cli.pages.bank import alarms, presence_style, trouble_line
 from packbank.cli.pages.words import (
     INDENT,
     PACK_ROWS,
@@ -71,7 +71,8 @@ def _head(pack: Told, index: int, packs: int, width: int) -> Iterator[Line]:
 def _limits(pack: Told) -> Iterator[Line]:
     for name, direction in (("CCL", "charge"), ("DCL", "discharge")):
         limit = pack[f"{direction}_limit"]
-        why = ", ".join(filter(None, (limit["cause"], limit["detail"]))) or "not known why"
+        estimated = "taken from other packs" if limit["estimated"] else ""
+        why = ", ".join(filter(None, (limit["cause"], limit["detail"], estimated))) or "not known why"
         value = say(PACK_ROWS[f"{direction}_limit.value"], pack)
         share = pack[f"{direction}_share"]
         carries = f" · share {share:.1%}" if share else ""
@@ -135,6 +136,7 @@ def _link(pack: Told, bus: Told) -> Iterator[Line]:
     if hours > 0 and isfinite(hours):
         counts = {"retries": bus["retries"], "missed": bus["missed"], "refused": sum(bus["refused"].values())}
         yield Line(INDENT + "an hour: " + ", ".join(f"{count / hours:.1f} {name}" for name, count in counts.items()))
+    yield from (trouble_line(one) for one in bus["troubles"] if one["address"] == pack["address"])
     for one in bus["recent"]:
         if one["address"] == pack["address"]:
             detail = f" ({one['detail']})" if one["detail"] else ""

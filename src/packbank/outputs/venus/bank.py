@@ -26,7 +26,7 @@ from packbank.model.controls import Controls
 from packbank.model.remarks import remarks
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.venus.battery_info import REQUEST, BatteryInfo
-from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.changes import Changes, ModulePages
 from packbank.outputs.venus.item import Item, item, item_of
 from packbank.outputs.venus.paths import BANK_PATHS, ServiceIdentity
@@ -65,7 +65,7 @@ class BankOutput:
         hardware: str = "",
         controls: Controls | None = None,
         offers: Offers | None = None,
-        bus: Bus | None = None,
+        bus: DBus | None = None,
         patience: float = PATIENCE,
         leave_after: float = LEAVE_AFTER,
     ) -> None:
@@ -75,7 +75,7 @@ class BankOutput:
         over those of localsettings, which may have been away when they were made; ``None``: nothing was stored, so
         those of localsettings hold. ``offers`` says which actions make sense.
         """
-        self.bus = bus or Bus()
+        self.bus = bus or DBus()
         self.identity = ServiceIdentity(
             version=__version__,
             connection=connection,

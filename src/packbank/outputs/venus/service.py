@@ -11,7 +11,7 @@ from pathlib import Path as File
 from packbank.errors import LinkError
 from packbank.model.catalogue import Value
 from packbank.outputs.venus import settings
-from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.item import Item, item_of
 from packbank.outputs.venus.items import Items
 from packbank.outputs.venus.paths import IDENTITY, ServiceIdentity
@@ -39,7 +39,7 @@ class BatteryService:
         self,
         name: str,
         identity: ServiceIdentity,
-        bus: Bus,
+        bus: DBus,
         *,
         extra: Mapping[str, Value] | None = None,
         stored: Stored | None = None,

@@ -112,8 +112,6 @@ class Channel:
         if exchange.answer:
             shortest = self._shortest.get(exchange.question, len(heard))
             self._shortest[exchange.question] = min(shortest, len(heard))
-            if len(heard) - shortest >= MEANINGFUL:  # somebody else may have spoken as well
-                self._disturbed(heard)
             self._quiet_since, self._speaker = max(self._quiet_since, arrived), exchange.address
         elif something:
             self._quiet_since = max(self._quiet_since, arrived)
