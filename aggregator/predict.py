@@ -103,21 +103,20 @@ def _root(side: Side, room: Floats, weight: Floats) -> Floats:
 def shared_limit(side: Side, drives: Floats, own: Floats, sure: Bools, maybe: Bools) -> Shared:
     """Largest bank current at which every pack stays below its highest drive, whichever of the ``maybe`` packs conduct.
 
-    Arrays have shape ``(packs,)``; ``own`` are the packs' limits. If a ``maybe`` pack sets the limit, it conducts
-    itself, and of the others those that would take current away; all this only ever lowers the limit.
+    Arrays have shape ``(packs,)``; ``own`` are the packs' limits. Each ``maybe`` pack may conduct and set the limit;
+    of the other ``maybe`` packs those then conduct that would take current away. All this only ever lowers the limit.
     """
     if not np.count_nonzero(sure):
         return Shared(0.0, -1, np.nan)
     each = np.where(sure, drives, np.inf)
     pack = int(each.argmin())
     limit = _carried(side, sure, maybe, float(each[pack]))
-    if np.count_nonzero(maybe):
-        wide = np.where(maybe, drives, np.inf)
-        other = int(wide.argmin())
-        if wide[other] < each[pack]:
-            drive, rest = float(wide[other]), maybe & (np.arange(len(own)) != other)
-            less = _carried(side, sure, rest, drive) + float(side.exchange[other] + side.weight[other] * drive)
-            pack, limit = (other, less) if not less >= limit else (pack, limit)
+    narrower = maybe & (drives < each[pack])
+    if np.count_nonzero(narrower):
+        others = np.flatnonzero(narrower)
+        less = _carried_with(side, sure, maybe, others, drives[others])
+        least_of = int(less.argmin())
+        pack, limit = (int(others[least_of]), float(less[least_of])) if less[least_of] < limit else (pack, limit)
     whole = float(np.add.reduce(side.weight, where=sure))
     by_weight = np.where(sure | maybe, own / side.weight, np.inf)
     neediest = int(by_weight.argmin())
@@ -158,3 +157,21 @@ def _carried(side: Side, sure: Bools, maybe: Bools, drive: float) -> float:
         return -np.inf
     flows = side.current(drive)
     return float(np.add.reduce(flows, where=sure) + np.add.reduce(np.minimum(flows, 0.0), where=maybe))
+
+
+def _carried_with(side: Side, sure: Bools, maybe: Bools, packs: NDArray[np.intp], drives: Floats) -> Floats:
+    """The same for each of ``packs``, which are ``maybe``, at its drive when it conducts itself."""
+    exchange, weight = side.exchange[maybe], side.weight[maybe]
+    turns = -exchange / weight  # the drive below which a pack takes current away
+    order = np.argsort(turns)
+    first = np.searchsorted(turns[order], drives, side="right")  # those from here on take current away
+    taken = _sums_from(exchange[order])[first] + _sums_from(weight[order])[first] * drives
+    flow = side.exchange[packs] + side.weight[packs] * drives
+    whole = np.add.reduce(side.exchange, where=sure) + np.add.reduce(side.weight, where=sure) * drives
+    carried: Floats = np.where(drives == -np.inf, -np.inf, whole + taken + np.maximum(flow, 0.0))
+    return carried
+
+
+def _sums_from(values: Floats) -> Floats:
+    """For each index the sum of the values from there to the end, and 0 behind the end."""
+    return np.append(np.cumsum(values[::-1])[::-1], 0.0)
