@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.share import Lines
-from packbank.aggregator.table import CHARGE
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -17,6 +16,7 @@ SIGMAS = 2.0  # standard deviations that a prediction is kept from the limit
 STEP_ERROR = 0.03  # of a step of the current beyond what flows: shares shift a little with time after it
 LEAST = 0.02  # of what shares alone allow: a DCL of 0 shuts an islanded inverter down for a passing exchange
 TINY = 1e-12
+_SIGNS = np.array([[1.0], [-1.0]])  # of a current that charges, in either direction
 
 
 class Shared(NamedTuple):
@@ -29,7 +29,10 @@ class Shared(NamedTuple):
 
 
 class Side(NamedTuple):
-    """The packs' lines as one direction sees them: currents and drive are positive in that direction."""
+    """The packs' lines as one direction sees them: currents and drive are positive in that direction.
+
+    Arrays have shape ``(packs,)``, or ``(2, packs)`` for both directions at once, charge first.
+    """
 
     exchange: Floats
     weight: Floats
@@ -37,33 +40,41 @@ class Side(NamedTuple):
     xw: Floats
     ww: Floats
     others: Floats  # part of a step of the bank's current that other packs carry
-    drive: float
+    drive: float | Floats
 
     @classmethod
-    def of(cls, lines: Lines, direction: int, chosen: Bools) -> Side:
-        """``lines`` in ``direction``; errors are those that are left of each pack's own when the ``chosen`` share.
+    def both(cls, lines: Lines, chosen: Bools) -> Side:
+        """``lines`` in both directions; errors are those that are left of each pack's own when the ``chosen`` share.
 
         The chosen packs' currents add up to the bank's, so an error that all have in common is none: of the error
         ``e_i`` there remains ``e_i - s_i * sum of e``, whose variance is ``(1 - s_i)^2 var_i + s_i^2 * (the others')``.
         """
-        sign = 1.0 if direction == CHARGE else -1.0
-        whole = np.add.reduce(lines.weight, where=chosen)
-        share = lines.weight / np.where(chosen, max(whole, TINY), whole + lines.weight)
-        own, others = (1.0 - share) ** 2, share * share
+        whole = np.add.reduce(np.where(chosen, lines.weight, 0.0), axis=1, keepdims=True)
+        share = lines.weight / np.where(chosen, np.maximum(whole, TINY), whole + lines.weight)
+        others = 1.0 - share
+        own, rest = others * others, share * share
+        variances = np.stack([lines.xx, lines.xw, lines.ww])[:, None, :]
+        of_chosen = np.where(chosen, variances, 0.0)
+        left = own * variances + rest * (np.add.reduce(of_chosen, axis=2, keepdims=True) - of_chosen)
+        xx, xw, ww = left
+        return cls(_SIGNS * lines.exchange, lines.weight, xx, _SIGNS * xw, ww, others, _SIGNS * lines.drive)
 
-        def left(variance: Floats) -> Floats:
-            rest = np.add.reduce(variance, where=chosen) - np.where(chosen, variance, 0.0)
-            remaining: Floats = own * variance + others * rest
-            return remaining
+    @classmethod
+    def of(cls, lines: Lines, direction: int, chosen: Bools) -> Side:
+        """``lines`` in one direction."""
+        return cls.both(lines, np.stack([chosen, chosen])).row(direction)
 
-        return cls(
-            sign * lines.exchange,
-            lines.weight,
-            left(lines.xx),
-            sign * left(lines.xw),
-            left(lines.ww),
-            1.0 - share,
-            sign * lines.drive,
+    def row(self, direction: int) -> Side:
+        """One direction of :meth:`both`."""
+        exchange, _, xx, xw, ww, others, drive = self
+        return Side(
+            exchange[direction],
+            self.weight,
+            xx[direction],
+            xw[direction],
+            ww[direction],
+            others[direction],
+            float(np.asarray(drive)[direction, 0]),
         )
 
     def current(self, drive: float | Floats) -> Floats:
