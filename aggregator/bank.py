@@ -101,8 +101,7 @@ class Bank:
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        limited = replace(instant, sets=with_unsure(instant.sets, instant.estimated))
-        currents = self._limits.step(limited, controls, external.loads)
+        currents = self._limits.step(with_unsure(instant), controls, external.loads)
         ccl, dcl = (
             self._unknowns.explained(limit, direction, instant.tele, instant.estimated)
             for direction, limit in enumerate(currents)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.bounds import STORED, bound_settings
+from packbank.aggregator.instant import Instant
 from packbank.aggregator.kept import KeptSettings
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.slots import SensorSlots
@@ -72,9 +73,10 @@ class Unknowns:
         return limit
 
 
-def with_unsure(sets: Sets, estimated: Bools) -> Sets:
-    """``sets`` in which packs whose limit rests on others may conduct or not: limits must hold either way."""
-    if not np.count_nonzero(estimated):
-        return sets
-    unsure = sets.sure & estimated
-    return replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure, any_maybe=True)
+def with_unsure(instant: Instant) -> Instant:
+    """``instant`` in which packs whose limit rests on others may conduct or not: limits must hold either way."""
+    if not np.count_nonzero(instant.estimated):
+        return instant
+    sets = instant.sets
+    unsure = sets.sure & instant.estimated
+    return replace(instant, sets=replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure, any_maybe=True))
