@@ -15,7 +15,6 @@ from packbank.model.battery import Limit, VirtualBattery
 from packbank.model.snapshot import Snapshot
 
 LINE_EVERY = 2.0  # s between two lines of text
-LEVELS = ("ok", "warning", "alarm")
 
 
 class Display(ABC):
@@ -74,7 +73,7 @@ def line(snapshot: Snapshot) -> str:
 
 def raised_alarms(battery: VirtualBattery) -> str:
     """The alarms that are on, with their levels; ``""`` when there is none."""
-    return ", ".join(f"{alarm.venus} {LEVELS[level]}" for alarm, level in battery.alarms.items() if level)
+    return reasons.raised(battery.alarms)
 
 
 def limit_texts(battery: VirtualBattery) -> list[tuple[str, str]]:
