@@ -81,8 +81,9 @@ def test_it_asks_apt_for_what_is_missing_and_only_for_that(machine: Machine) -> 
     machine.provide("sudo", 'while [[ $1 == -* ]]; do shift; done; exec "$@"')
     code, said = machine.setup("--dev")
     installed = [line for line in machine.log.read_text().splitlines() if line.startswith("apt-get -qq install")]
+    broker = "" if Path("/usr/sbin/mosquitto").exists() else "mosquitto "  # not in everybody's PATH
     assert installed == [
-        "apt-get -qq install -y --no-install-recommends mosquitto python3 python3-dev python3-venv shellcheck",
+        f"apt-get -qq install -y --no-install-recommends {broker}python3 python3-dev python3-venv shellcheck",
     ]
     assert code == 1
     assert "needs Python 3.11 or newer" in said

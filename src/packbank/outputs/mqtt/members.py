@@ -37,6 +37,7 @@ class Member:
     cells: int = 0
     online: bool = False
     answered: float = float("inf")  # when it first did
+    told: tuple[object, ...] = ()  # what its announcement was made from
 
     @property
     def title(self) -> str:
@@ -94,8 +95,11 @@ class Members:
                 for index, (place, name) in enumerate(zip(snapshot.places, self._names, strict=True))
             ]
         there = (~np.isin(snapshot.battery.packs.presence, _AWAY)).tolist()
-        news = zip(self.packs, there, _cells(snapshot.rows).tolist(), snapshot.identities, strict=True)
-        return [member for member, *seen in news if self._changed(member, snapshot.time, *seen)]
+        news = zip(self.packs, there, snapshot.identities, _cells(snapshot.rows).tolist(), strict=True)
+        for member, member.online, identity, cells in news:
+            if member.online:
+                member.identity, member.cells = identity, max(cells, member.cells)
+        return [member for member in self.packs if member.online and self._changed(member, snapshot.time)]
 
     def gone(self, now: float) -> Iterator[str]:
         """Announced packs that are not ours any more: no place of theirs is left, or another pack is there."""
@@ -108,16 +112,13 @@ class Members:
             if not device.startswith(f"{self._topics.device}_") or here.get(place) or (settled and place not in here):
                 yield device
 
-    def _changed(self, member: Member, now: float, there: bool, cells: int, identity: Identity) -> bool:
-        """Bring ``member`` up to date; whether what Home Assistant is told of it changed."""
-        member.online = there
-        if not there:
+    def _changed(self, member: Member, now: float) -> bool:
+        """Find out who ``member`` is; whether what Home Assistant is told of it changed."""
+        told = (*_told(member.identity), member.cells)
+        if member.device and told == member.told:
             return False
-        if member.device and cells <= member.cells and _told(identity) == _told(member.identity):
-            return False
+        member.told = told
         member.answered = min(member.answered, now)
-        member.identity = identity
-        member.cells = max(cells, member.cells)
         device = self._device(member, now)
         for other in self.packs:
             if device and other is not member and other.device == device:
@@ -134,11 +135,12 @@ class Members:
             return by_place if waited else ""
         by_serial = self._topics.pack_device(serial)
         by_both = self._topics.pack_device(f"{serial}_{member.place}")
-        twice = any(other.online and other.device == by_serial for other in self.packs if other is not member)
+        same = [other for other in self.packs if other is not member and other.identity.serial == serial]
+        twice = any(other.online and other.device == by_serial for other in same)
         return by_both if twice or by_both in self._announced.places else by_serial
 
 
-def _told(identity: Identity) -> tuple[str, ...]:
+def _told(identity: Identity) -> tuple[object, ...]:
     """What a device's announcement says of it; the rest of an identity changes without end."""
     return identity.serial, identity.model, identity.hardware, identity.software
 
