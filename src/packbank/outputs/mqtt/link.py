@@ -31,7 +31,7 @@ KEEPALIVE = 30  # s; a daemon that stands still is offline after one and a half 
 ANSWER_TIME = 10.0  # s for the broker to answer the connection
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # s between two tries
 SOUND_AFTER = 60.0  # s that a connection must last to count as sound
-PACKETS_A_TURN = 200  # taken from the broker at once, however many it sends
+PACKETS_A_TURN = 50  # taken from the broker at once, however many it sends
 WAITING = 1000  # messages that may wait for the broker's answer
 LARGEST = 65536  # bytes of a message that is taken (MQTT 5)
 
