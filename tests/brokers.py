@@ -143,6 +143,7 @@ def floods(connection: socket.socket, stopped: Event) -> None:
             sent = (sent + connection.send(block[sent:])) % len(block)
         except TimeoutError:
             continue
+        stopped.wait(0.02)  # else this thread would leave the one under test no time
 
 
 def lets_in_and_closes(connection: socket.socket, _: Event) -> None:
