@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packbank.errors import ConfigError
-
-LOGIN = re.compile(r"://.*@")  # a user and a password in a URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Problem:
     def __str__(self) -> str:
         """One line, without the file's name; a value that may be a secret is left out."""
         entry = self.entry
-        secret = "PASS" in entry.key or LOGIN.search(entry.value)
+        secret = "PASS" in entry.key or "@" in entry.value  # as in mqtt://user:password@host
         value = "..." if secret else " ".join(entry.value.split())
         line = f"line {entry.line}" if entry.line else ""
         section = f"[{entry.section}]" if entry.section else ""

@@ -8,7 +8,7 @@ old one is sent later.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import select
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +49,7 @@ class Link:
         self._config = config
         self._will = will
         self._listen = listen
-        self._name = f"packbank-{config.bank}-{secrets.token_hex(8)}"
+        self._name = f"packbank-{config.bank}-{os.urandom(8).hex()}"
         self._protocol = Newer
         self._client: mqtt.Client | None = None
         self._connected = False
