@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
+
 from brokers import closes, floods, hangs, lets_in_and_closes, says_nothing, talks_nonsense
+
+pytest_plugins = ["mqtt_bench"]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -24,27 +28,27 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ],
 )
 def test_what_is_wrong_is_said_once_and_tried_again(
-    bench: Any, caplog: pytest.LogCaptureFixture, behave: Any, said: str
+    mqtt_bench: Any, caplog: pytest.LogCaptureFixture, behave: Any, said: str
 ) -> None:
-    broker = bench.bad(behave)
-    driver = bench.output(broker.url)
+    broker = mqtt_bench.bad(behave)
+    driver = mqtt_bench.output(broker.url)
     driver.connections(broker, 4)
     assert len(warnings(caplog)) == 1
     assert said in warnings(caplog)[0]
     assert broker.url in warnings(caplog)[0]
 
 
-def test_nonsense_costs_the_connection_and_nothing_else(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    broker = bench.bad(talks_nonsense)
-    driver = bench.output(broker.url)
+def test_nonsense_costs_the_connection_and_nothing_else(mqtt_bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    broker = mqtt_bench.bad(talks_nonsense)
+    driver = mqtt_bench.output(broker.url)
     driver.connections(broker, 20)
     assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("behave", [hangs, floods])
-def test_a_broker_that_hangs_or_floods_costs_no_memory(bench: Any, behave: Any) -> None:
-    broker = bench.bad(behave)
-    driver = bench.output(broker.url)
+def test_a_broker_that_hangs_or_floods_costs_no_memory(mqtt_bench: Any, behave: Any) -> None:
+    broker = mqtt_bench.bad(behave)
+    driver = mqtt_bench.output(broker.url)
     driver.until(lambda: driver.output._link._connected)
     for _ in range(200):
         driver.show()
@@ -62,21 +66,21 @@ def test_a_broker_that_hangs_or_floods_costs_no_memory(bench: Any, behave: Any) 
 
 
 def test_a_broker_that_no_longer_answers_pings_is_left(
-    bench: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    mqtt_bench: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("packbank.outputs.mqtt.link.KEEPALIVE", 1)
-    broker = bench.bad(hangs)
-    driver = bench.output(broker.url)
+    broker = mqtt_bench.bad(hangs)
+    driver = mqtt_bench.output(broker.url)
     driver.until(lambda: driver.output._link._connected)
     driver.until(lambda: driver.output._link._client is None)
     assert "connection lost" in warnings(caplog)[0]
 
 
 def test_a_callback_that_raises_costs_the_connection_and_the_next_one_works(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
+    mqtt_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     link = driver.output._link
     driver.until(lambda: watcher.last("packbank/home/status") == "online")
 
@@ -91,10 +95,10 @@ def test_a_callback_that_raises_costs_the_connection_and_the_next_one_works(
     driver.until(lambda: watcher.last("packbank/home/status") == "online")
 
 
-def test_connecting_to_nobody_returns(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    broker = bench.mosquitto()
+def test_connecting_to_nobody_returns(mqtt_bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    broker = mqtt_bench.mosquitto()
     broker.stop()
-    driver = bench.output(broker.url)
+    driver = mqtt_bench.output(broker.url)
     began = time.monotonic()
     driver.seconds(300)
     assert time.monotonic() - began < 60.0

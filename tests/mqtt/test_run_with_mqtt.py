@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
+
 from home_assistant import broken_rules, entities
+
+pytest_plugins = ["mqtt_bench"]
 
 PACKBANK = [sys.executable, "-m", "packbank"]
 STATUS = "packbank/home/status"
@@ -49,24 +53,28 @@ def wait(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def first(watcher: Any, topic: str) -> str:
+    wait(lambda: watcher.last(topic))
+    return str(watcher.last(topic))
+
+
 def announced(watcher: Any) -> list[str]:
     return sorted({topic for topic in watcher.topics() if topic.startswith("homeassistant/device/packbank_home_")})
 
 
 @pytest.mark.slow
 def test_a_daemon_that_is_killed_is_offline_at_once_and_takes_up_its_packs_again(
-    bench: Any, run: Callable[[str], subprocess.Popen[str]]
+    mqtt_bench: Any, run: Callable[[str], subprocess.Popen[str]]
 ) -> None:
-    broker = bench.mosquitto()
-    watcher = bench.watcher(broker)
+    broker = mqtt_bench.mosquitto()
+    watcher = mqtt_bench.watcher(broker)
     daemon = run(f"BROKER = {broker.url}")
     wait(lambda: watcher.last(STATUS) == "online" and len(announced(watcher)) == 2)
     for topic in announced(watcher):
         config = json.loads(watcher.last(topic))
         assert broken_rules(topic, watcher.last(topic)) == []
         assert config["device"]["serial_number"] in topic
-        wait(lambda config=config: watcher.last(config["state_topic"]))
-        shown = entities(config, watcher.last(config["state_topic"]))
+        shown = entities(config, first(watcher, config["state_topic"]))
         assert 40.0 < shown["voltage"] < 60.0
         assert 2.5 < shown["cells_16"] < 3.7
     before = announced(watcher)
@@ -85,9 +93,9 @@ def test_a_daemon_that_is_killed_is_offline_at_once_and_takes_up_its_packs_again
 
 @pytest.mark.slow
 def test_a_broker_that_is_not_there_does_not_keep_the_daemon(
-    bench: Any, run: Callable[[str], subprocess.Popen[str]]
+    mqtt_bench: Any, run: Callable[[str], subprocess.Popen[str]]
 ) -> None:
-    broker = bench.mosquitto()
+    broker = mqtt_bench.mosquitto()
     broker.stop()
     daemon = run(f"BROKER = {broker.url}\nUSERNAME = me\nPASSWORD_FILE = /nonexistent/password")
     assert daemon.stderr is not None

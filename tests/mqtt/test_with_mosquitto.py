@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
+
 from brokers import PASSWD, Mosquitto
 from home_assistant import broken_rules, entities
 from packbank.model.battery import Cause, Limit, Presence
 from packbank.model.columns import Alarm
 from packbank.outputs.mqtt.members import GONE_AFTER
 from virtual_battery import pack_view, virtual_battery
+
+pytest_plugins = ["mqtt_bench"]
 
 STATE, STATUS = "packbank/home/state", "packbank/home/status"
 DEVICES = ("packbank_home", "packbank_home_A", "packbank_home_B")
@@ -32,9 +36,9 @@ def everything(watcher: Any) -> bool:
     return set(watcher.topics()) >= {STATE, STATUS, *CONFIGS, *PACK_STATES}
 
 
-def test_the_bank_and_its_packs_are_announced_and_shown(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_the_bank_and_its_packs_are_announced_and_shown(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     for topic in CONFIGS:
         assert broken_rules(topic, watcher.last(topic)) == []
@@ -43,16 +47,16 @@ def test_the_bank_and_its_packs_are_announced_and_shown(bench: Any) -> None:
     for config in configs:
         shown = entities(config, watcher.last(config["state_topic"]))
         assert shown["voltage"] == {STATE: 53.12}.get(config["state_topic"], 52.8)
-    late = bench.watcher(broker)
+    late = mqtt_bench.watcher(broker)
     driver.until(lambda: {*CONFIGS, STATUS} <= set(late.topics()))
     retained = {topic for topic, _, kept in late.messages if kept}
     assert {*CONFIGS, STATUS, "packbank/home/pack/A/status"} <= retained
     assert STATE not in retained
 
 
-def test_states_come_before_online_at_each_connection(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_states_come_before_online_at_each_connection(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     topics = watcher.topics()
     for state in (STATE, *PACK_STATES):
@@ -62,9 +66,9 @@ def test_states_come_before_online_at_each_connection(bench: Any) -> None:
         assert state < status
 
 
-def test_states_come_every_few_seconds_and_at_once_when_a_limit_falls_or_an_alarm_rises(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_states_come_every_few_seconds_and_at_once_when_a_limit_falls_or_an_alarm_rises(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     driver.seconds(3)
     watcher.clear()
@@ -87,9 +91,9 @@ def test_states_come_every_few_seconds_and_at_once_when_a_limit_falls_or_an_alar
     assert json.loads(watcher.last(STATE) or "")["raised"] == "CellImbalance warning"
 
 
-def test_a_lost_pack_goes_offline_and_shows_its_state_before_it_is_online_again(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_a_lost_pack_goes_offline_and_shows_its_state_before_it_is_online_again(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     status = "packbank/home/pack/B/status"
     driver.until(lambda: everything(watcher) and watcher.last(status) == "online")
     driver.battery = virtual_battery(packs=(pack_view("pack 1"), pack_view("pack 2", presence=Presence.LOST)))
@@ -102,22 +106,22 @@ def test_a_lost_pack_goes_offline_and_shows_its_state_before_it_is_online_again(
     assert CONFIGS[2] not in watcher.topics()
 
 
-def test_a_broker_that_restarts_without_its_memory_is_told_everything_again(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_a_broker_that_restarts_without_its_memory_is_told_everything_again(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     for _ in range(2):
         broker.stop()
         driver.seconds(5)
         broker.start()
-        again = bench.watcher(broker)
+        again = mqtt_bench.watcher(broker)
         driver.until(lambda again=again: everything(again))
         assert again.last(STATUS) == "online"
 
 
-def test_home_assistant_that_starts_is_told_everything_again_but_not_without_end(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_home_assistant_that_starts_is_told_everything_again_but_not_without_end(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     driver.offset += 60.0
     driver.show()
@@ -134,9 +138,9 @@ def test_home_assistant_that_starts_is_told_everything_again_but_not_without_end
 
 
 @pytest.mark.parametrize("retain", [False, True])
-def test_whatever_arrives_changes_nothing(bench: Any, retain: bool) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_whatever_arrives_changes_nothing(mqtt_bench: Any, retain: bool) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     before = watcher.last(STATE)
     topics = ("packbank/home/set", "packbank/home/state/set", "packbank/home/charge_current_limit/set", STATE)
@@ -152,71 +156,71 @@ def test_whatever_arrives_changes_nothing(bench: Any, retain: bool) -> None:
     assert not [key for one in config for key in one["components"] if "command_topic" in one["components"][key]]
 
 
-def test_nothing_that_is_announced_takes_commands(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_nothing_that_is_announced_takes_commands(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     assert not [topic for topic in CONFIGS if "command" in (watcher.last(topic) or "")]
 
 
-def test_packs_that_are_gone_are_taken_back_and_forgotten(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_packs_that_are_gone_are_taken_back_and_forgotten(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     driver.serials = ("A", "C")  # another pack in its place
     driver.until(lambda: watcher.last(CONFIGS[2]) == "")
-    memory = bench.folder / "state.mqtt.json"
+    memory = mqtt_bench.folder / "state.mqtt.json"
     driver.until(lambda: "packbank_home_B" not in memory.read_text())
     assert "packbank_home_C" in memory.read_text()
     driver.output.close()
-    other = bench.output(broker.url, bank="cellar")
+    other = mqtt_bench.output(broker.url, bank="cellar")
     other.until(lambda: watcher.last(CONFIGS[1]) == watcher.last(CONFIGS[0]) == "")
     other.until(lambda: "packbank_home" not in memory.read_text())
-    late = bench.watcher(broker)
+    late = mqtt_bench.watcher(broker)
     assert not [topic for topic in late.topics() if "packbank_home" in topic]
 
 
-def test_what_was_announced_is_taken_back_when_home_assistant_is_switched_off(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_what_was_announced_is_taken_back_when_home_assistant_is_switched_off(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     driver.output.close()
     watcher.clear()
-    without = bench.output(broker.url, home_assistant=False)
+    without = mqtt_bench.output(broker.url, home_assistant=False)
     without.until(lambda: all(watcher.last(topic) == "" for topic in CONFIGS))
     without.until(lambda: watcher.last(STATE) and watcher.last(PACK_STATES[0]))
     without.seconds(int(GONE_AFTER))
     assert [watcher.last(topic) for topic in CONFIGS] == ["", "", ""]
 
 
-def test_a_clean_end_is_told(bench: Any) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+def test_a_clean_end_is_told(mqtt_bench: Any) -> None:
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: watcher.last(STATUS) == "online")
     driver.output.close()
-    other = bench.output(broker.url, bank="other")  # lets time pass
+    other = mqtt_bench.output(broker.url, bank="other")  # lets time pass
     other.until(lambda: watcher.last(STATUS) == "offline")
 
 
 @pytest.fixture
-def locked(bench: Any) -> Mosquitto:
+def locked(mqtt_bench: Any) -> Mosquitto:
     """A broker with a user and an ACL: ``me`` may write below packbank, not below homeassistant."""
-    folder: Path = bench.folder
+    folder: Path = mqtt_bench.folder
     subprocess.run([PASSWD, "-c", "-b", folder / "users", "me", "right"], check=True)
     subprocess.run([PASSWD, "-b", folder / "users", "watcher", "w"], check=True)
     (folder / "acl").write_text("user me\ntopic readwrite packbank/#\nuser watcher\ntopic readwrite #\n")
-    broker: Mosquitto = bench.mosquitto(
+    broker: Mosquitto = mqtt_bench.mosquitto(
         "allow_anonymous false", f"password_file {folder}/users", f"acl_file {folder}/acl"
     )
     return broker
 
 
 def test_a_wrong_password_is_one_line_an_hour_and_a_right_one_is_taken_without_a_restart(
-    bench: Any, locked: Mosquitto, caplog: pytest.LogCaptureFixture
+    mqtt_bench: Any, locked: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
-    password = bench.folder / "password"
+    password = mqtt_bench.folder / "password"
     password.write_text("wr0ng\n")
-    driver = bench.output(locked.url, username="me", password_file=str(password))
+    driver = mqtt_bench.output(locked.url, username="me", password_file=str(password))
     driver.until(lambda: warnings(caplog))
     for _ in range(5):
         driver.offset += 40.0
@@ -227,19 +231,19 @@ def test_a_wrong_password_is_one_line_an_hour_and_a_right_one_is_taken_without_a
     driver.until(lambda: len(warnings(caplog)) == 2)
     password.write_text("right\n")
     driver.offset += 40.0
-    watcher = bench.watcher(locked, user="watcher", password="w")
+    watcher = mqtt_bench.watcher(locked, user="watcher", password="w")
     driver.until(lambda: watcher.last(STATUS) == "online")
     for secret in ("wr0ng", "right"):
         assert secret not in caplog.text
 
 
-def test_a_topic_that_is_refused_is_named(bench: Any, locked: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
-    (bench.folder / "password").write_text("right")
-    driver = bench.output(locked.url, username="me", password_file=str(bench.folder / "password"))
+def test_a_topic_that_is_refused_is_named(mqtt_bench: Any, locked: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    (mqtt_bench.folder / "password").write_text("right")
+    driver = mqtt_bench.output(locked.url, username="me", password_file=str(mqtt_bench.folder / "password"))
     driver.until(
         lambda: any("refuses the topic homeassistant/device/packbank_home/config" in w for w in warnings(caplog))
     )
-    watcher = bench.watcher(locked, user="watcher", password="w")
+    watcher = mqtt_bench.watcher(locked, user="watcher", password="w")
     driver.until(lambda: watcher.last(STATE))
     assert "allow it to this user in the broker's ACL" in caplog.text
     assert watcher.last(CONFIGS[0]) is None
@@ -265,8 +269,8 @@ def certificates(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tls(bench: Any, folder: Path, name: str) -> Mosquitto:
-    broker: Mosquitto = bench.mosquitto(
+def tls(mqtt_bench: Any, folder: Path, name: str) -> Mosquitto:
+    broker: Mosquitto = mqtt_bench.mosquitto(
         "allow_anonymous true", f"certfile {folder}/{name}.pem", f"keyfile {folder}/{name}.key"
     )
     return broker
@@ -281,10 +285,10 @@ def tls(bench: Any, folder: Path, name: str) -> Mosquitto:
     ],
 )
 def test_tls_with_an_authority_or_with_the_certificate_itself(
-    bench: Any, certificates: Path, server: str, host: str, key: str, file: str
+    mqtt_bench: Any, certificates: Path, server: str, host: str, key: str, file: str
 ) -> None:
-    broker = tls(bench, certificates, server)
-    driver = bench.output(f"mqtts://{host}:{broker.port}", **{key: str(certificates / file)})
+    broker = tls(mqtt_bench, certificates, server)
+    driver = mqtt_bench.output(f"mqtts://{host}:{broker.port}", **{key: str(certificates / file)})
     driver.until(lambda: driver.output._link._connected)
     driver.seconds(3)
     assert driver.output._standing == {"packbank_home_A": True, "packbank_home_B": True}
@@ -303,11 +307,11 @@ def test_tls_with_an_authority_or_with_the_certificate_itself(
     ],
 )
 def test_a_wrong_certificate_is_refused_and_said_once(
-    bench: Any, certificates: Path, caplog: pytest.LogCaptureFixture, server: str, host: str, key: str, file: str
+    mqtt_bench: Any, certificates: Path, caplog: pytest.LogCaptureFixture, server: str, host: str, key: str, file: str
 ) -> None:
-    broker = tls(bench, certificates, server)
+    broker = tls(mqtt_bench, certificates, server)
     path = str(certificates / file) if file else ""
-    driver = bench.output(f"mqtts://{host}:{broker.port}", **{key: path})
+    driver = mqtt_bench.output(f"mqtts://{host}:{broker.port}", **{key: path})
     driver.until(lambda: warnings(caplog))
     driver.seconds(100)
     assert len(warnings(caplog)) == 1
@@ -317,18 +321,20 @@ def test_a_wrong_certificate_is_refused_and_said_once(
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # paho leaves a socket without a handshake behind
 @pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
-def test_tls_to_a_port_without_tls_is_said(bench: Any, certificates: Path, caplog: pytest.LogCaptureFixture) -> None:
-    broker = bench.mosquitto()
-    driver = bench.output(f"mqtts://127.0.0.1:{broker.port}", ca=str(certificates / "ca.pem"))
+def test_tls_to_a_port_without_tls_is_said(
+    mqtt_bench: Any, certificates: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = mqtt_bench.mosquitto()
+    driver = mqtt_bench.output(f"mqtts://127.0.0.1:{broker.port}", ca=str(certificates / "ca.pem"))
     driver.until(lambda: warnings(caplog))
     assert "port in BROKER" in warnings(caplog)[0] or "no connection" in warnings(caplog)[0]
 
 
 def test_ten_thousand_updates_while_the_broker_is_away_cost_no_memory(
-    bench: Any, caplog: pytest.LogCaptureFixture
+    mqtt_bench: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broker = bench.mosquitto()
-    watcher, driver = bench.watcher(broker), bench.output(broker.url)
+    broker = mqtt_bench.mosquitto()
+    watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
     broker.stop()
     driver.seconds(100)  # what is kept once is kept now
@@ -346,6 +352,6 @@ def test_ten_thousand_updates_while_the_broker_is_away_cost_no_memory(
         tracemalloc.stop()
     assert after - before < 200_000
     broker.start()
-    back = bench.watcher(broker)
+    back = mqtt_bench.watcher(broker)
     driver.until(lambda: everything(back))
     assert back.topics().count(STATE) <= 4  # the newest ones, not ten thousand

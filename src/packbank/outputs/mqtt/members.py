@@ -96,8 +96,9 @@ class Members:
             ]
         there = (~np.isin(snapshot.battery.packs.presence, _AWAY)).tolist()
         news = zip(self.packs, there, snapshot.identities, _cells(snapshot.rows).tolist(), strict=True)
-        for member, member.online, identity, cells in news:
-            if member.online:
+        for member, online, identity, cells in news:
+            member.online = online
+            if online:
                 member.identity, member.cells = identity, max(cells, member.cells)
         return [member for member in self.packs if member.online and self._changed(member, snapshot.time)]
 

@@ -1,3 +1,5 @@
+"""What tests of the MQTT output share: brokers, someone who looks on, and an output that is driven by hand."""
+
 from __future__ import annotations
 
 import time
@@ -7,11 +9,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import pytest
-
-pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
-
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+import pytest
 
 from bank_rows import healthy
 from brokers import MOSQUITTO, BadBroker, Mosquitto
@@ -32,7 +32,7 @@ class Watcher:
         self.messages: list[tuple[str, bytes, bool]] = []  # topic, payload, retained before we came
         self._lock = Lock()
         self._ready = False
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         if login:
             self._client.username_pw_set(login["user"], login["password"])
         self._client.on_message = self._take
@@ -147,7 +147,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def mqtt_bench(tmp_path: Path) -> Iterator[Bench]:
     if not MOSQUITTO:
         pytest.skip("mosquitto is not installed (package mosquitto)")
     bench = Bench(tmp_path)
