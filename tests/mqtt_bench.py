@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from bank_rows import healthy
 from brokers import MOSQUITTO, BadBroker, Mosquitto

@@ -321,7 +321,7 @@ def test_a_wrong_certificate_is_refused_and_said_once(
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # paho leaves a socket without a handshake behind
 @pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
-def test_tls_to_a_port_without_tls_is_said(
+def test_tls_to_a_port_without_it_is_said(
     mqtt_bench: Any, certificates: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = mqtt_bench.mosquitto()
