@@ -72,6 +72,7 @@ class BadBroker:
         self.connections = 0
         self._stopped = Event()
         self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else megabytes wait in buffers
         self.port: int = self._server.getsockname()[1]
         self._thread = Thread(target=self._run)
         self._thread.start()
@@ -125,7 +126,6 @@ def says_nothing(connection: socket.socket, stopped: Event) -> None:
 
 def hangs(connection: socket.socket, stopped: Event) -> None:
     """Lets us in and reads nothing more."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     accept(connection)
     stopped.wait()
 
