@@ -21,17 +21,22 @@ from packbank.aggregator.charge import ChargeControl, ChargeState
 from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
-from packbank.aggregator.merge import Measured, merge
+from packbank.aggregator.merge import Measured, mean, merge, total
 from packbank.aggregator.presence import PresenceTracker
+from packbank.aggregator.returns import Returns
+from packbank.aggregator.samples import Samples
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
+from packbank.aggregator.strings import Strings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
-from packbank.aggregator.telemetry import Telemetry, read, rows
+from packbank.aggregator.telemetry import Telemetry, rows
+from packbank.aggregator.unknowns import Unknowns, with_unsure
 from packbank.aggregator.view import view
 from packbank.model.battery import Limit, VirtualBattery
 from packbank.model.columns import COLUMNS, Column
 from packbank.model.controls import Controls, External
+from packbank.model.identity import Identity
 
 Floats = NDArray[np.float64]
 STATE_VERSION = 1
@@ -47,8 +52,12 @@ class Bank:
         settings: BankSettings,
         expected: Sequence[bool] | None = None,
         state: Mapping[str, Any] | None = None,
+        buses: Sequence[int] | None = None,
     ) -> None:
-        """Packs in row order; ``expected`` ones are missed when they do not answer (default: all)."""
+        """Packs in row order; ``expected`` ones are missed when they do not answer (default: all).
+
+        ``buses`` numbers the packs by their bus (default: all on one).
+        """
         if not names or len(names) != len(pack_settings) or (expected is not None and len(expected) != len(names)):
             raise ValueError("names, pack_settings and expected must be of equal length, at least one")
         self.names = tuple(names)
@@ -57,9 +66,13 @@ class Bank:
         self._presence = PresenceTracker(np.array(expected if expected is not None else [True] * len(names)), settings)
         self._own = OwnLimitCurves(self._table)
         self._limits = BankLimits(self._table, settings)
+        self._samples = Samples(len(names))
+        self._returns = Returns(len(names))
         self._alarms = AlarmKeeper(settings)
+        self._buses = None if buses is None else np.array(buses, dtype=np.int64)
         self._begin_anew()
         self._last: float | None = None
+        self._wall = 0.0  # epoch s of the last step
         self._busbar = float("nan")
         self.state_error = ""  # why a saved state was not used
         if state is not None:
@@ -72,31 +85,46 @@ class Bank:
         wall: float,
         controls: Controls | None = None,
         external: External | None = None,
+        identities: Sequence[Identity] = (),
     ) -> VirtualBattery:
-        """The battery at ``now``; ``matrix`` has shape ``(packs, COLUMNS)`` and is only read."""
+        """The battery at ``now``; ``matrix`` has shape ``(packs, COLUMNS)`` and is only read.
+
+        ``identities`` say who the packs are, in row order; without them all count as of one model.
+        """
         if matrix.shape != (len(self.names), COLUMNS):
             raise ValueError(f"matrix is {matrix.shape}, the bank needs {(len(self.names), COLUMNS)}")
         controls, external = controls or Controls(), external or External()
-        instant = self._look(matrix, now, wall)
+        instant = self._look(matrix, now, wall, identities)
         measured = merge(instant, external)
         self._busbar = measured.voltage
         charge = self._soc.step(instant, measured.current, external.soc)
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        return self._battery(instant, measured, charge, stage, self._limits.step(instant, controls))
+        limited = replace(instant, sets=with_unsure(instant.sets, instant.estimated))
+        currents = self._limits.step(limited, controls, external.loads)
+        ccl, dcl = (
+            self._unknowns.explained(limit, direction, instant.tele, instant.estimated)
+            for direction, limit in enumerate(currents)
+        )
+        return self._battery(instant, measured, charge, stage, (ccl, dcl))
 
-    def _look(self, matrix: Floats, now: float, wall: float) -> Instant:
+    def _look(self, matrix: Floats, now: float, wall: float, identities: Sequence[Identity]) -> Instant:
         """Gather what is known at ``now``."""
         dt = 0.0 if self._last is None else max(0.0, now - self._last)
-        self._last = now
-        tele = read(matrix, now, self._table)
+        self._last, self._wall = now, wall
+        tele = self._unknowns.read(matrix, now, wall, dt, identities)
         sets = self._presence.step(tele, now)
+        told = _told(tele, self._table)
+        estimated = self._unknowns.bound(tele, sets, wall)
         if not self._presence.ready:
-            self._presence.judge_start(_told(tele, self._table), now)
-        own = self._own.step(tele, sets, self._charge.raised(), self._busbar)
-        weights, prior = self._share.step(tele, sets, dt)
-        return Instant(tele, sets, own, weights, prior, now, wall, dt, self._presence.ready)
+            self._presence.judge_start(told, _told(tele, self._table), now)
+        self._samples.take(tele)
+        cell_ohms = self._strings.step(self._samples, tele)
+        own = self._own.step(tele, sets, cell_ohms, self._charge.raised(), self._busbar)
+        lines = self._share.step(tele, sets, self._samples, cell_ohms, dt)
+        returning = self._returns.step(tele, sets, own.ceiling, now)
+        return Instant(tele, sets, own, lines, estimated, returning, now, wall, dt, self._presence.ready)
 
     def _battery(
         self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]
@@ -113,11 +141,14 @@ class Bank:
             measured.highest_temperature.value,
             charge.consumed,
             charge.installed,
+            mean(instant.tele[Column.CYCLES], sets.online),
+            total(instant.tele[Column.CYCLE_CAPACITY], sets.online),
+            instant.ready,
         )
         blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
-            packs=view(self.names, instant, self._table),
+            packs=view(self.names, instant, self._table, self._unknowns.slots),
             ready=instant.ready,
             voltage=measured.voltage,
             current=measured.current,
@@ -166,21 +197,25 @@ class Bank:
 
     def clear_history(self) -> None:
         """Begin the history anew."""
-        self._history = HistoryKeeper()
+        self._history = HistoryKeeper(cleared=True)
 
     def state(self) -> dict[str, Any]:
         """What a restart must not lose, JSON-able; packs are kept by name."""
         return {
             "version": STATE_VERSION,
-            "share": self._share.save(self.names),
+            "weights": self._share.save(self.names),
+            "strings": self._strings.save(self.names),
             "charge": self._charge.save(self.names),
             "soc": self._soc.save(),
             "history": self._history.save(),
+            "settings": self._unknowns.kept.save(self._wall),
         }
 
     def _begin_anew(self) -> None:
         """Make the parts that have something to remember."""
+        self._unknowns = Unknowns(self._table, self._buses)
         self._share = ShareEstimator(self._table)
+        self._strings = Strings(len(self.names))
         self._charge = ChargeControl(self._table, self._settings)
         self._soc = SocKeeper(self._table, self._settings)
         self._history = HistoryKeeper()
@@ -192,10 +227,12 @@ class Bank:
             return
         try:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
-            self._share.restore(self.names, state["share"])
+            self._share.restore(self.names, state.get("weights", {}))  # the first version told no weights
+            self._strings.restore(self.names, state.get("strings", {}))
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])
+            self._unknowns.kept.restore(state.get("settings", {}))  # the first version kept none
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             self.state_error = f"is damaged: {error!r}"
             self._begin_anew()

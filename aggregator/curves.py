@@ -39,6 +39,21 @@ class Curve:
         """The curve at ``values``, of the same shape; ``NaN`` stays ``NaN``."""
         return np.interp(values, *self._arrays)
 
+    def meet(self, values: Floats, slopes: Floats) -> Floats:
+        """Fractions ``y`` with ``y = curve(value + slope * y)``: where the curve meets each value's line.
+
+        The curve must not run with the line: falling for slopes above 0, rising below. Then the answer is the curve
+        itself, sheared: its point ``x`` is reached from the value ``x - slope * y``.
+        """
+        x, y = self._arrays
+        sheared = np.maximum.accumulate(x[:, None] - slopes * y[:, None], axis=0)
+        place = np.clip(np.count_nonzero(sheared <= values, axis=0), 1, len(x) - 1)
+        right, every = np.minimum(place, len(x) - 1), np.arange(len(values))
+        low, high = sheared[right - 1, every], sheared[right, every]
+        part = np.clip((values - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+        met: Floats = y[right - 1] + part * (y[right] - y[right - 1])
+        return met
+
 
 def _stairs(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The same points joined by level treads, each at the lower of its two ends."""
@@ -71,4 +86,13 @@ class CurveSet:
         fractions = np.ones(values.shape)
         for curve, packs in self._groups:
             fractions[..., packs] = curve(values[..., packs])
+        return fractions
+
+    def meet(self, values: Floats, slopes: Floats) -> Floats:
+        """:meth:`Curve.meet` of every pack with its own curve; values and slopes have one element a pack."""
+        if self._common is not None:
+            return self._common.meet(values, slopes)
+        fractions = np.ones(values.shape)
+        for curve, packs in self._groups:
+            fractions[packs] = curve.meet(values[packs], slopes[packs])
         return fractions

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.limits import OwnLimits
 from packbank.aggregator.presence import Sets
+from packbank.aggregator.share import Lines
 from packbank.aggregator.telemetry import Telemetry
 
 
@@ -19,9 +20,15 @@ class Instant:
     tele: Telemetry
     sets: Sets
     own: OwnLimits
-    weights: NDArray[np.float64]  # (2, packs): shares of the bank's current
-    prior: NDArray[np.float64]  # (packs,): shares of a change of it
+    lines: Lines  # how the current divides
+    estimated: NDArray[np.bool_]  # (2, packs): its own limit is not known and rests on other packs
+    returning: NDArray[np.bool_]  # (2, packs): blocked, and about to conduct again
     now: float  # monotonic s
     wall: float  # epoch s
     dt: float  # s since the last step, 0 at the first
     ready: bool
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Each pack's part of a change of the bank's current, shape ``(2, packs)``; only their ratios matter."""
+        return np.stack([self.lines.weight, self.lines.weight])

@@ -1,7 +1,7 @@
-"""Current limits: each pack's own, and the largest bank current at which every pack stays within its own.
+"""Each pack's own current limits, and what is behind them.
 
-With share ``s_i`` of the bank's current and own limit ``L_i``, pack i is safe while ``I <= L_i / s_i``; the bank's
-limit is the smallest of these over the packs that conduct, less the sensors' error.
+A limit by cell voltage is the current at which the cell's curve allows just that current: its voltage moves with it by
+the resistance of the cell (strings.py). Taken at the voltage of now it would swing: current up, voltage up, limit down.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ _PROTECTIONS = (
 _PROTECTION_ROWS = np.array([row(protection.column) for protection in _PROTECTIONS])
 _WATCHED = np.array([protection.watched for protection in _PROTECTIONS])
 _BMS_CEILINGS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
+CELL_NOISE = 0.002  # V: a BMS tells whole millivolts, some of them noise
+SMOOTH = 0.15  # of a change within the noise, a step
+_SIGNS = np.array([[1.0], [-1.0]])
 _MEASURED = slice(TEMPERATURE, SOC + 1)
 
 # Of a pack's ceiling, during a top balance: the charge curve ends below the voltage that is to be reached, so as much
@@ -77,6 +80,13 @@ class OwnLimits:
         return Cause.CONFIG if table.ceiling[direction, pack] == self.ceiling[direction, pack] else Cause.BMS
 
 
+class _LoadLine(NamedTuple):
+    """A pack's lowest and highest cell at a current: ``rest`` plus ``slopes`` times the fraction of its ceiling."""
+
+    rest: Floats  # V without current, (2, packs), lowest first
+    slopes: Floats  # V, (2, packs), charge first
+
+
 class OwnLimitCurves:
     """Each pack's own limits from its ceilings, its curves and its BMS's protections."""
 
@@ -91,31 +101,51 @@ class OwnLimitCurves:
         self._sensors = np.zeros((len(BATTERY_TEMPERATURES), packs), dtype=np.bool_)  # that have ever told
         self._by_temperature = np.isnan([curves(np.full(packs, np.nan)) for curves in table.temperature_curves])
         self._last = np.full((2, packs), np.inf)
+        self._rest = np.full((2, packs), np.nan)
 
-    def step(self, tele: Telemetry, sets: Sets, raised: Floats | None, busbar: float) -> OwnLimits:
-        """Limits now; ``raised`` is how far above its usual voltage a top balance takes each pack's cells, V."""
+    def step(self, tele: Telemetry, sets: Sets, cell_ohms: Floats, raised: Floats | None, busbar: float) -> OwnLimits:
+        """Limits now.
+
+        ``cell_ohms`` is the resistance of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual
+        voltage a top balance takes each pack's cells, V.
+        """
         ceiling = np.fmin(self._table.ceiling, tele.block[_BMS_CEILINGS])
-        fractions = self._fractions(tele, sets, raised, busbar)
+        extremes = _extremes_now(tele, sets, busbar)
+        fractions = self._fractions(tele, extremes, self._load_line(tele, sets, extremes, ceiling, cell_ohms), raised)
         value = np.fmax(ceiling, 0.0) * np.minimum.reduce(fractions, axis=1)
         if not sets.all_fresh:
             value = np.where(sets.code == HELD, np.minimum(value, self._last), value)
         self._last = value
         return OwnLimits(value, ceiling, fractions)
 
-    def _fractions(self, tele: Telemetry, sets: Sets, raised: Floats | None, busbar: float) -> Floats:
+    def _load_line(
+        self, tele: Telemetry, sets: Sets, extremes: Floats, ceiling: Floats, cell_ohms: Floats
+    ) -> _LoadLine:
+        """Cells without their current, smoothed within their noise, and what a current does to them."""
+        ohms = np.where(sets.lost | np.isnan(cell_ohms), 0.0, cell_ohms)
+        cells = extremes[LOWEST : HIGHEST + 1] - ohms * (tele.flow[CHARGE] - tele.flow[DISCHARGE])
+        moved = cells - self._rest
+        beyond = moved - np.minimum(np.maximum(moved, -CELL_NOISE), CELL_NOISE)
+        self._rest = np.where(np.isnan(moved), cells, self._rest + beyond + SMOOTH * (moved - beyond))
+        return _LoadLine(self._rest, ohms * np.fmax(ceiling, 0.0) * _SIGNS)
+
+    def _fractions(self, tele: Telemetry, extremes: Floats, line: _LoadLine, raised: Floats | None) -> Floats:
         fractions = self._unlimited.copy()
         table = self._table
-        extremes = _extremes_now(tele, sets, busbar)
-        for direction, cell in ((CHARGE, extremes[HIGHEST]), (DISCHARGE, extremes[LOWEST])):
+        for direction, extreme in ((CHARGE, HIGHEST), (DISCHARGE, LOWEST)):
             out = fractions[direction]
-            out[CELL] = table.cell_curves[direction](cell)
+            curves = table.cell_curves[direction]
+            out[CELL] = curves(line.rest[extreme] + line.slopes[direction])  # at the whole ceiling
+            if np.count_nonzero(out[CELL] == 1.0) < out.shape[1]:
+                met = curves.meet(line.rest[extreme], line.slopes[direction])
+                out[CELL] = np.where(curves(extremes[extreme]) == 0.0, 0.0, met)
             coldest, hottest = table.temperature_curves[direction](extremes[COLDEST : HOTTEST + 1])
             np.minimum(coldest, hottest, out=out[TEMPERATURE])
             out[MOSFET] = table.mosfet_curves[direction](extremes[MOSFETS])
             if table.soc_curves[direction]:
                 out[SOC] = table.soc_curves[direction](tele[Column.SOC])
         if raised is not None:
-            higher = table.cell_curves[CHARGE](extremes[HIGHEST] - raised)
+            higher = table.cell_curves[CHARGE].meet(line.rest[HIGHEST] - raised, line.slopes[CHARGE])
             fractions[CHARGE, CELL] = np.maximum(fractions[CHARGE, CELL], np.minimum(higher, TOP_BALANCE))
         np.maximum(self._protection(tele, extremes), 0.0, out=fractions[:, PROTECTION])
         return self._fill_missing(tele, fractions)
@@ -133,8 +163,10 @@ class OwnLimitCurves:
         It limits no less than it did, and the sensors that are left do not stand in for it: it may have been the
         coldest or the hottest.
         """
-        told = np.isfinite(tele.sensors)
+        told = np.isfinite(tele.told_sensors)
         self._sensors |= told
+        if tele.sensors is not tele.told_sensors:
+            self._sensors &= ~(told & np.isnan(tele.sensors))  # a slot without a sensor has nothing to lose
         missing = np.isnan(fractions)
         gone = self._sensors > told
         if np.count_nonzero(gone):

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.telemetry import MOSFETS, rows
 from packbank.model.battery import Extreme
-from packbank.model.columns import BATTERY_TEMPERATURES, CELLS, Column
+from packbank.model.columns import CELLS, SENSOR_NUMBERS, Column
 from packbank.model.controls import NAN, External
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# Number of a battery sensor as its column names it: the third sensor is T4 on the pack.
-_SENSOR_NUMBERS = tuple(int(column.name.rsplit("_", 1)[1]) for column in BATTERY_TEMPERATURES)
 _LOWEST_FIRST = np.array([[1.0], [-1.0], [1.0], [-1.0]])  # turns the highest of a row into its lowest
 _CELL_NUMBERS = range(1, CELLS + 1)
 _FLAGS = rows(Column.TEMPERATURE_MOS, Column.BALANCE_ENABLED)
@@ -110,7 +108,7 @@ def _extremes(instant: Instant) -> Iterator[Extreme]:
     ordered = np.where(online, values * _LOWEST_FIRST, np.inf)
     packs = np.fmin(ordered, np.inf).argmin(axis=1).tolist()  # NaN is last
     parts = (tele.cell_voltages, tele.cell_voltages, tele.sensors.T, tele.sensors.T)
-    numbers = (_CELL_NUMBERS, _CELL_NUMBERS, _SENSOR_NUMBERS, _SENSOR_NUMBERS)
+    numbers = (_CELL_NUMBERS, _CELL_NUMBERS, SENSOR_NUMBERS, SENSOR_NUMBERS)
     for row, pack in enumerate(packs):
         value = float(values[row, pack])
         yield _extreme(value, pack, parts[row][pack], numbers[row]) if online[pack] else Extreme()

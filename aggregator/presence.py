@@ -6,9 +6,12 @@ appears or returns is **joining** until its voltage shows that it hangs on the s
 
 For limits, two sets a direction matter (arrays of shape ``(2, packs)``, charge first):
 
-``sure``    packs that certainly share the current: fresh or held, and not blocking that direction;
+``sure``    packs that certainly share the current: fresh or held, with both switches closed;
 ``maybe``   packs that may carry current although they do not count: lost ones (only the data cable may have
-            failed), and joining or blocking ones through which a current is measured all the same.
+            failed), packs that conduct through the body diode of their open switch, and others through which a
+            current is measured all the same.
+
+Where no pack has both switches closed, those that conduct through a diode are the sure ones.
 
 A limit must be right whether the ``maybe`` packs carry their share or nothing (limits.py).
 """
@@ -38,6 +41,7 @@ NOISE_AMPERES = 1.0
 NEWEST = 0.5  # weight of the newest interval between two answers in a pack's usual one
 RHYTHM = 1.5  # usual intervals that a pack on a slow bus may be silent and still be fresh
 SLOWEST = 2.0  # times HELD_AFTER at most: what is older is old, whatever the bus
+SETTINGS_PATIENCE = 4.0  # s at the start, in which every pack of a bus of 15 is asked for its settings twice
 STRAY = 2.0  # a member leaves at this many times JOIN_VOLTAGE, so it cannot flap
 
 _SWITCHES = rows(Column.CHARGE_MOSFET, Column.DISCHARGE_ENABLED)
@@ -89,15 +93,22 @@ class PresenceTracker:
             self._sets = self._sets_of(tele, blocked)
         return self._sets
 
-    def judge_start(self, told: Bools, now: float) -> None:
-        """Judge after a step whether the bank is ready; ``told`` says which packs have told enough to count."""
-        if self._start is None or not np.count_nonzero(told):
+    def judge_start(self, told: Bools, bounded: Bools, now: float) -> None:
+        """Judge after a step whether the bank is ready.
+
+        ``told`` says which packs have told enough to count, ``bounded`` which have when bounds stand for settings:
+        after ``SETTINGS_PATIENCE`` these are enough, since settings that did not come by then may never come.
+        """
+        if self._start is None:
             return
         waited = now - self._start
+        enough = bounded if waited >= SETTINGS_PATIENCE else told
+        if not np.count_nonzero(enough):
+            return
         if not self._expected.any():  # whoever answers is the bank: give each one its turn
             self.ready = waited >= self._settings.held_after
         else:
-            self.ready = bool(told[self._expected].all()) or waited >= self._settings.start_timeout
+            self.ready = bool(enough[self._expected].all()) or waited >= self._settings.start_timeout
 
     def _learn_rhythm(self, status: Floats) -> None:
         """Follow how often each pack has its turn on its bus."""
@@ -179,10 +190,12 @@ class PresenceTracker:
         if not np.count_nonzero(joining):
             return
         near = np.abs(tele[Column.VOLTAGE] - reference) <= self._settings.join_voltage
-        well = joining & near & conducts & (tele.age <= self._settings.held_after)
+        carries = tele.flow.max(axis=0) > _noise(tele)  # whatever its voltage: it is on the busbar
+        well = joining & (near | carries) & conducts & (tele.age <= self._settings.held_after)
         self._well_since = np.where(well, np.minimum(self._well_since, now), np.inf)
         anyone = ((self._code == FRESH) | (self._code == HELD)).any()  # else each second of waiting is one at 0 A
-        joins = well & (now - self._well_since >= (self._settings.join_after if self.ready and anyone else 0.0))
+        patience = self._settings.join_after if self.ready and anyone else 0.0
+        joins = well & (carries | (now - self._well_since >= patience))
         self._code[joins] = FRESH
         self._well_since[joins] = np.inf
 
@@ -191,10 +204,14 @@ class PresenceTracker:
         code = self._code.copy()
         held, lost = code == HELD, code == LOST
         member = (code == FRESH) | held
-        sure = member & ~blocked
+        free = ~blocked
+        both, through_diode = free[0] & free[1], free & blocked[::-1]
+        direct = member & np.stack([both, both])
+        none_direct = ~np.logical_or.reduce(direct, axis=1, keepdims=True)
+        sure = direct | (member & through_diode & none_direct)
         online = member | (code == JOINING)
-        unsure = online & ~sure
-        maybe = unsure & (tele.flow > _noise(tele))
+        maybe = member & through_diode & ~sure
+        maybe |= online & ~sure & (tele.flow > _noise(tele))
         if self._settings.lost_pack_may_conduct:
             maybe |= lost & ~blocked & ~np.isnan(tele.age)
         any_lost = bool(np.count_nonzero(lost))
@@ -211,7 +228,7 @@ class PresenceTracker:
             any_lost=any_lost,
             any_maybe=bool(np.count_nonzero(maybe)),
             all_fresh=not np.count_nonzero(held),
-            settled=not any_lost and not np.count_nonzero(unsure),
+            settled=not any_lost and bool(np.logical_and.reduce(sure, axis=None)),
         )
 
 

@@ -209,6 +209,14 @@ class BankSettings:
     max_bank_discharge_current: float | None = setting(
         None, "ceiling for the whole bank: busbar, fuses, inverters", "A", 0, 20000
     )
+    reserve_packs: int = setting(
+        0,
+        "room in the limits for as many packs that drop out at once, so that none of the others trips; costs about "
+        "their part of the bank; only where a BMS waits for less than 10 s",
+        "",
+        0,
+        8,
+    )
     sensor_error: float = setting(
         0.015,
         "margin that the current limits keep for what the measured shares do not show: noise and delay",
@@ -217,20 +225,20 @@ class BankSettings:
         0.2,
     )
     ccl_recovery_hold_sec: float = setting(
-        30.0, "how long a higher charge limit must be justified before CCL rises", "s", 0, 3600
+        5.0, "how long a higher charge limit must be justified before CCL rises", "s", 0, 3600
     )
     dcl_recovery_hold_sec: float = setting(
-        30.0, "how long a higher discharge limit must be justified before DCL rises", "s", 0, 3600
+        5.0, "how long a higher discharge limit must be justified before DCL rises", "s", 0, 3600
     )
     ccl_recovery_rate_a_per_sec: float = setting(
-        1.0,
+        10.0,
         "how fast CCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5, which swings near full)",
         "A/s",
         0,
         1000,
     )
     dcl_recovery_rate_a_per_sec: float = setting(
-        1.0,
+        10.0,
         "how fast DCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5, which swings near empty)",
         "A/s",
         0,

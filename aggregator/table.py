@@ -12,6 +12,7 @@ from packbank.aggregator.settings import PackSettings
 
 Floats = NDArray[np.float64]
 CHARGE, DISCHARGE = 0, 1  # first index of every array of shape (2, packs)
+DIRECTIONS = ("charge", "discharge")
 
 
 class PackTable:

@@ -11,6 +11,7 @@ from packbank.aggregator.table import PackTable
 from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _USED = (
     Column.STATUS_TIME,
@@ -24,6 +25,7 @@ _USED = (
     Column.REMAINING_CAPACITY,
     Column.NOMINAL_CAPACITY,
     Column.CYCLES,
+    Column.CYCLE_CAPACITY,
     Column.CHARGE_MOSFET,
     Column.DISCHARGE_MOSFET,
     Column.CHARGE_ENABLED,
@@ -43,6 +45,17 @@ _USED = (
     Column.CHARGE_UTP,
     Column.DISCHARGE_UTP,
     Column.MOS_OTP,
+    Column.CELL_OVP_RECOVERY,
+    Column.CELL_UVP_RECOVERY,
+    Column.CHARGE_OCP_DELAY,
+    Column.CHARGE_OCP_RELEASE,
+    Column.DISCHARGE_OCP_DELAY,
+    Column.DISCHARGE_OCP_RELEASE,
+    Column.CHARGE_OTP_RECOVERY,
+    Column.DISCHARGE_OTP_RECOVERY,
+    Column.CHARGE_UTP_RECOVERY,
+    Column.DISCHARGE_UTP_RECOVERY,
+    Column.MOS_OTP_RECOVERY,
 )
 _INDEX = np.array(_USED)
 _ROW = {column: number for number, column in enumerate(_USED)}
@@ -75,6 +88,7 @@ class Telemetry:
     extremes: Floats  # (5, packs): each pack's lowest and highest cell, coldest and hottest sensor, and its MOSFETs
     cells: Floats  # in series
     sensors: Floats  # (4, packs): battery temperatures, NaN where not fitted or not chosen
+    told_sensors: Floats  # (4, packs): the same with the slots that were found to have no sensor
     flow: Floats  # (2, packs): current in each direction, never NaN
     capacity: Floats
     known_capacity: Floats  # the same, 0 where unknown, for sums
@@ -96,14 +110,20 @@ class Telemetry:
         return highest
 
 
-def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
-    """Take what the aggregator needs from ``matrix`` of shape ``(packs, COLUMNS)``."""
+def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = None) -> Telemetry:
+    """Take what the aggregator needs from ``matrix`` of shape ``(packs, COLUMNS)``.
+
+    ``absent`` of shape ``(4, packs)`` are the slots that have no battery sensor whatever they say.
+    """
     packs = len(matrix)
     block = matrix.take(_INDEX, axis=1).T.copy()
     cells = matrix[:, CELL_VOLTAGES]
     sensors = block[_SENSORS]
     if table.any_sensor_off:
         sensors = np.where(table.sensor_off, np.nan, sensors)
+    told = sensors
+    if absent is not None and np.count_nonzero(absent):
+        sensors = np.where(absent, np.nan, sensors)
     current = block[_ROW[Column.CURRENT]]
     flow = np.empty((2, packs))
     np.fmax(current, 0.0, out=flow[0])
@@ -123,6 +143,7 @@ def read(matrix: Floats, now: float, table: PackTable) -> Telemetry:
         extremes=_extremes(block, cells, count, sensors),
         cells=count,
         sensors=sensors,
+        told_sensors=told,
         flow=flow,
         capacity=capacity,
         known_capacity=known_capacity,

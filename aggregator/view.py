@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import CAUSES, OwnLimits
+from packbank.aggregator.slots import SensorSlots
 from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import COLDEST, HOTTEST
 from packbank.model.battery import CAUSES as ALL_CAUSES
@@ -15,10 +16,10 @@ from packbank.model.columns import Column
 
 # Codes of the causes of a pack's own limit: by the row of its smallest fraction, and of its ceiling.
 _BY_FRACTION = np.array([ALL_CAUSES.index(cause) for cause in CAUSES], dtype=np.int8)
-_CONFIG, _BMS = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.BMS))
+_CONFIG, _BMS, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.BMS, Cause.ESTIMATE))
 
 
-def view(names: tuple[str, ...], instant: Instant, table: PackTable) -> Packs:
+def view(names: tuple[str, ...], instant: Instant, table: PackTable, slots: SensorSlots) -> Packs:
     """The packs as ``instant`` has them."""
     tele, sets, own = instant.tele, instant.sets, instant.own
     settled = sets.online & ~np.isnan(tele[Column.SETTINGS_TIME])
@@ -29,8 +30,11 @@ def view(names: tuple[str, ...], instant: Instant, table: PackTable) -> Packs:
         blocked=sets.blocked.copy(),
         limit=own.value.copy(),
         share=_shares(instant),
-        cause=_causes(own, table),
+        cause=_causes(own, table, instant.estimated),
         unlimited=np.isnan(own.ceiling) & settled,
+        estimated=instant.estimated.copy(),
+        suspect=slots.suspect.copy(),
+        absent=slots.absent.copy(),
         temperature=tele.extremes[COLDEST : HOTTEST + 1].copy(),
         alarms=tele.alarms.copy(),
     )
@@ -43,10 +47,12 @@ def _shares(instant: Instant) -> NDArray[np.float64]:
     return shares
 
 
-def _causes(own: OwnLimits, table: PackTable) -> NDArray[np.int8]:
+def _causes(own: OwnLimits, table: PackTable, estimated: NDArray[np.bool_]) -> NDArray[np.int8]:
     """Why each pack's own limits are what they are, codes of shape ``(2, packs)``."""
     smallest = own.fractions.argmin(axis=1)
     reduced = np.minimum.reduce(own.fractions, axis=1) < 1.0
     by_ceiling = np.where(np.isnan(own.ceiling) | (table.ceiling == own.ceiling), _CONFIG, _BMS)
+    if np.count_nonzero(estimated):
+        by_ceiling = np.where(estimated, _ESTIMATE, by_ceiling)
     causes: NDArray[np.int8] = np.where(reduced & ~np.isnan(own.ceiling), _BY_FRACTION[smallest], by_ceiling)
     return causes

@@ -79,7 +79,7 @@ def running(command: list[str]) -> Iterator[int]:
         process.wait()
 
 
-@pytest.mark.parametrize("buses", [1, 8])
+@pytest.mark.parametrize("buses", [1, 2, 8])
 def test_the_daemon(benchmark: BenchmarkFixture, tmp_path: Path, buses: int) -> None:
     parser = ArgumentParser()
     add_bank_arguments(parser)

@@ -12,14 +12,15 @@ from struct import unpack_from
 
 import numpy as np
 import pytest
-from per_call import net_ns, wire_ms
 from pytest_benchmark.fixture import BenchmarkFixture
+from wire import wire_ms
 
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_fields import STATUS, STATUS_FLAGS, status_layout
 from packbank.bms.jkpb_frames import REGISTERS
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import Scanner, acknowledgement, find_answer
+from packbank.cli.timing import net_ns
 from packbank.model.columns import CELL_VOLTAGES, CELLS, COLUMNS, Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.responder_jkpb import frame
@@ -61,7 +62,7 @@ def exchange() -> Callable[[bytes, Row], None]:
     def run(data: bytes, row: Row) -> None:
         asked = protocol.exchange("status", ADDRESS)
         asked.feed(data)
-        asked.apply(row, Identity())
+        protocol.decode(ADDRESS, "status", asked.answer, row, Identity())
         protocol.check(row, previous)
 
     return run
@@ -110,5 +111,6 @@ def test_decode(benchmark: BenchmarkFixture, way: str) -> None:
     benchmark.group = f"{len(data)} bytes, {wire_ms(len(data)):.2f} ms on the wire"
     benchmark(run, data, row)
     assert row[Column.CURRENT] == 10.0
-    net = benchmark.extra_info["net_ns"] = round(net_ns(run, data, row))
+    net = round(net_ns(run, data, row))
+    benchmark.extra_info |= {"net_ns": net, "wire_ms": wire_ms(len(data))}
     print(f"\n{way:>10}: {net / 1000:7.2f} us an answer; on the wire {wire_ms(len(data)):5.2f} ms")

@@ -1,7 +1,7 @@
 """One step of the whole aggregator against a plain loop: ``pytest -s -o addopts= benchmarks/bench_merge.py``.
 
 The rival is what the merging programs in the field do once a second: sums, means, extremes and the smallest limit,
-pack by pack and cell by cell. Ours does that and presence, curves, shares, feedback, charge stages, alarms and
+pack by pack and cell by cell. Ours does that and presence, curves, predictions, reserves, charge stages, alarms and
 history. Each group names what reading as many JK PB packs takes on the wire, 15 on a bus and all buses at once:
 the arithmetic is never what an owner waits for.
 """
@@ -69,7 +69,11 @@ def loop_merge(rows: NDArray[np.float64]) -> dict[str, float]:
 
 
 def group(packs: int) -> str:
-    return f"{packs} packs, {min(packs, PACKS_A_BUS) * WIRE_SECONDS_A_PACK:.2f} s on the wire"
+    return f"{packs} packs, {wire_s(packs):.2f} s on the wire"
+
+
+def wire_s(packs: int) -> float:
+    return min(packs, PACKS_A_BUS) * WIRE_SECONDS_A_PACK
 
 
 @pytest.mark.parametrize("packs", SIZES)
@@ -84,6 +88,7 @@ def test_packbank_step(benchmark: BenchmarkFixture, packs: int) -> None:
         return subject.step(rows, clock[0], WALL).current
 
     benchmark.group = group(packs)
+    benchmark.extra_info["wire_s"] = wire_s(packs)
     assert benchmark(step) == pytest.approx(loop_merge(rows)["current"])
 
 

@@ -1,4 +1,4 @@
-"""What MQTT costs the whole daemon: ``pytest -s -o addopts= benchmarks/bench_mqtt.py``.
+"""What MQTT costs the whole daemon: ``scripts/bench mqtt``.
 
 ``packbank run`` over the same simulated buses twice at the same time, without and with [mqtt], so that both see the
 same machine; without a D-Bus, whose cost is in bench_daemon.py. The broker is a Mosquitto of its own.
@@ -59,10 +59,9 @@ def test_mqtt(benchmark: BenchmarkFixture, tmp_path: Path, buses: int) -> None:
         used = benchmark.pedantic(spent, args=(pids,), rounds=1)  # type: ignore[no-untyped-call]
         resident = {kind: memory(pid) for kind, pid in pids.items()}
         threads = cpu(pids["with"])
-    benchmark.extra_info |= {"cpu_s_a_minute": used, "memory_mb": resident}
+    more = [figures["with"] - figures["without"] for figures in (used, resident)]
+    benchmark.extra_info |= {"cpu_s_a_minute": more[0], "memory_mb": more[1]}
     for kind in KINDS:
         print(f"\n{buses} x {PACKS} packs, {kind}: {used[kind]:.3f} s of CPU a minute, {resident[kind]:.1f} MB", end="")
-    print(
-        f"\n  MQTT: {used['with'] - used['without']:+.3f} s a minute, {resident['with'] - resident['without']:+.1f} MB"
-    )
+    print(f"\n  MQTT: {more[0]:+.3f} s a minute, {more[1]:+.1f} MB")
     print("\n".join(f"  {name:24} {seconds:.3f} s since the start" for name, seconds in sorted(threads.items())))

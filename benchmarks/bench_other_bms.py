@@ -1,7 +1,9 @@
 """One status of each family into a row: ``pytest -s -o addopts= benchmarks/bench_other_bms.py``.
 
-Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The wire time is that
-of requests and answers alone, without the pauses that the packs need.
+Measured is all that a bus does with the answers of one status: new exchanges, feed, apply, check. The rival decodes the
+same answers in plain Python and checks only their sums: it cannot find an answer in a stream, and does not ask whether
+its values are plausible. JK PB's rival is in ``bench_decode.py``. The wire time is that of requests and answers alone,
+without the pauses that the packs need.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_bms import PLAIN
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from packbank.bms import registry
@@ -60,10 +63,21 @@ def status(family: str, said: Answers) -> Callable[[Row], None]:
         for question in protocol.questions_to(ADDRESS, Topic.STATUS):
             exchange = protocol.exchange(question, ADDRESS)
             exchange.feed(said[question][1])
-            identity = exchange.apply(target, identity)
+            identity = protocol.decode(ADDRESS, question, exchange.answer, target, identity)
         protocol.check(target, previous)
 
     return run
+
+
+@pytest.mark.parametrize("family", PLAIN)
+def test_plain(benchmark: BenchmarkFixture, family: str) -> None:
+    said = conversation(family)
+    target, ours = empty_matrix(2)
+    benchmark(PLAIN[family], {question: answer for question, (_, answer) in said.items()}, target)
+    run = status(family, said)
+    for _ in range(2):  # the first time the cell count is not known
+        run(ours)
+    np.testing.assert_allclose(target, ours, rtol=1e-12)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -76,6 +90,7 @@ def test_status(benchmark: BenchmarkFixture, family: str) -> None:
     asked = [said[question] for question in registry.protocol(family).questions[Topic.STATUS]]
     size = sum(len(request) + len(answer) for request, answer in asked)
     wire = size * BITS_A_BYTE / registry.protocol(family).line.baudrate * 1e3
+    benchmark.extra_info["wire_ms"] = wire
     stats: Any = benchmark.stats
     best = stats["min"] * 1e6
     print(

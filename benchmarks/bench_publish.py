@@ -8,7 +8,6 @@ costs the daemon and that one listener.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any
 import dbus.service
 import numpy as np
 import pytest
+from bench_daemon import cpu
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bank_rows import WALL, healthy
@@ -31,12 +31,11 @@ from packbank.model.columns import CELLS, Column
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.bindings import GLib
-from packbank.outputs.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.bus import BUS_ITEM, DBus
 from packbank.outputs.venus.paths import BANK_PATHS
 from virtual_battery import snapshot
 
 PACKS, SECONDS, MINUTES = 15, 60, 60
-TICKS = os.sysconf("SC_CLK_TCK")
 LISTENER = """
 import sys
 from packbank.outputs.venus.bindings import GLib, dbus
@@ -89,11 +88,11 @@ class OneObjectAPath(dbus.service.Object):  # type: ignore[misc]
         """Emitted by the decorator."""
 
 
-def ours(bus: Bus) -> Callable[[Snapshot], None]:
+def ours(bus: DBus) -> Callable[[Snapshot], None]:
     return BankOutput(ServiceConfig(), connection="RS485", bus=bus, send=lambda _: None).show
 
 
-def velib_style(bus: Bus) -> Callable[[Snapshot], None]:
+def velib_style(bus: DBus) -> Callable[[Snapshot], None]:
     paths = [OneObjectAPath(bus._connection, row) for row in BANK_PATHS]
 
     def publish(shown: Snapshot) -> None:
@@ -113,26 +112,21 @@ def address(tmp_path: File) -> Iterator[tuple[str, int]]:
         daemon.kill()
 
 
-def cpu(pid: int) -> float:
-    fields = File(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 @pytest.mark.parametrize("kind", [ours, velib_style])
 @pytest.mark.benchmark(group="publish a second of 15 packs")
 def test_publish(
     benchmark: BenchmarkFixture,
     address: tuple[str, int],
-    kind: Callable[[Bus], Callable[[Snapshot], None]],
+    kind: Callable[[DBus], Callable[[Snapshot], None]],
 ) -> None:
-    bus = Bus(address[0])
+    bus = DBus(address[0])
     with subprocess.Popen([sys.executable, "-c", LISTENER, address[0]], stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
         listener.stdout.readline()
         publish, minute, seconds = kind(bus), a_minute(), count()
         publish(replace(minute[0], time=-1.0))
         pids = {"daemon": address[1], "listener": listener.pid}
-        before = {name: cpu(pid) for name, pid in pids.items()}
+        before = {name: sum(cpu(pid).values()) for name, pid in pids.items()}
 
         def second() -> None:
             now = next(seconds)
@@ -147,7 +141,7 @@ def test_publish(
         rounds = SECONDS * MINUTES
         benchmark.extra_info["signals_a_second"] = round(heard / rounds, 2)
         for name, pid in pids.items():
-            benchmark.extra_info[f"{name}_us_a_second"] = round((cpu(pid) - before[name]) / rounds * 1e6)
+            benchmark.extra_info[f"{name}_us_a_second"] = round((sum(cpu(pid).values()) - before[name]) / rounds * 1e6)
         print(f"\n{kind.__name__}: {benchmark.extra_info}")
         listener.kill()
     while GLib.MainContext.default().iteration(False):

@@ -6,6 +6,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from packbank.sim.bank import BankSpec, PhysicalBank
+from packbank.sim.policy import PACKBANK
 from packbank.sim.scenarios import SCENARIOS
 from packbank.sim.trial import Run
 
@@ -18,5 +19,5 @@ def test_bank_step(benchmark: BenchmarkFixture, packs: int) -> None:
 
 @pytest.mark.parametrize("packs", [16, 64])
 def test_closed_loop_minute(benchmark: BenchmarkFixture, packs: int) -> None:
-    run = Run(SCENARIOS["mixed"], "share", packs, 0)
-    benchmark.pedantic(run.play, args=(1 / 60,), rounds=1)  # type: ignore[no-untyped-call]
+    run = Run(SCENARIOS["mixed"], PACKBANK, packs, 0)
+    benchmark.pedantic(run.play, args=(60.0,), rounds=1)  # type: ignore[no-untyped-call]

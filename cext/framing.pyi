@@ -27,7 +27,9 @@ class Scanner:
     held: int  # bytes kept because they may begin a unit
     position: int  # bytes taken since the stream began
 
-    def __init__(self) -> None: ...
+    def __init__(self, position: int = 0) -> None:
+        """``position`` counts the bytes that came before."""
+
     def feed(self, data: Buffer, /) -> list[Unit]:
         """The units that are complete with ``data``, in the order of the stream. Never raises on content."""
 

@@ -9,7 +9,7 @@ from collections import namedtuple
 cimport cython
 from cpython.buffer cimport PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint16_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from packbank.cext.bytes cimport load_u16be, load_u16le, open_bytes, store_u16be, store_u16le
@@ -83,8 +83,11 @@ cdef class Scanner:
 
     cdef uint8_t buffer[ROOM]
     cdef readonly Py_ssize_t held
-    cdef readonly Py_ssize_t position
-    cdef Py_ssize_t bad_until  # position up to which a bad frame has been reported
+    cdef readonly int64_t position  # bytes of the stream so far: more than 32 bits hold, after days beside a master
+    cdef int64_t bad_until  # position up to which a bad frame has been reported
+
+    def __cinit__(self, int64_t position=0):
+        self.position = position
 
     def feed(self, data, /):
         """The units that are complete with ``data``, in the order of the stream."""
@@ -138,7 +141,7 @@ cdef class Scanner:
 
     cdef int report_bad(self, list units, Py_ssize_t i, Py_ssize_t size) except -1:
         """Bad frames are reported without overlap, so that no stream makes more of them than it has bytes."""
-        cdef Py_ssize_t start = self.position - self.held + i
+        cdef int64_t start = self.position - self.held + i
         if start >= self.bad_until:
             self.bad_until = start + size
             units.append(self.unit("bad", i, size))

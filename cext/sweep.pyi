@@ -1,19 +1,22 @@
-"""Ask one pack after another in one call: write, sleep, read, while every answer is about as long as usual."""
+"""Ask one pack after another in one call, while every answer has its usual length."""
 
 SWEEP_MOST: int  # requests in a call
 SWEEP_ROOM: int  # bytes kept of an answer
+SWEEP_LOOKS: int  # at an answer that is not complete
 
 def sweep(
-    descriptor: int, requests: list[bytes], look: float, pause: float, shortest: int, longest: int, /
-) -> list[tuple[float, float, bytes]]:
-    """For each request in turn: write it to ``descriptor``, sleep ``pause`` seconds, read once what is there.
+    descriptor: int, requests: list[bytes], look: float, step: float, silence: float, shortest: int, longest: int, /
+) -> list[tuple[float, float, int, int, bytes]]:
+    """For each request in turn: write it to ``descriptor``, sleep, read what is there, keep silence.
 
-    The descriptor must not block. The first answer is already read ``look`` seconds after its request, and the rest of
-    ``pause`` is slept afterwards.
+    An answer is looked at ``look`` seconds after its request was written and, while it has fewer than ``shortest``
+    bytes, again every ``step`` seconds, ``SWEEP_LOOKS`` times in all. One of ``shortest`` to ``longest`` bytes is
+    usual: the line is left silent for ``silence`` seconds from when it was read, and the next request is written. Any
+    other answer ends the call. What comes in that silence belongs to the answer; more than a glitch makes the silence
+    begin again. The descriptor must not block.
 
-    Returns ``(asked, taken, data)`` for each request written: times of ``time.monotonic``, after the write and after
-    the read, and the bytes. It ends after the first answer that has not ``shortest`` to ``longest`` bytes, which is the
-    last returned: more bytes of it may come, and none at all also stands for a port that failed, which the next read
-    or write tells. Holds no lock of the interpreter meanwhile. Raises ValueError for more than ``SWEEP_MOST`` requests
-    or pauses over 10 s.
+    Returns ``(asked, taken, looks, error, data)`` for each request written: when it had been written and when the line
+    was read last (``time.monotonic``), how often it was looked at, the errno of a port that failed, else 0, and the
+    bytes. Holds no lock of the interpreter meanwhile. Raises ValueError for more than ``SWEEP_MOST`` requests or pauses
+    over 10 s.
     """

@@ -70,7 +70,7 @@ def ask(protocol: Protocol, responder: Responder, row: Row, tries: int = 2) -> t
             for _ in range(tries):
                 exchange = protocol.exchange(question, responder.address)
                 if answered(exchange, responder, row):
-                    identity = exchange.apply(told, identity)
+                    identity = protocol.decode(exchange.address, exchange.question, exchange.answer, told, identity)
                     break
             else:
                 assert protocol.may_lack(responder.address, question), question

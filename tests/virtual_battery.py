@@ -21,7 +21,7 @@ from packbank.model.battery import (
     VirtualBattery,
 )
 from packbank.model.bus_stats import BusStats
-from packbank.model.columns import Alarm, empty_matrix
+from packbank.model.columns import SENSOR_NUMBERS, Alarm, empty_matrix
 from packbank.model.controls import Controls
 from packbank.model.identity import Identity, Place
 from packbank.model.snapshot import Snapshot
@@ -58,6 +58,9 @@ def packs_of(views: Sequence[PackView]) -> Packs:
         share=np.array(both("charge_share", "discharge_share"), dtype=np.float64),
         cause=np.array([[CAUSES.index(c) for c in row] for row in both("charge_cause", "discharge_cause")], np.int8),
         unlimited=np.array(both("charge_unlimited", "discharge_unlimited")),
+        estimated=np.array(both("charge_estimated", "discharge_estimated")),
+        suspect=np.array([[number in view.suspect_sensors for view in views] for number in SENSOR_NUMBERS]),
+        absent=np.array([[number in view.absent_sensors for view in views] for number in SENSOR_NUMBERS]),
         temperature=np.array(both("coldest", "hottest"), dtype=np.float64),
         alarms=np.array([[view.alarms.get(alarm, 0) for alarm in Alarm] for view in views], dtype=np.float64),
     )

@@ -1,23 +1,27 @@
 #!/bin/sh
 # Starts packbank now and at every boot. May be run again at any time.
 set -eu
-app=$(cd -P "$(dirname "$0")" && pwd)
-root=${PACKBANK_ROOT:-}
-boot=$root/data/rc.local
+app=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
+# shellcheck source=packaging/venus/common.sh
+. "$app/common.sh"
 
-if [ ! -f "$app/config.ini" ]; then
-    echo "$app/config.ini is missing: '$app/bin/packbank scan > $app/config.ini' writes one" >&2
-    exit 1
-fi
+[ -f "$app/config.ini" ] ||
+    die "$app/config.ini is missing: '$(quoted "$app/bin/packbank") scan -o $(quoted "$app/config.ini")' writes one"
 "$app/bin/packbank" check "$app/config.ini"
-
-# /service is made anew at each boot, and a firmware update replaces the root: /data/rc.local outlives both.
-link="ln -sfn $app/service $root/service/packbank"
-if [ ! -f "$boot" ]; then
-    printf '#!/bin/sh\n' >"$boot"
+"$app/serialbattery.sh" || die "not enabled"
+if [ -e "$link" ] && [ ! -L "$link" ]; then
+    die "$link is there and is not a link of ours; remove it, then start this again"
 fi
-grep -qxF "$link" "$boot" || printf '%s\n' "$link" >>"$boot"
-chmod +x "$boot"
 
-ln -sfn "$app/service" "$root/service/packbank"
-echo "packbank is enabled; its log: tail -F /var/log/packbank/current | tai64nlocal"
+if [ ! -f "$boot" ]; then
+    printf '#!/bin/sh\n%s\n' "$(boot_line)" | replace_file "$boot"
+elif ! grep -qxF "$(boot_line)" "$boot"; then
+    # After the first line: rc.local may end with "exit 0", or without an end of line.
+    lines=$(sed -n '1{/^#!/p;}' "$boot" && boot_line && sed '1{/^#!/d;}' "$boot")
+    printf '%s\n' "$lines" | replace_file "$boot"
+fi
+[ -x "$boot" ] || chmod +x "$boot"
+
+ln -sfn "$app/service" "$link"
+svc -u "$app/service" >/dev/null 2>&1 || true # where it was stopped by hand; a new link is found within five seconds
+say "enabled; its log: tail -F /var/log/packbank/current | tai64nlocal"

@@ -1,12 +1,46 @@
 #!/bin/sh
-# Removes packbank. The configuration and what it remembers stay, unless --all is given.
+# Removes packbank: the files that were installed, and no other. The configuration and what packbank remembers stay,
+# unless --all is given, which asks first (--yes answers).
 set -eu
-app=$(cd -P "$(dirname "$0")" && pwd)
-"$app/disable.sh"
-rm -rf "${app:?}/bin" "$app/python" "$app/service" "$app/enable.sh" "$app/disable.sh" "$app/uninstall.sh"
-if [ "${1:-}" = --all ]; then
-    rm -rf "$app" "${PACKBANK_ROOT:-}/var/log/packbank"
-    echo "packbank is gone"
+app=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
+# shellcheck source=packaging/venus/common.sh
+. "$app/common.sh"
+
+all=
+for option in "$@"; do
+    case $option in
+        --all) all=yes ;;
+        --yes) answer=yes ;;
+        *) die "usage: uninstall.sh [--all [--yes]]" ;;
+    esac
+done
+[ -f "$app/files" ] || die "$app/files is missing, which lists what was installed; nothing was removed"
+[ -z "$all" ] || ask "delete the configuration, the history and the log too?" || die "nothing was removed"
+"$app/disable.sh" || die "nothing was removed; stop packbank first"
+
+cd "$app"
+cp files .packbank-files
+sed -n 's|/[^/]*$||p' files | sort -ru >.packbank-folders
+# No name has a blank: scripts/bundle sees to that, since not every xargs knows -0. BusyBox's cuts a name in two where
+# its buffer ends, hence -n.
+xargs -n 50 rm -f <.packbank-files
+if [ -n "$all" ]; then
+    rm -f config.ini config.state.json config.found.ini
+    rm -rf "$root/var/log/packbank"
+fi
+# Folders of folders come later; one with something of somebody else's in it stays.
+while IFS= read -r folder; do
+    while [ -n "$folder" ] && rmdir "$folder" 2>/dev/null; do
+        case $folder in */*) folder=${folder%/*} ;; *) folder= ;; esac
+    done
+done <.packbank-folders
+rm -rf .packbank-files .packbank-folders .packbank-new .packbank-previous service/supervise service/log/supervise
+rmdir service/log service 2>/dev/null || true
+left=$(ls -A)
+cd /
+if [ -n "$left" ]; then
+    say "removed; left in $app: $(echo "$left" | tr '\n' ' ')"
 else
-    echo "packbank is gone; left in $app: $(cd "$app" && echo *)"
+    rmdir "$app"
+    say "removed"
 fi

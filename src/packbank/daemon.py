@@ -30,10 +30,10 @@ from packbank.model.snapshot import Snapshot
 from packbank.outputs.runner import Runner
 from packbank.sources.serial.capture import Capture
 from packbank.sources.start import Source, start_sources
-from packbank.sources.store import LOOK_PERIOD, Store
+from packbank.sources.store import Store
 from packbank.worker import Worker
 
-TICK = LOOK_PERIOD
+TICK = 1.0  # s
 STEPS_MAY_FAIL = 3  # in a row
 SAVE_PERIOD = 60.0  # s: one small write to the flash, and the most that a power cut may cost
 STOP_TIMEOUT = 2.0  # s for a source to finish its transaction, and for the last state to be written
@@ -69,6 +69,7 @@ class Daemon:
             config.bank,
             [pack.expected for pack in config.packs],
             _mapping(saved.get("bank")),
+            [[bus.name for bus in config.buses].index(pack.bus) if config.buses else 0 for pack in config.packs],
         )
         if self.bank.state_error:
             log.warning("%s: the saved state %s; history begins anew", state_file, self.bank.state_error)
@@ -117,10 +118,10 @@ class Daemon:
     def step(self, now: float) -> Snapshot:
         """Apply what was asked for, take the rows and make the snapshot of ``now``."""
         changed = self._apply_commands()
-        rows, identities = self.store.snapshot()
+        rows, identities = self.store.snapshot(now + TICK)
         rows.flags.writeable = False
         wall = self._wall()
-        battery = self.bank.step(rows, now, wall, self._controls, self.external())
+        battery = self.bank.step(rows, now, wall, self._controls, self.external(), identities)
         self._steps += 1
         if changed or now - self._saved_at >= SAVE_PERIOD:
             self._save(now)

@@ -13,22 +13,23 @@ import time
 import tty
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from threading import Thread
 
-from packbank.bms.protocol import Description, Exchange, Heard, Line, Overhearing, Protocol, Row, Topic
+from packbank.bms.protocol import Answer, Description, Exchange, Line, Overhearing, Protocol, Request, Row, Topic
 from packbank.config.model import BusConfig, Mode
 from packbank.errors import FrameError
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
 from packbank.sources.serial.bus import Bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.serial.link import Tap
 from packbank.sources.store import Store
 
 LINE = Line(
     baudrate=115200,
-    first_byte_timeout=0.05,
+    first_byte_timeout=0.15,  # a busy machine must not make packs late that are not
     idle_timeout=0.01,
     guard=0.01,
     guard_min=0.005,
@@ -54,29 +55,26 @@ def answer(address: int, question: str, value: int) -> bytes:
 class PlainExchange(Exchange):
     def __init__(self, question: str, address: int) -> None:
         self.address = address
+        self.question = question
+        self.answer = b""
         self.request = request(address, question)
         self.answer_time = 0.004
         self.rejected = []
-        self._question = question
         self._buffer = b""
-        self._value = 0
 
     def feed(self, data: bytes) -> bool:
         self._buffer += data
-        while (start := self._buffer.find(b"!")) >= 0 and len(self._buffer) >= start + ANSWER_LENGTH:
+        while (
+            not self.answer and (start := self._buffer.find(b"!")) >= 0 and len(self._buffer) >= start + ANSWER_LENGTH
+        ):
             frame, self._buffer = self._buffer[start : start + ANSWER_LENGTH], self._buffer[start + 1 :]
             if sum(frame[:-1]) & 0xFF != frame[-1]:
                 self.rejected.append(FrameError("sum", frame.hex()))
-            elif frame[1] != self.address or frame[2] != ord(self._question):
+            elif frame[1] != self.address or frame[2] != ord(self.question):
                 self.rejected.append(FrameError("address", frame.hex()))
             else:
-                self._value = frame[3] << 8 | frame[4]
-                return True
-        return False
-
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        row[COLUMN[self._question]] = self._value
-        return Identity(serial=f"SN{self._value}") if self._question == "a" else identity
+                self.answer = frame
+        return bool(self.answer)
 
 
 class PlainEar(Overhearing):
@@ -84,9 +82,9 @@ class PlainEar(Overhearing):
         self.rejected = []
         self._buffer = b""
 
-    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
+    def feed(self, data: bytes, now: float | None = None) -> list[Answer | Request]:
         self._buffer += data
-        heard = []
+        heard: list[Answer | Request] = []
         while (starts := [self._buffer.find(mark) for mark in (b"?", b"!") if mark in self._buffer]) and len(
             self._buffer
         ) - min(starts) >= ANSWER_LENGTH - 2 * (self._buffer[min(starts)] == ord("?")):
@@ -96,16 +94,14 @@ class PlainEar(Overhearing):
             right = sum(frame[:-1]) & 0xFF == frame[-1] and chr(frame[2]) in COLUMN
             self._buffer = self._buffer[start + (length if right else 1) :]
             if right:
-                heard.append(self._understood(frame))
+                heard.append(self._understood(frame, now))
         return heard
 
-    def _understood(self, frame: bytes) -> Heard:
+    def _understood(self, frame: bytes, now: float | None) -> Answer | Request:
         address, question = frame[1], chr(frame[2])
         if frame[0] == ord("?"):
-            return Heard(address, TOPIC[question])
-        exchange = PlainExchange(question, address)
-        exchange.feed(frame)
-        return Heard(address, TOPIC[question], exchange.apply)
+            return Request(address, TOPIC[question])
+        return Answer(address, TOPIC[question], {question: frame}, nan if now is None else now)
 
 
 class PlainProtocol(Protocol):
@@ -117,6 +113,11 @@ class PlainProtocol(Protocol):
 
     def exchange(self, question: str, address: int) -> PlainExchange:
         return PlainExchange(question, address)
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        value = data[3] << 8 | data[4]
+        row[COLUMN[question]] = value
+        return Identity(serial=f"SN{value}") if question == "a" else identity
 
     def check(self, row: Row, previous: Row) -> None:
         if row[Column.VOLTAGE] > 60000:

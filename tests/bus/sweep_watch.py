@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from plain_protocol import Script, answer
 
-from packbank.sources.serial import pacing
-from packbank.sources.serial.link import DescriptorLink
-
-QUICKLY = 8  # answers that make a habit
+from packbank.cext.sweep import sweep
+from packbank.sources.serial import link
 
 
 class Sweep(NamedTuple):
@@ -30,24 +28,21 @@ class Sweeps(list[Sweep]):
 
 
 def watch_sweeps(monkeypatch: pytest.MonkeyPatch) -> Sweeps:
-    """All sweeps that the buses of a test make, which learn their habits soon, and again when they were broken."""
-    monkeypatch.setattr(pacing, "HABIT_MADE", QUICKLY)
-    monkeypatch.setattr(pacing, "HABIT_MADE_MOST", QUICKLY)
+    """All sweeps of several packs that the buses of a test make."""
     made = Sweeps()
-    original = DescriptorLink.sweep
 
-    def sweep(
-        self: DescriptorLink, requests: list[bytes], look: float, pause: float, usual: range
-    ) -> list[tuple[float, float, bytes]]:
+    def watched(descriptor: int, requests: list[bytes], *plan: Any) -> list[tuple[float, float, int, int, bytes]]:
+        if len(requests) == 1:
+            return sweep(descriptor, requests, *plan)
         made.begun += 1
         made.underway = True
-        swept = original(self, requests, look, pause, usual)
+        swept = sweep(descriptor, requests, *plan)
         made.underway = False
         addresses = [request[1] if request[0] == ord("?") else request[0] for request in requests]
-        made.append(Sweep(len(requests), addresses[: len(swept)], [len(data) for _, _, data in swept]))
+        made.append(Sweep(len(requests), addresses[: len(swept)], [len(data) for *_, data in swept]))
         return swept
 
-    monkeypatch.setattr(DescriptorLink, "sweep", sweep)
+    monkeypatch.setattr(link, "sweep", watched)
     return made
 
 

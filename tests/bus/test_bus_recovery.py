@@ -19,7 +19,7 @@ from plain_protocol import PlainProtocol, Rig, ScriptedBus, all_answer, answer
 from packbank.config.model import BusConfig
 from packbank.model.bus_stats import BusState, BusStats
 from packbank.sources.serial.bus import Bus, start_bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 
@@ -42,6 +42,21 @@ def test_an_unplugged_adapter_is_opened_again_when_it_returns(tmp_path: Path, ca
         assert descriptors() == before
     messages = [record.message for record in caplog.records]
     assert sum("is open again" in message for message in messages) == 1
+
+
+def test_a_loose_plug_does_not_fill_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with Rig(tmp_path, all_answer) as rig:
+        for _ in range(5):
+            answers = rig.bus.stats().answers
+            rig.wait(lambda answers=answers: rig.bus.stats().answers > answers)  # type: ignore[misc]
+            rig.wire.unplug()
+            rig.wait(lambda: rig.bus.stats().state is BusState.OPENING)
+            rig.wire.replug()
+        rig.wait(lambda: rig.bus.stats().reopened == 5)
+    about_the_port = [record for record in caplog.records if "port" in record.message]
+    assert len(about_the_port) <= 2 * 3
+    assert "not again within 60 minutes" in about_the_port[-1].message
 
 
 def test_unplugged_in_the_middle_of_an_answer_nothing_wrong_is_taken(tmp_path: Path) -> None:
@@ -117,7 +132,7 @@ import sys, time
 sys.path.insert(0, sys.argv[2])
 from plain_protocol import PlainProtocol
 from packbank.sources.serial.bus import start_bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 from packbank.config.model import BusConfig
 bus = start_bus(BusConfig(name="rack", port=sys.argv[1]), PlainProtocol(), [Member(0, 1, "pack")], Store(1))

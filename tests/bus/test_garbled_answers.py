@@ -18,7 +18,7 @@ from packbank.errors import FrameError
 from packbank.model.columns import CELL_VOLTAGES, Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
-from packbank.sim.faults import ANSWER_FAULTS
+from packbank.sim.fault_answers import ANSWER_FAULTS
 from packbank.sim.responder import Burst
 from packbank.sim.responder_jkpb import JkPbResponder, request
 
@@ -48,7 +48,7 @@ def take(topic: Topic, bursts: list[Burst], previous: Row) -> Row | None:
     if not exchange.feed(b"".join(burst.data for burst in bursts)):
         return None
     row: Row = previous.copy()
-    exchange.apply(row, Identity())
+    protocol.decode(ADDRESS, topic.value, exchange.answer, row, Identity())
     protocol.check(row, previous)
     return row
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import getpass
+import grp
 import os
 import socket
 import time
@@ -18,9 +20,10 @@ from serial import serial_for_url
 from serial.rfc2217 import PortManager
 
 from packbank.errors import LinkError
+from packbank.sources.serial import link as link_module
 from packbank.sources.serial import ports
-from packbank.sources.serial.link import Link, open_link
-from packbank.sources.serial.stats import Traffic
+from packbank.sources.serial.link import Link, Timing, open_link
+from packbank.sources.serial.statistics import Statistics
 
 
 @pytest.fixture
@@ -36,50 +39,99 @@ def terminal() -> Iterator[tuple[int, str]]:
 
 
 @pytest.fixture
-def link(terminal: tuple[int, str]) -> Iterator[Link]:
-    link = open_link(terminal[1], LINE, Traffic())
+def statistics() -> Statistics:
+    return Statistics("rack", "port")
+
+
+@pytest.fixture
+def seen() -> list[tuple[str, bytes, float]]:
+    return []
+
+
+@pytest.fixture
+def link(terminal: tuple[int, str], statistics: Statistics, seen: list[tuple[str, bytes, float]]) -> Iterator[Link]:
+    link = open_link(terminal[1], LINE, statistics, lambda *passed: seen.append(passed))
     yield link
     link.close()
 
 
-def test_bytes_pass_unchanged_and_are_counted_and_tapped(terminal: tuple[int, str], link: Link) -> None:
+SOON = Timing(look=0.02, silence=0.01)
+
+
+def test_bytes_pass_unchanged_and_are_counted_and_tapped(
+    terminal: tuple[int, str], link: Link, statistics: Statistics, seen: list[tuple[str, bytes, float]]
+) -> None:
     every = bytes(range(256))
-    seen: list[tuple[str, bytes]] = []
-    link.tap = lambda direction, data: seen.append((direction, data))
-    link.write(every)
+    began = time.monotonic()
+    (nothing,) = link.ask([every], SOON)
+    assert nothing.data == b""
     assert os.read(terminal[0], 1000) == every
     os.write(terminal[0], every)
     assert link.read(1.0) == every
-    assert (link.traffic.sent, link.traffic.received) == (256, 256)
-    assert seen == [("tx", every), ("rx", every)]
+    assert (statistics.counted("sent"), statistics.counted("received")) == (256, 256)
+    assert [(direction, data) for direction, data, _ in seen] == [("tx", every), ("rx", every)]
+    assert began <= seen[0][2] == nothing.asked <= seen[1][2] <= time.monotonic()
 
 
-def test_read_takes_what_is_there_and_waits_only_when_there_is_nothing(terminal: tuple[int, str], link: Link) -> None:
+def test_what_comes_after_a_request_is_returned_with_it(
+    terminal: tuple[int, str], link: Link, statistics: Statistics, seen: list[tuple[str, bytes, float]]
+) -> None:
+    def serve() -> None:
+        for _ in range(3):
+            os.write(terminal[0], b"!" + os.read(terminal[0], 2))
+
+    thread = Thread(target=serve, daemon=True)
+    thread.start()
+    timing = Timing(look=0.05, silence=0.01, shortest=3, longest=4)
+    receptions = link.ask([b"?1", b"?2", b"?3"], timing)
+    thread.join(5.0)
+    assert [one.data for one in receptions] == [b"!?1", b"!?2", b"!?3"]
+    assert all(one.taken - one.asked >= timing.look for one in receptions)
+    assert receptions[1].asked - receptions[0].taken >= timing.silence
+    assert [(direction, data) for direction, data, _ in seen[:3]] == [("tx", b"?1"), ("rx", b"!?1"), ("tx", b"?2")]
+    assert statistics.counted("wakeups") == sum(one.looks for one in receptions) + 2
+
+
+def test_read_takes_what_is_there_and_waits_only_when_there_is_nothing(
+    terminal: tuple[int, str], link: Link, statistics: Statistics
+) -> None:
     assert link.read() == b""
     os.write(terminal[0], b"abc")
     time.sleep(0.01)
     assert link.read(5.0) == b"abc"
-    assert link.traffic.wakeups == 0
+    assert statistics.counted("wakeups") == 0
     began = time.monotonic()
     assert link.read(0.05) == b""
     assert time.monotonic() - began >= 0.05
-    assert link.traffic.wakeups == 1
+    assert statistics.counted("wakeups") == 1
 
 
-def test_a_port_that_goes_away_is_an_error_of_reading_and_of_writing(terminal: tuple[int, str], link: Link) -> None:
+def test_a_port_that_goes_away_is_an_error_of_reading_and_of_asking(terminal: tuple[int, str], link: Link) -> None:
     os.close(terminal[0])
     with pytest.raises(LinkError, match=terminal[1]):
         link.read(1.0)
     with pytest.raises(LinkError, match=terminal[1]):
-        link.write(b"?")
+        link.ask([b"?"], SOON)
+
+
+def test_a_port_that_takes_no_bytes_is_an_error(
+    terminal: tuple[int, str], link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "WRITE_TIMEOUT", 0.05)
+    full = Timing(look=0.0, silence=0.0)
+    with contextlib.suppress(LinkError):
+        for _ in range(100):
+            link.ask([bytes(4096)], full)
+    with pytest.raises(LinkError, match="takes no bytes"):
+        link.ask([b"?"], full)
 
 
 def test_a_port_is_locked_while_it_is_open_and_free_afterwards(terminal: tuple[int, str], link: Link) -> None:
     with pytest.raises(LinkError, match="in use by"):
-        open_link(terminal[1], LINE, Traffic())
+        open_link(terminal[1], LINE, Statistics("rack", "port"))
     link.close()
     link.close()
-    open_link(terminal[1], LINE, Traffic()).close()
+    open_link(terminal[1], LINE, Statistics("rack", "port")).close()
 
 
 def test_no_descriptor_is_left_behind(terminal: tuple[int, str]) -> None:
@@ -88,9 +140,9 @@ def test_no_descriptor_is_left_behind(terminal: tuple[int, str]) -> None:
 
     before = count()
     for _ in range(3):
-        open_link(terminal[1], LINE, Traffic()).close()
+        open_link(terminal[1], LINE, Statistics("rack", "port")).close()
         with pytest.raises(LinkError):
-            open_link("/dev/null", LINE, Traffic())
+            open_link("/dev/null", LINE, Statistics("rack", "port"))
     assert count() == before
 
 
@@ -114,7 +166,7 @@ def test_silence_for_long_is_an_error(link: Link, monkeypatch: pytest.MonkeyPatc
 )
 def test_a_port_that_cannot_be_opened_says_why(port: str, says: str) -> None:
     with pytest.raises(LinkError, match=says) as caught:
-        open_link(port, LINE, Traffic())
+        open_link(port, LINE, Statistics("rack", "port"))
     assert port in str(caught.value)
 
 
@@ -124,12 +176,44 @@ def test_a_forbidden_port_names_the_group_to_join(terminal: tuple[int, str]) -> 
     assert "usermod -aG" in text
 
 
+def test_a_forbidden_port_whose_group_has_no_name_is_explained(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(grp, "getgrgid", unknown)
+    assert "has no name; run 'sudo groupadd -g" in ports.explain(terminal[1], OSError(errno.EACCES, "forbidden"))
+
+
+def test_a_user_without_a_name_is_explained_all_the_same(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown() -> None:
+        raise KeyError("uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    assert "usermod -aG" in ports.explain(terminal[1], OSError(errno.EACCES, "forbidden"))
+
+
+def test_a_port_in_a_forbidden_folder_is_explained_and_raises_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_args: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    port = "/run/secret/ttyUSB0"
+    text = ports.explain(port, OSError(errno.EACCES, "Permission denied"))
+    assert text == f"{port}: forbidden; let this user read the folder /run/secret"
+    assert not ports.is_there(port)
+    assert ports.stable_path(port) == ""
+
+
 def test_a_gateway_that_ends_the_connection_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        link = open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", LINE, Traffic())
+        link = open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", LINE, Statistics("rack", "port"))
         client, _ = server.accept()
         with client:
-            link.write(b"?")
+            link.ask([b"?"], SOON)
             assert client.recv(10) == b"?"
             client.sendall(b"!")
             assert link.read(1.0) == b"!"
@@ -168,14 +252,15 @@ def test_rfc2217_is_read_like_any_port_and_tells_when_it_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=serve_rfc2217, args=(server,))
         thread.start()
-        link = open_link(f"rfc2217://127.0.0.1:{server.getsockname()[1]}", LINE, Traffic())
+        link = open_link(f"rfc2217://127.0.0.1:{server.getsockname()[1]}", LINE, Statistics("rack", "port"))
         assert link.read(0.02) == b""
-        link.write(b"\x01\xff\x02")
-        heard = b""
+        (reception,) = link.ask([b"\x01\xff\x02"], Timing(look=0.01, silence=0.0, shortest=3))
+        heard = reception.data
         while len(heard) < 3:
             heard += link.read(2.0)
         assert heard == b"\x01\xff\x02"
-        link.write(b"\x04")
+        with contextlib.suppress(LinkError):
+            link.ask([b"\x04"], SOON)
         with pytest.raises(LinkError):
             [link.read(1.0) for _ in range(10)]
         link.close()

@@ -14,7 +14,7 @@ from packbank.model.columns import CELL_VOLTAGES, Column
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
 from packbank.sources.serial.bus import start_bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 PLAN = BusPlan(packs=2, master=True)

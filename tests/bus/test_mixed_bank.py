@@ -106,4 +106,4 @@ def test_packs_of_every_family_are_one_battery_and_are_lost_and_found_alike(scen
         wire.packs.append(pack)
     battery = scene.until(lambda battery: presences(battery) == [Presence.FRESH] * 7)
     assert (battery.online, battery.offline) == (7, 0)
-    assert not any(stats.refused for stats in scene.last.buses)
+    assert [(stats.name, stats.recent) for stats in scene.last.buses if stats.refused] == []

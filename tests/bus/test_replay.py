@@ -15,7 +15,7 @@ from packbank.cli import main
 from packbank.errors import ConfigError
 from packbank.model.columns import Column
 from packbank.sources.serial.recording import Event, read_events
-from packbank.sources.serial.replay import Player, RecordedEar
+from packbank.sources.serial.replay import OwnPolling, Player
 
 TRACE = Path(__file__).parents[3] / "shared/vectors/jkpb_bus_trace.jsonl"
 needs_trace = pytest.mark.skipif(not TRACE.exists(), reason="../shared is not there")
@@ -102,7 +102,7 @@ def test_our_own_polling_replays_with_and_without_an_ear(protocol: PlainProtocol
 
 
 def test_a_wrong_answer_in_a_recording_is_counted_by_its_reason() -> None:
-    ear = RecordedEar(Deaf())
+    ear = OwnPolling(Deaf())
     ear.send(request(1, "v"))
     assert ear.feed(answer(2, "v", 5)) == []
     assert ear.feed(b"") == []

@@ -16,7 +16,7 @@ from packbank.cli import main
 from packbank.sim.responder import Responder
 from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_eg4 import Eg4Responder
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_bank import LiveBank, demo_spec
 from packbank.sim.wire_pty import Buses
 
@@ -34,7 +34,7 @@ def test_packs_are_found_however_they_want_to_be_asked(
 ) -> None:
     monkeypatch.setattr(family, "addresses", range(1, 4))  # the others would only cost their time-outs
     bank = LiveBank(demo_spec(2, 16, 1), time.monotonic())
-    packs = [Pack(responder, partial(bank.row, index)) for index, responder in enumerate(responders)]
+    packs = [WirePack(responder, partial(bank.row, index)) for index, responder in enumerate(responders)]
     with Buses([Wire(packs, Random(1), family.line.baudrate)], tmp_path) as buses:
         assert main(["scan", "--protocol", family.name, buses.paths[0]]) == 0
     out, _ = capsys.readouterr()

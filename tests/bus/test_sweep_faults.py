@@ -22,12 +22,13 @@ class NamelessExchange(PlainExchange):
 
     def feed(self, data: bytes) -> bool:
         self._buffer += data
-        while (start := self._buffer.find(b"!")) >= 0 and len(self._buffer) >= start + ANSWER_LENGTH:
+        while (
+            not self.answer and (start := self._buffer.find(b"!")) >= 0 and len(self._buffer) >= start + ANSWER_LENGTH
+        ):
             frame, self._buffer = self._buffer[start : start + ANSWER_LENGTH], self._buffer[start + 1 :]
             if sum(frame[:-1]) & 0xFF == frame[-1]:
-                self._value = frame[3] << 8 | frame[4]
-                return True
-        return False
+                self.answer = frame
+        return bool(self.answer)
 
 
 class NamelessProtocol(BriefProtocol):

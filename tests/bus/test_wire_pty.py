@@ -13,7 +13,7 @@ import serial
 from packbank.bms.protocol import Row
 from packbank.model.columns import empty_matrix
 from packbank.sim.responder import Burst, Responder
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_pty import Buses
 
 ANSWER = bytes(range(250)) + b"tail"
@@ -37,7 +37,7 @@ class Slave(Responder):
 @pytest.fixture
 def buses(tmp_path: Path) -> Iterator[Buses]:
     row: Row = empty_matrix(1)[0]
-    wires = [Wire([Pack(Slave(n), lambda now: row) for n in (1, 2)], Random(bus)) for bus in range(2)]
+    wires = [Wire([WirePack(Slave(n), lambda now: row) for n in (1, 2)], Random(bus)) for bus in range(2)]
     with Buses(wires, tmp_path) as buses:
         yield buses
 
@@ -116,7 +116,7 @@ def test_failure_of_the_simulation_is_seen(tmp_path: Path, monkeypatch: pytest.M
     def broken(now: float) -> Row:
         raise ValueError("no such row")
 
-    with Buses([Wire([Pack(Slave(1), broken)], Random(1))], tmp_path) as buses:
+    with Buses([Wire([WirePack(Slave(1), broken)], Random(1))], tmp_path) as buses:
         assert not buses.failed
         with serial.serial_for_url(buses.paths[0], 115200, timeout=0.5) as port:
             port.write(b"?1")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
@@ -14,8 +15,9 @@ import pytest
 pytest.importorskip("dbus.bus", reason="the D-Bus edge is an extra: pip install packbank[venus]")
 pytest.importorskip("gi.repository.GLib", reason="the D-Bus edge is an extra: pip install packbank[venus]")
 
+from packbank.errors import LinkError
 from packbank.outputs.venus.bindings import GLib, dbus
-from packbank.outputs.venus.bus import BUS_ITEM, Bus
+from packbank.outputs.venus.bus import BUS_ITEM, DBus
 
 STAND_INS = Path(__file__).parent / "stand_ins.py"
 
@@ -29,8 +31,8 @@ class Bench:
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     connections: list[Any] = field(default_factory=list)
 
-    def bus(self) -> Bus:
-        bus = Bus(self.address)
+    def bus(self) -> DBus:
+        bus = DBus(self.address)
         self.connections.append(bus)
         return bus
 
@@ -48,7 +50,7 @@ class Bench:
         assert _stdout(process).readline() == "ready\n"
         return process
 
-    def until(self, condition: Callable[[], object], timeout: float = 5.0) -> None:
+    def until(self, condition: Callable[[], object], timeout: float = 20.0) -> None:
         """Let messages pass until ``condition`` holds."""
         end = time.monotonic() + timeout
         while not condition():
@@ -57,8 +59,16 @@ class Bench:
                 time.sleep(0.001)
 
     def settle(self) -> None:
-        """Let every message that is under way arrive: the daemon keeps their order, so a round trip is enough."""
-        plain = [connection for connection in self.connections if not isinstance(connection, Bus)]
+        """Let every message that is under way arrive.
+
+        The daemon keeps the order of each connection, so a round trip of the senders and then one of those that look
+        on is enough.
+        """
+        for bus in self.connections:
+            if isinstance(bus, DBus):
+                with suppress(LinkError):  # one that the test has closed
+                    bus.names()
+        plain = [connection for connection in self.connections if not isinstance(connection, DBus)]
         answers: list[object] = []
         for connection in plain:
             connection.call_async(

@@ -15,7 +15,7 @@ from typing import Any
 from packbank.errors import LinkError
 from packbank.model.catalogue import Value
 from packbank.outputs.venus.bindings import GLib, dbus
-from packbank.outputs.venus.bus import Bus, from_wire
+from packbank.outputs.venus.bus import DBus, from_wire
 from packbank.outputs.venus.item import Item
 from packbank.outputs.venus.items import Items
 
@@ -26,7 +26,7 @@ CVL = "/Info/MaxChargeVoltage"
 class Settings:
     """com.victronenergy.settings."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: DBus) -> None:
         self._bus = bus
         self._items = Items(bus)
         self._values: dict[str, Value] = {}
@@ -67,7 +67,7 @@ class Settings:
 class System:
     """com.victronenergy.system."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: DBus) -> None:
         self._bus = bus
         self._items = Items(bus)
         self._batteries: dict[str, dict[str, Value]] = {}
@@ -118,7 +118,7 @@ class System:
 
 def main() -> None:
     address, kind = sys.argv[1:]
-    bus = Bus(address)
+    bus = DBus(address)
     _service = Settings(bus) if kind == "settings" else System(bus)
     print("ready", flush=True)
     context = GLib.MainContext.default()

@@ -8,7 +8,7 @@ from packbank.config.model import ServiceConfig
 from packbank.errors import LinkError
 from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.bindings import GLib, dbus
-from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.bus import DBus
 from virtual_battery import snapshot
 
 NAME = "com.victronenergy.battery.packbank"
@@ -22,18 +22,18 @@ def publisher(bench: Any) -> BankOutput:
 
 def test_no_bus_says_what_to_do() -> None:
     with pytest.raises(LinkError, match=r"no D-Bus at unix:path=/nowhere.*--no-dbus"):
-        Bus("unix:path=/nowhere")
+        DBus("unix:path=/nowhere")
 
 
 def test_the_address_comes_from_the_environment(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bench.address)
-    bus = Bus()
+    bus = DBus()
     assert bus.has_owner("org.freedesktop.DBus")
     bus.close()
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
     with pytest.raises(LinkError):
-        Bus()
+        DBus()
 
 
 def test_a_dead_bus_ends_the_next_publish(bench: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
 NAME = "com.victronenergy.battery.packbank"
 PACKBANK = [sys.executable, "-m", "packbank"]
 SECONDS = 6

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from packbank.model.snapshot import Snapshot
 from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.item import Item
 from packbank.outputs.venus.items import Items
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import pack_view, snapshot
 
 SETTINGS = "com.victronenergy.settings"
@@ -25,7 +27,7 @@ class Page:
 
     def __init__(self, bench: Any) -> None:
         command = [sys.executable, "-m", "packbank", "doctor"]
-        environment = {"DBUS_SESSION_BUS_ADDRESS": bench.address, "PATH": "/usr/bin:/bin"}
+        environment = os.environ | {"DBUS_SESSION_BUS_ADDRESS": bench.address}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         bench.until(lambda: process.poll() is not None, 20.0)
         self.text, self.errors = process.communicate()
@@ -56,8 +58,9 @@ def follow(bench: Any, dvcc: int = 1) -> None:
 
 
 def test_all_is_right(venus: Any) -> None:
-    counters = Counters("a", "p", BusState.POLLING, requests=9, answers=9, round_time=1.2)
-    publish(venus, snapshot(buses=(counters.snapshot(60.0, 115200),)))
+    done = Statistics("a", "p").snapshot(60.0, 115200)
+    done = replace(done, state=BusState.POLLING, requests=9, answers=9, round_time=1.2)
+    publish(venus, snapshot(buses=(done,)))
     follow(venus)
     page = Page(venus)
     assert (page.code, page.wrong(), page.errors) == (0, [], "")
@@ -84,6 +87,14 @@ def test_lost_packs_and_alarms_are_named(venus: Any) -> None:
     assert page.wrong()[0].startswith("1/2 packs, pack 2 lost")
     assert page.wrong()[1].startswith("alarm CellImbalance")
     assert "-> look at pack 1\n" in page.text
+
+
+def test_a_pack_of_unknown_limits_is_named_with_the_key(venus: Any) -> None:
+    publish(venus, snapshot(packs=(pack_view("pack 1"), pack_view("pack 2", charge_estimated=True))))
+    follow(venus)
+    page = Page(venus)
+    assert page.wrong() == ["pack 2: its charge current limit is not known and taken from other packs"]
+    assert "-> set MAX_BATTERY_CHARGE_CURRENT for it" in page.text
 
 
 def test_another_bms_that_the_system_follows(venus: Any) -> None:

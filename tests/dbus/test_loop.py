@@ -48,3 +48,15 @@ def test_it_leaves_nothing_behind() -> None:
     run_loop(lambda: False, 0.01)
     time.sleep(0.03)
     assert not GLib.MainContext.default().pending()
+
+
+def test_a_signal_after_its_end_is_handled_as_before() -> None:
+    caught: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: caught.append(number))
+    try:
+        run_loop(lambda: False, 0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught == [signal.SIGTERM]

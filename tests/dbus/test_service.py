@@ -16,7 +16,7 @@ from packbank.outputs.venus.bank import BankOutput
 from packbank.outputs.venus.bindings import dbus
 from packbank.outputs.venus.paths import BANK_PATHS, IDENTITY, MODULE, MODULES
 from packbank.outputs.venus.writes import OFFERED, Offers
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import lost_battery, snapshot, virtual_battery
 
 NAME = "com.victronenergy.battery.packbank"
@@ -68,8 +68,9 @@ def test_every_path_is_there_with_its_type_and_a_text(bench: Any) -> None:
     publisher(bench).show(snapshot(time=0.0))
     items = bench.ask(bench.connect(), NAME, "/", "GetItems")
     paths = all_paths()
-    assert {str(name) for name in items} == set(paths)
-    for name, item in items.items():
+    assert {str(name) for name in items if not name.startswith("/Battery/")} == set(paths)
+    for name in paths:
+        item = items[name]
         value, text = item["Value"], item["Text"]
         assert isinstance(text, dbus.String)
         if isinstance(value, dbus.Array):
@@ -102,7 +103,7 @@ def test_leaves_inner_nodes_and_root_answer(bench: Any) -> None:
     assert bench.ask(client, NAME, "/History/LastDischarge", "GetText") == "---"
     assert bench.ask(client, NAME, "/Dc", "GetValue")["0/Current"] == -12.3
     assert bench.ask(client, NAME, "/Dc/0", "GetText")["Power"] == "-656W"
-    assert set(bench.ask(client, NAME, "/", "GetValue")) == {name[1:] for name in all_paths()}
+    assert {name[1:] for name in all_paths()} <= set(bench.ask(client, NAME, "/", "GetValue"))
     for path, member in (("/Nothing", "GetValue"), ("/Dc/0/Voltage", "GetItems"), ("/Nothing", "SetValue")):
         with pytest.raises(dbus.exceptions.DBusException, match=r"/Nothing|GetItems"):
             bench.ask(client, NAME, path, member, *(("v", 1) if member == "SetValue" else ()))
@@ -517,7 +518,7 @@ def test_a_thousand_writes_are_all_taken(bench: Any) -> None:
 
 
 def test_the_status_is_only_told_on_request(bench: Any) -> None:
-    publisher(bench).show(snapshot(buses=(Counters("roof", "/dev/ttyUSB0").snapshot(60.0, 115200),)))
+    publisher(bench).show(snapshot(buses=(Statistics("roof", "/dev/ttyUSB0").snapshot(60.0, 115200),)))
     client = bench.connect()
     assert "/Debug/Status" not in bench.ask(client, NAME, "/", "GetItems")
     status = json.loads(bench.ask(client, NAME, "/Debug/Status", "GetValue"))

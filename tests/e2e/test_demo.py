@@ -47,6 +47,7 @@ def processes_that_mention(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @needs_dbus
 def test_demo_shows_the_whole_chain_and_leaves_nothing(tmp_path: Path) -> None:
     result = run(tmp_path, "demo", "--packs", "2", "--buses", "2", "--seconds", "7")
@@ -63,6 +64,7 @@ def test_demo_shows_the_whole_chain_and_leaves_nothing(tmp_path: Path) -> None:
     assert processes_that_mention(str(tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_demo_of_four_makes_works_without_dbus(tmp_path: Path) -> None:
     result = run(tmp_path, "demo", "--mix", "--seconds", "6", "--no-dbus")
     assert result.returncode == 0, result.stderr

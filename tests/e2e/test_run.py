@@ -82,6 +82,31 @@ def test_four_packs_on_two_buses_become_one_battery(bank: Path, start: Start) ->
     assert "rack1 1" in log
 
 
+def test_show_sees_the_running_daemon(bank: Path, start: Start) -> None:
+    daemon = start(bank)
+    first_battery(daemon, 4)
+    shown = subprocess.run(
+        [*PACKBANK, "show", "rack2", "1", "--config", str(bank / "config.ini"), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    ).stdout
+    pack = json.loads(shown)
+    assert (pack["name"], pack["presence"], len(pack["cells"])) == ("rack2 1", "fresh", 16)
+    assert pack["settings"]["cell_ovp"] > pack["settings"]["cell_uvp"] > 2.0
+    end(daemon)
+    gone = subprocess.run(
+        [*PACKBANK, "show", "--config", str(bank / "config.ini")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert gone.returncode == 1
+    assert "no daemon runs with" in gone.stderr
+
+
 def test_state_is_kept_at_the_end_and_used_again(bank: Path, start: Start) -> None:
     first = start(bank)
     began = first_battery(first, 4)

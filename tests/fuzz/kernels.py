@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from packbank.bms.fields import Bit, Field, Flag, Kind
-from packbank.bms.protocol import Protocol
+from packbank.bms.protocol import Answer, Protocol
 from packbank.bms.registry import NAMES, protocol
 from packbank.cext import checksum, framing, tlv
 from packbank.cext.layout import Layout
@@ -108,13 +108,14 @@ def fuzz_protocol(spoken: Protocol) -> Case:
             complete = exchange.feed(b"")
         if complete:
             with suppress(FrameError):
-                exchange.apply(row, Identity())
+                spoken.decode(exchange.address, exchange.question, exchange.answer, row, Identity())
                 spoken.check(row, np.full(COLUMNS, np.nan))
         for number, chunk in enumerate(fed if ear else ()):
             for heard in ear.feed(chunk, number * 0.01) if ear else ():
-                if heard.apply is not None:
+                if isinstance(heard, Answer):
                     with suppress(FrameError):
-                        heard.apply(row, Identity())
+                        for question, data in heard.data.items():
+                            spoken.decode(heard.address, question, data, row, Identity())
         whole = b"".join(fed)
         spoken.describe(whole)
         assert len(spoken.conceal(whole)) == len(whole)

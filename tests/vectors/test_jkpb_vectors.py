@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,13 +15,14 @@ import pytest
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_fields import ALARM_NAMES
 from packbank.bms.jkpb_frames import fill, topic_of
-from packbank.bms.protocol import Heard, Row, Topic
+from packbank.bms.protocol import Answer, Request, Row, Topic
 from packbank.cext.framing import Scanner, request
 from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
+from shared import SHARED, needs_shared
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
-pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="../shared/vectors is not there")
+VECTORS = SHARED / "vectors"
+pytestmark = needs_shared
 
 STATUS_KEYS = {
     Column.VOLTAGE: ("V", 1), Column.CURRENT: ("I", 1), Column.TEMPERATURE_MOS: ("mos", 1),
@@ -81,7 +81,7 @@ def accept(vector: dict[str, Any]) -> tuple[Row, Identity]:
         exchange = JkPb().exchange(topic.value, vector["ack_addr"])
         assert exchange.feed(data)
         assert exchange.rejected == []
-        identity = exchange.apply(row, Identity())
+        identity = JkPb().decode(exchange.address, exchange.question, exchange.answer, row, Identity())
     else:
         (unit, *_) = Scanner().feed(data)
         assert unit.kind == "frame"
@@ -192,12 +192,12 @@ def test_the_bus_trace_in_any_chunks_loses_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_the_bus_trace_is_attributed(name: str) -> None:
     ear = JkPb().overhear()
-    heard: list[Heard] = []
+    heard: list[Answer | Request] = []
     for event in capture(name):
         heard += ear.feed(b"", event["t_start_ms"] / 1000)
         heard += ear.feed(bytes.fromhex(event["hex"]), event["t_end_ms"] / 1000)
     heard += ear.feed(b"", 1e6)
-    answers = [one for one in heard if one.apply is not None]
+    answers = [one for one in heard if isinstance(one, Answer)]
     kinds = Counter(event["kind"] for event in capture(name))
     assert len(answers) == kinds["ack"]
     assert len(heard) - len(answers) == kinds["request"]
@@ -206,8 +206,8 @@ def test_the_bus_trace_is_attributed(name: str) -> None:
     previous: dict[int, Row] = {}
     for k, one in enumerate(answers):
         row = previous.get(one.address, empty()).copy()
-        assert one.apply is not None
-        one.apply(row, Identity())
+        for question, data in one.data.items():
+            JkPb().decode(one.address, question, data, row, Identity())
         if one.topic is Topic.STATUS:
             row[Column.STATUS_TIME] = k
         JkPb().check(row, previous.get(one.address, empty()))

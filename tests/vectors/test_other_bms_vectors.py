@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,10 @@ from packbank.bms.jkbms import JkBms
 from packbank.bms.protocol import Description, Exchange, Protocol
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
+from shared import SHARED, needs_shared
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "other_bms.jsonl"
-pytestmark = pytest.mark.skipif(not VECTORS.is_file(), reason="../shared/vectors is not there")
+VECTORS = SHARED / "vectors" / "other_bms.jsonl"
+pytestmark = needs_shared
 
 # Frames whose checksum is marked wrong, yet which a good reader reads.
 READ_ALL_THE_SAME = {"daly-052": "two bytes of noise stand before a sound frame: the noise is passed over"}
@@ -228,14 +228,14 @@ def test_damaged_frames_are_refused(line: dict[str, Any]) -> None:
         assert not described(line).error
         return
     assert described(line).error
-    taken = [exchange for exchange in exchanges(line["bms"]) if accepted(exchange, line["hex"])]
+    taken = [exchange for exchange in exchanges(line["bms"]) if accepted(line["bms"], exchange, line["hex"])]
     # Behind the damaged burst of this line stands a sound answer to 0x90.
     assert [exchange.request[2] for exchange in taken] == ([0x90] if line["id"] == "daly-058" else [])
 
 
 @pytest.mark.parametrize("line", [p for bms in PROTOCOLS for p in chosen(bms, checksum_ok=True)])
 def test_requests_and_strangers_are_nobodys_answer(line: dict[str, Any]) -> None:
-    taken = [exchange for exchange in exchanges(line["bms"]) if accepted(exchange, line["hex"])]
+    taken = [exchange for exchange in exchanges(line["bms"]) if accepted(line["bms"], exchange, line["hex"])]
     if is_request(line) or line.get("checksum_kind") in OTHERS:
         assert not taken
     elif described(line).kind != "other":
@@ -255,7 +255,7 @@ def exchanges(bms: str) -> list[Exchange]:
     return made
 
 
-def accepted(exchange: Exchange, text: str) -> bool:
+def accepted(bms: str, exchange: Exchange, text: str) -> bool:
     """Whether the answer is taken, in chunks of seven bytes; a burst of a board with an unknown count may be short."""
     data = bytes.fromhex(text)
     if isinstance(exchange, DalyExchange) and exchange.needed == MOST_FRAMES:
@@ -263,12 +263,12 @@ def accepted(exchange: Exchange, text: str) -> bool:
         exchange.needed = exchange.expected = max([data[at + 4] for at in heads], default=1)
     done = any(exchange.feed(data[at : at + 7]) for at in range(0, len(data), 7)) or exchange.feed(b"")
     if done:
-        exchange.apply(blank(), Identity())
+        PROTOCOLS[bms]().decode(exchange.address, exchange.question, exchange.answer, blank(), Identity())
     return done
 
 
 def test_a_bms_that_has_just_started_knows_no_state_of_charge() -> None:
     row, exchange = blank(), JkBms().exchange("all", 1)
     assert exchange.feed(bytes.fromhex(next(line["hex"] for line in lines() if line["id"] == "jk-008")))
-    exchange.apply(row, Identity())
+    JkBms().decode(1, "all", exchange.answer, row, Identity())
     assert np.isnan(row[[Column.SOC, Column.CYCLES]]).all()

@@ -12,7 +12,7 @@ import numpy as np
 from packbank.bms import trust
 from packbank.bms.daly_commands import ESSENTIAL, QUESTIONS, commands
 from packbank.bms.daly_fields import ALARMS, DATA, FRAME_SIZE
-from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange
+from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange, Frames
 from packbank.bms.describe import known_values
 from packbank.bms.protocol import Description, Line, Protocol, Row, Topic
 from packbank.cext.tlv import find_a5
@@ -57,7 +57,7 @@ class Daly(Protocol):
             raise ValueError(reason)
         board = self._board(address)
         board.hosts = [*board.hosts[1:], board.hosts[0]]
-        return DalyExchange(commands()[question], address, board, address in self.inverted)
+        return DalyExchange(commands()[question], address, board)
 
     def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
         """As :meth:`Protocol.questions_to`: rarely what this board has never answered.
@@ -82,6 +82,11 @@ class Daly(Protocol):
     def ways_to_ask(self, address: int) -> int:
         """As :meth:`Protocol.ways_to_ask`."""
         return len(self._board(address).hosts)
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        command = commands()[question]
+        return command.fill(Frames(data, command, self._board(address), address in self.inverted), row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""
@@ -149,7 +154,7 @@ def _values(address: int, frames: list[bytes]) -> dict[str, object]:
             exchange.feed(b"".join(own))
             if not exchange.feed(b""):
                 raise FrameError("incomplete", f"{len(own)} of {exchange.needed} frames of command {command.code:#04x}")
-            identity = exchange.apply(row, identity)
+            identity = command.fill(Frames(exchange.answer, command, board, inverted=False), row, identity)
     trust.check(row, row)
     values = known_values(row, identity)
     if np.isfinite(row[Column.ALARM_BITS]):

@@ -12,7 +12,7 @@ import numpy as np
 
 from packbank.bms import daly_fields as fields
 from packbank.bms.daly_fields import DATA
-from packbank.bms.daly_frames import MOST_FRAMES, Board, Command, DalyExchange
+from packbank.bms.daly_frames import MOST_FRAMES, Board, Command, Frames
 from packbank.bms.fields import Text
 from packbank.bms.protocol import Row, Topic
 from packbank.bms.sensors import put_temperatures
@@ -61,78 +61,78 @@ def _frames_of_sensors(board: Board) -> int:
     return -(-board.sensors // fields.SENSORS_A_FRAME) or 1
 
 
-def _plain(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    layout = fields.layout(exchange.command.code, exchange.inverted)
-    layout.decode_into(exchange.joined(slice(None)), row)
+def _plain(frames: Frames, row: Row, identity: Identity) -> Identity:
+    layout = fields.layout(frames.command.code, frames.inverted)
+    layout.decode_into(frames.joined(slice(None)), row)
     return identity
 
 
-def _pack(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    _plain(exchange, row, identity)
+def _pack(frames: Frames, row: Row, identity: Identity) -> Identity:
+    _plain(frames, row, identity)
     row[Column.POWER] = row[Column.VOLTAGE] * row[Column.CURRENT]
     return identity
 
 
-def _cell_extremes(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    highest, _, lowest = unpack_from(">HBH", exchange.joined(slice(None)), DATA)
+def _cell_extremes(frames: Frames, row: Row, identity: Identity) -> Identity:
+    highest, _, lowest = unpack_from(">HBH", frames.joined(slice(None)), DATA)
     row[Column.CELL_DELTA] = (highest - lowest) / 1000
     return identity
 
 
-def _state(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    _plain(exchange, row, identity)
+def _state(frames: Frames, row: Row, identity: Identity) -> Identity:
+    _plain(frames, row, identity)
     if row[Column.REMAINING_CAPACITY] == 0 and row[Column.SOC] > 0:  # seen on firmware that does not count it
         row[Column.REMAINING_CAPACITY] = np.nan
-    told = {1: 1, 2: -1}.get(exchange.joined(slice(None))[fields.STATE_OFFSET], 0)
+    told = {1: 1, 2: -1}.get(frames.joined(slice(None))[fields.STATE_OFFSET], 0)
     if told * row[Column.CURRENT] < -SIGN_CERTAIN:
         raise FrameError(
             "sign",
             f"a current of {row[Column.CURRENT]:+.1f} A (+ charges) while the BMS says that it "
-            f"{'charges' if told > 0 else 'discharges'}; set INVERT_CURRENT_MEASUREMENT = {not exchange.inverted} for "
+            f"{'charges' if told > 0 else 'discharges'}; set INVERT_CURRENT_MEASUREMENT = {not frames.inverted} for "
             "this pack",
         )
     return identity
 
 
-def _counts(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    _plain(exchange, row, identity)
+def _counts(frames: Frames, row: Row, identity: Identity) -> Identity:
+    _plain(frames, row, identity)
     if not 1 <= row[Column.CELL_COUNT] <= CELLS:
         raise FrameError("cells", f"{row[Column.CELL_COUNT]:.0f} cells in series; 1 to {CELLS} can be")
     return identity
 
 
-def _cells(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+def _cells(frames: Frames, row: Row, identity: Identity) -> Identity:
     """Slots behind the last cell hold zeros or stale copies of other cells."""
-    slots = exchange.joined(fields.CELL_BYTES).ljust(2 * CELLS, b"\0")
+    slots = frames.joined(fields.CELL_BYTES).ljust(2 * CELLS, b"\0")
     fields.cells_layout().decode_into(slots, row)
-    row[CELL_VOLTAGES][exchange.board.cells or exchange.needed * fields.CELLS_A_FRAME :] = np.nan
+    row[CELL_VOLTAGES][frames.board.cells or frames.count * fields.CELLS_A_FRAME :] = np.nan
     return identity
 
 
-def _temperatures(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    raw = exchange.joined(fields.SENSOR_BYTES)[: exchange.board.sensors or None]
+def _temperatures(frames: Frames, row: Row, identity: Identity) -> Identity:
+    raw = frames.joined(fields.SENSOR_BYTES)[: frames.board.sensors or None]
     put_temperatures(row, [np.nan if value in fields.NO_SENSOR else value + fields.COLDEST for value in raw])
     return identity
 
 
-def _alarms(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
-    _plain(exchange, row, identity)
-    word = exchange.joined(fields.ALARM_BYTES)
+def _alarms(frames: Frames, row: Row, identity: Identity) -> Identity:
+    _plain(frames, row, identity)
+    word = frames.joined(fields.ALARM_BYTES)
     row[Column.ALARM_BITS] = int.from_bytes(word, "little") & fields.ALARM_BITS_KNOWN
     return identity
 
 
-def _production(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+def _production(frames: Frames, row: Row, identity: Identity) -> Identity:
     del row
-    year, month, day = exchange.joined(fields.PRODUCTION_BYTES)
+    year, month, day = frames.joined(fields.PRODUCTION_BYTES)
     known = 1 <= month <= 12 and 1 <= day <= 31
     return replace(identity, manufactured=f"20{year:02d}-{month:02d}-{day:02d}" if known else "")
 
 
-def _text(name: str) -> Callable[[DalyExchange, Row, Identity], Identity]:
-    def fill(exchange: DalyExchange, row: Row, identity: Identity) -> Identity:
+def _text(name: str) -> Callable[[Frames, Row, Identity], Identity]:
+    def fill(frames: Frames, row: Row, identity: Identity) -> Identity:
         del row
-        raw = exchange.joined(fields.TEXT_BYTES)
+        raw = frames.joined(fields.TEXT_BYTES)
         told: dict[str, str] = {name: Text(name, 0, len(raw)).decode(raw)}
         return replace(identity, **told)  # type: ignore[arg-type]  # every name is of a text
 

@@ -55,8 +55,27 @@ class Command:
 
     question: str
     code: int
-    fill: Callable[[DalyExchange, Row, Identity], Identity]
+    fill: Callable[[Frames, Row, Identity], Identity]
     frames: Callable[[Board], int] | None = None  # None: one frame, without a number
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The frames of one complete answer, in the order of their numbers."""
+
+    data: bytes
+    command: Command
+    board: Board
+    inverted: bool  # currents above 30000 charge
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.data) // FRAME_SIZE
+
+    def joined(self, part: slice) -> bytes:
+        """That part of each frame."""
+        return b"".join([self.data[at : at + FRAME_SIZE][part] for at in range(0, len(self.data), FRAME_SIZE)])
 
 
 def seal(frame: bytes) -> bytes:
@@ -71,17 +90,17 @@ class DalyExchange(Exchange):
     number is not set).
     """
 
-    def __init__(self, command: Command, address: int, board: Board, inverted: bool = False) -> None:
+    def __init__(self, command: Command, address: int, board: Board) -> None:
         self.address = address
+        self.question = command.question
         self.request = seal(bytes((START, board.hosts[-1], command.code, LENGTH)) + FILL)
         self.command = command
         self.board = board
-        self.inverted = inverted  # currents above 30000 charge
         self.rejected: list[FrameError] = []
         self.needed = command.frames(board) if command.frames else 1
         self.expected = max(self.needed, board.bursts.get(command.code, 0))
         self.answer_time = LATENCY + self.expected * FRAME_SIZE * BYTE_TIME
-        self.complete = False
+        self.answer = b""
         self._head = bytes((START, address, command.code, LENGTH))
         self._frames: dict[int, bytes] = {}
         self._held = b""
@@ -98,18 +117,9 @@ class DalyExchange(Exchange):
         open_end = max(len(self._held) - FRAME_SIZE + 1, 0)
         self._refuse_broken(self._held[: open_end + len(self._head) - 1])
         self._held = self._held[open_end:]
-        if not self.complete and self._has(self.expected if data else self.needed):
+        if not self.answer and self._has(self.expected if data else self.needed):
             self._finish()
-        return self.complete
-
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Exchange.apply`."""
-        return self.command.fill(self, row, identity)
-
-    def joined(self, part: slice) -> bytes:
-        """That part of each needed frame, in the order of their numbers."""
-        first = self._first
-        return b"".join(self._frames[number][part] for number in range(first, first + self.needed))
+        return bool(self.answer)
 
     @property
     def _first(self) -> int:
@@ -123,7 +133,7 @@ class DalyExchange(Exchange):
         board, command = frame[1], frame[2]
         if frame.startswith(self._head):
             number = frame[DATA] if self.command.frames else 1
-            if not self.complete and number <= MOST_FRAMES:
+            if not self.answer and number <= MOST_FRAMES:
                 self._frames[number] = frame
         elif board == self.address and command in self.board.bursts:  # the rest of a burst that was taken for whole
             self.board.bursts[command] = min(max(self.board.bursts[command], frame[DATA]), MOST_FRAMES)
@@ -133,7 +143,8 @@ class DalyExchange(Exchange):
             self._reject("board", UNNUMBERED)
 
     def _finish(self) -> None:
-        self.complete = True
+        first = self._first
+        self.answer = b"".join([self._frames[number] for number in range(first, first + self.needed)])
         self.rejected = [error for error in self.rejected if error.reason != "asleep"]  # it was the adapter's echo
         self.board.hosts = [self.request[1]]
         self.board.answered.add(self.command.question)

@@ -67,7 +67,7 @@ def frame_fault(frame: bytes) -> FrameError | None:
 
 
 @dataclass(slots=True)
-class Pack:
+class Eg4Pack:
     """What is remembered of one pack."""
 
     starts: list[int]  # first bytes that it may want, the next one last; only one once it has answered
@@ -81,7 +81,7 @@ class Eg4Exchange(Exchange):
     another protocol).
     """
 
-    def __init__(self, question: str, address: int, pack: Pack) -> None:
+    def __init__(self, question: str, address: int, pack: Eg4Pack) -> None:
         self.address = address
         self.question = question
         self.request = request(pack.starts[-1], address, COMMANDS[question])
@@ -91,26 +91,22 @@ class Eg4Exchange(Exchange):
         self._search = FrameSearch(heads, frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
         self._heard = b""
-        self._frame = b""
+        self.answer = b""
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`."""
-        if not self._frame:
-            self._frame = self._search.feed(data) if data else self._search.flush()
-            if self._frame:
+        if not self.answer:
+            self.answer = self._search.feed(data) if data else self._search.flush()
+            if self.answer:
                 self._pack.starts, self._pack.silent = [self.request[0]], 0
             elif not data and (other := look_alike(self._heard)):
                 self.rejected.append(other)
             self._heard = (self._heard + data)[-HEARD:]
-        return bool(self._frame)
-
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Exchange.apply`."""
-        return fill(self.question, self._frame[HEADER:-2], row, identity)
+        return bool(self.answer)
 
 
 def fill(question: str, payload: bytes, row: Row, identity: Identity) -> Identity:
-    """Decode a payload, as :meth:`Exchange.apply`."""
+    """Decode a payload, as :meth:`Protocol.decode`."""
     if question == "status":
         fill_status(payload, row)
         return identity
@@ -167,7 +163,7 @@ class Eg4(Protocol):
     )
 
     def __init__(self) -> None:
-        self._packs: dict[int, Pack] = {}
+        self._packs: dict[int, Eg4Pack] = {}
 
     def exchange(self, question: str, address: int) -> Eg4Exchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
@@ -186,6 +182,11 @@ class Eg4(Protocol):
         """As :meth:`Protocol.may_lack`: not every pack tells its firmware and its barcode."""
         del address
         return question in self.questions[Topic.ABOUT]
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        del address
+        return fill(question, data[HEADER:-2], row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""
@@ -209,10 +210,10 @@ class Eg4(Protocol):
             )
         return ""
 
-    def _pack(self, address: int) -> Pack:
+    def _pack(self, address: int) -> Eg4Pack:
         pack = self._packs.get(address)
         if pack is None or pack.silent > FORGET_AFTER:
-            pack = self._packs[address] = Pack(list(STARTS))
+            pack = self._packs[address] = Eg4Pack(list(STARTS))
         return pack
 
 

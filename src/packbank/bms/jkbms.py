@@ -36,6 +36,7 @@ from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS, Column
 from packbank.model.identity import Identity
 
+QUESTION = "all"
 ONLY = 1  # the address in the configuration; none is on the wire
 BYTE_TIME = 10 / 115_200
 TURNAROUND = 0.0005  # s; 0.18 to 0.45 ms were measured
@@ -49,25 +50,17 @@ class JkBmsExchange(Exchange):
 
     def __init__(self) -> None:
         self.address = ONLY
+        self.question = QUESTION
         self.request = seal(READ_ALL, FROM_PC, REQUEST, b"\0")
         self._search = FrameSearch([MARK], frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
-        self._frame = b""
+        self.answer = b""
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`."""
-        if not self._frame:
-            self._frame = self._search.feed(data) if data else self._search.flush()
-        return bool(self._frame)
-
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Exchange.apply`; for 16 s after its start a BMS says 0 % and 0 cycles, which are not known then."""
-        del identity  # every answer tells all of it
-        record = unroll(self._frame)
-        fill(record, row)
-        if row[Column.SOC] == 0 and row[Column.CYCLES] == 0 and not alarm_word(row) & tables.LOW_BITS:
-            row[Column.SOC] = row[Column.CYCLES] = np.nan
-        return identify(record, row)
+        if not self.answer:
+            self.answer = self._search.feed(data) if data else self._search.flush()
+        return bool(self.answer)
 
 
 class JkBms(Protocol):
@@ -86,7 +79,7 @@ class JkBms(Protocol):
         same_pack_gap=0.400,
     )
     addresses = range(ONLY, ONLY + 1)
-    questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType(dict.fromkeys(Topic, ("all",)))
+    questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType(dict.fromkeys(Topic, (QUESTION,)))
 
     def exchange(self, question: str, address: int) -> JkBmsExchange:
         """As :meth:`Protocol.exchange`; ValueError for another question or address than the only one."""
@@ -95,6 +88,15 @@ class JkBms(Protocol):
         if question not in self.questions[Topic.STATUS]:
             raise ValueError(f"{question!r} is no question of {self.title}")
         return JkBmsExchange()
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`; for 16 s after its start a BMS says 0 % and 0 cycles, which are unknown then."""
+        del address, question, identity  # every answer tells all of it
+        record = unroll(data)
+        fill(record, row)
+        if row[Column.SOC] == 0 and row[Column.CYCLES] == 0 and not alarm_word(row) & tables.LOW_BITS:
+            row[Column.SOC] = row[Column.CYCLES] = np.nan
+        return identify(record, row)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""

@@ -15,6 +15,7 @@ from packbank.bms.jkpb_describe import describe
 from packbank.bms.jkpb_frames import KINDS, REGISTERS, TYPE, conceal, fill, refusal
 from packbank.bms.jkpb_overhear import JkPbOverhearing
 from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
+from packbank.cext.checksum import crc16_modbus
 from packbank.cext.framing import ACK_REACH, FRAME_SIZE, Scanner, Unit, find_answer, request
 from packbank.errors import FrameError
 from packbank.model.identity import Identity
@@ -23,6 +24,12 @@ MASTER = 0  # address of a pack with all four DIP switches off
 
 # 4.9 ms until the first byte, 26.0 of frame, 7.0 of silence, 0.7 of acknowledgement: medians of 572 and more.
 ANSWER_TIME = 0.0386
+OTHER_PROTOCOL = (
+    "the pack answers, but with another protocol; set the protocol of RS485-2 (UART2) to 001 'JK BMS RS485 Modbus V1.0'"
+    " in its app ('Erase History Data' there does it where firmware 19 does not), or use its RS485-2 socket"
+)
+EXCEPTION = 0x90  # function 16, refused
+_HEARD = 32
 _MOST_REJECTED = 16  # kept of one exchange; a line full of noise must not fill the memory
 
 
@@ -39,6 +46,7 @@ class JkPbExchange(Exchange):
 
     def __init__(self, topic: Topic, address: int) -> None:
         self.topic = topic
+        self.question = topic.value
         self.address = address
         self.register = REGISTERS[topic]
         self.request = request(address, self.register)
@@ -46,20 +54,22 @@ class JkPbExchange(Exchange):
         self._scanner = Scanner()
         self._candidate: Unit | None = None  # a good frame that waits for its acknowledgement
         self._refused = False  # the frame before was refused, so its acknowledgement is no news
-        self._answer = b""
+        self._heard = b""  # the last bytes, in which another protocol may be recognised
+        self.answer = b""
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`; no bytes at all say that the line went silent, so what is open is refused."""
-        if self._answer:
+        if self.answer:
             return True
         if not data:
             self._give_up()
         elif self._scanner.position == 0 and self._whole(data):
-            self._answer = data
+            self.answer = data
         else:
+            self._heard = (self._heard + data)[-_HEARD:]
             for unit in self._scanner.feed(data):
                 self._judge(unit)
-        return bool(self._answer)
+        return bool(self.answer)
 
     def _whole(self, data: bytes) -> bool:
         """The usual case, the answer alone and in one piece, needs no scanner and no copies."""
@@ -69,9 +79,11 @@ class JkPbExchange(Exchange):
         for unit in self._scanner.flush():
             self._judge(unit)
         self._drop_candidate()
+        if not self.rejected and (code := exception_code(self._heard, self.address)):
+            self._reject(FrameError("modbus", f"Modbus exception {code}: {OTHER_PROTOCOL}"))
 
     def _judge(self, unit: Unit) -> None:
-        if self._answer or unit.data == self.request:
+        if self.answer or unit.data == self.request:
             return  # what follows the answer is not ours to judge, and an adapter may echo the request
         if unit.kind == "ack":
             self._judge_acknowledgement(unit)
@@ -104,7 +116,7 @@ class JkPbExchange(Exchange):
         elif unit.start - frame.start - FRAME_SIZE > ACK_REACH:
             self._reject(FrameError("ack", "the acknowledgement stands too far behind the frame to be its own"))
         else:
-            self._answer = frame.data
+            self.answer = frame.data
 
     def _drop_candidate(self) -> None:
         if self._candidate is not None:
@@ -115,9 +127,17 @@ class JkPbExchange(Exchange):
         if len(self.rejected) < _MOST_REJECTED:
             self.rejected.append(error)
 
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Exchange.apply`."""
-        return fill(self._answer, self.topic, row, identity)
+
+def exception_code(data: bytes, address: int) -> int:
+    """The code of the Modbus exception with which ``address`` refuses a request; 0 when there is none in ``data``."""
+    head = bytes((address, EXCEPTION))
+    at = data.find(head)
+    while at >= 0:
+        frame = data[at : at + 5]
+        if len(frame) == 5 and crc16_modbus(frame) == 0:  # over frame and CRC
+            return frame[2]
+        at = data.find(head, at + 1)
+    return 0
 
 
 class JkPb(Protocol):
@@ -145,6 +165,11 @@ class JkPb(Protocol):
         if reason := self.explain_address(address):
             raise ValueError(reason)
         return JkPbExchange(Topic(question), address)
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        del address
+        return fill(data, Topic(question), row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""

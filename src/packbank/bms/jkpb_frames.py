@@ -42,7 +42,7 @@ def refusal(data: bytes) -> FrameError:
 
 
 def fill(frame: bytes, topic: Topic, row: Row, identity: Identity) -> Identity:
-    """Decode a checked frame of ``topic``, as Exchange.apply; FrameError when an about frame is of other firmware."""
+    """Decode a checked frame of ``topic``, as Protocol.decode; FrameError when an about frame is of other firmware."""
     if topic is Topic.ABOUT:
         return decode_about(frame)
     layout = status_layout() if topic is Topic.STATUS else settings_layout()

@@ -13,11 +13,11 @@ request, so it is the pack at address 0.
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
+from math import nan
 from typing import NamedTuple
 
-from packbank.bms.jkpb_frames import fill, refusal, topic_asked, topic_of
-from packbank.bms.protocol import Heard, Overhearing, Topic
+from packbank.bms.jkpb_frames import refusal, topic_asked, topic_of
+from packbank.bms.protocol import Answer, Overhearing, Request, Topic
 from packbank.cext.framing import ACK_REACH, FRAME_SIZE, Scanner, Unit
 from packbank.errors import FrameError
 
@@ -57,9 +57,9 @@ class JkPbOverhearing(Overhearing):
         self._asked: _Asked | None = None
         self._waiting: _Waiting | None = None
 
-    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
+    def feed(self, data: bytes, now: float | None = None) -> list[Answer | Request]:
         """As :meth:`Overhearing.feed`; ``feed(b"", now)`` lets what has waited long enough go."""
-        heard: list[Heard] = []
+        heard: list[Answer | Request] = []
         if not data:
             self._expire(now, heard)
             return heard
@@ -72,7 +72,7 @@ class JkPbOverhearing(Overhearing):
             self._take(unit, heard)
         return heard
 
-    def _take(self, unit: Unit, heard: list[Heard]) -> None:
+    def _take(self, unit: Unit, heard: list[Answer | Request]) -> None:
         if unit.kind == "ack":
             self._acknowledge(unit, heard)
             return
@@ -84,24 +84,24 @@ class JkPbOverhearing(Overhearing):
             self._asked = None
             if topic is not None:
                 self._asked = _Asked(unit.data[0], topic, self._time_of(unit.start + len(unit.data) - 1))
-                heard.append(Heard(unit.data[0], topic))
+                heard.append(Request(unit.data[0], topic))
         elif (topic := topic_of(unit.data)) is None:
             self._reject(FrameError("type", f"frame type {unit.data[4]}"))
         else:
             self._waiting = _Waiting(unit, topic, self._time_of(unit.start), self._asked)
             self._asked = None
 
-    def _acknowledge(self, unit: Unit, heard: list[Heard]) -> None:
+    def _acknowledge(self, unit: Unit, heard: list[Answer | Request]) -> None:
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
         near = unit.start - waiting.unit.start - FRAME_SIZE <= ACK_REACH
         if near and topic_asked(unit.data) is waiting.topic:
-            heard.append(_answer(unit.data[0], waiting))
+            heard.append(self._answer(unit.data[0], waiting))
         else:
             self._reject(FrameError("ack", f"the acknowledgement heard is not that of the {waiting.topic} before it"))
 
-    def _settle(self, heard: list[Heard]) -> None:
+    def _settle(self, heard: list[Answer | Request]) -> None:
         """No acknowledgement will come for the frame that waits: attribute it otherwise or refuse it."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
@@ -110,15 +110,19 @@ class JkPbOverhearing(Overhearing):
         if address is None:
             self._reject(FrameError("unattributed", f"a {waiting.topic} frame that nobody acknowledged"))
         else:
-            heard.append(_answer(address, waiting))
+            heard.append(self._answer(address, waiting))
 
-    def _expire(self, now: float | None, heard: list[Heard]) -> None:
+    def _expire(self, now: float | None, heard: list[Answer | Request]) -> None:
         last = self._chunks[-1][1] if self._chunks else None
         if now is not None and last is not None and now - last < ACK_WAIT:
             return
         for unit in self._scanner.flush():
             self._take(unit, heard)
         self._settle(heard)
+
+    def _answer(self, address: int, waiting: _Waiting) -> Answer:
+        arrived = self._chunks[-1][1] if self._chunks else nan
+        return Answer(address, waiting.topic, {waiting.topic.value: waiting.unit.data}, arrived)
 
     def _time_of(self, position: int) -> float | None:
         """When the byte at ``position`` had come, by the chunk that brought it; ``None`` without times."""
@@ -130,10 +134,6 @@ class JkPbOverhearing(Overhearing):
     def _reject(self, error: FrameError) -> None:
         self.rejected.append(error)
         del self.rejected[:-_MOST_REJECTED]
-
-
-def _answer(address: int, waiting: _Waiting) -> Heard:
-    return Heard(address, waiting.topic, partial(fill, waiting.unit.data, waiting.topic))
 
 
 def _address_of(waiting: _Waiting) -> int | None:

@@ -1,14 +1,14 @@
 """What a BMS protocol is to the rest of packbank: questions that can be asked, and how an answer fills a row.
 
-No I/O and no clock here: a bus writes :attr:`Exchange.request` to the line, feeds whatever comes back to
-:meth:`Exchange.feed`, and once that says the answer is complete, :meth:`Exchange.apply` fills a row. Thus
-poller, listener, simulator, scan and ``decode`` serve every protocol alike.
+No I/O and no clock here: a bus writes :attr:`Exchange.request` to the line and feeds whatever comes back to
+:meth:`Exchange.feed`. A complete answer travels as an :class:`Answer`, plain bytes, and :meth:`Protocol.decode` fills a
+row with it. Thus master, listener, replay, scan and ``decode`` serve every protocol alike.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -46,7 +46,9 @@ class Exchange(ABC):
     """One question to one pack, and the search for its answer in what the line brings."""
 
     address: int
+    question: str
     request: bytes
+    answer: bytes  # once it is complete, for Protocol.decode; until then empty
     answer_time: float  # s, usual time from the end of the request to the last byte of the answer
     rejected: list[FrameError]  # answers seen and refused so far, in order
 
@@ -59,31 +61,41 @@ class Exchange(ABC):
         No bytes at all say that the line went silent, so that what is still open is refused.
         """
 
-    @abstractmethod
-    def apply(self, row: Row, identity: Identity) -> Identity:
-        """Decode the complete answer into ``row``; the identity, renewed by an about answer."""
-
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """Something understood on a line that others use: a request, or an answer with the way to decode it."""
+class Answer:
+    """What one pack said on one topic. Every check of its frames is passed, nothing is decoded."""
 
     address: int
     topic: Topic
-    apply: Callable[[Row, Identity], Identity] | None = None  # as Exchange.apply; None: a request
+    data: Mapping[str, bytes]  # by question, in the order in which they were asked
+    arrived: float  # s, monotonic, when its last byte had come
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody asked the pack at ``address``."""
+
+    address: int
+    topic: Topic
 
 
 class Overhearing(ABC):
     """Attributes what is heard on a line between a master and its packs."""
 
-    rejected: list[FrameError]  # answers seen and refused so far, in order
+    rejected: list[FrameError]  # answers seen and refused since they were last taken, in order
 
     @abstractmethod
-    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
+    def feed(self, data: bytes, now: float | None = None) -> list[Answer | Request]:
         """Take bytes that arrived at ``now``; what they complete, in order. Never raises, keeps a few frames at most.
 
         No bytes at all say that the line has been silent until ``now``, so that what is still open is settled.
         """
+
+    def take_rejected(self) -> list[FrameError]:
+        """The answers refused since the last call."""
+        taken, self.rejected = self.rejected, []
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,13 @@ class Protocol(ABC):
         """In how many ways the pack may want to be asked; exchanges take them in turn until one is answered."""
         del address
         return 1
+
+    @abstractmethod
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """Decode ``data``, the complete answer to ``question``, into ``row``; the identity, renewed by what it says.
+
+        Raises FrameError when the answer cannot be decoded; ``row`` may be changed in part then.
+        """
 
     @abstractmethod
     def check(self, row: Row, previous: Row) -> None:

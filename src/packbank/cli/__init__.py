@@ -7,16 +7,20 @@ the exit code: 0 ok, 1 failed, 2 usage or configuration.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from packbank import __version__
+from packbank.cli.signals import import_whole, interrupted_once
 from packbank.errors import ConfigError, PackbankError
 
 COMMANDS = {
     "run": "read the packs and publish one battery",
+    "show": "what the running daemon knows of the bank, or of one pack",
+    "top": "the running daemon's bank, live",
     "demo": "simulated packs, the real daemon over them, and a live table",
     "simulate": "only the simulated buses; prints their ports",
     "scan": "find packs on serial ports and print a configuration",
@@ -27,7 +31,10 @@ COMMANDS = {
     "replay": "drive the whole chain from a capture",
     "dip": "draw the DIP switches of an address",
     "trial": "try limit policies on a simulated bank",
+    "bench": "what packbank costs this machine",
 }
+
+READER_GONE = (errno.EPIPE, errno.EIO)  # of a pipe, of a terminal
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -47,13 +54,25 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == command:
-            import_module(f"packbank.cli.{name}").configure(own)
+            import_whole(f"packbank.cli.{name}").configure(own)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error on purpose is one message, not a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with interrupted_once(), _flushed():
+        try:
+            return _run(words)
+        except KeyboardInterrupt:
+            return 130
+        except OSError as error:
+            if error.errno not in READER_GONE:
+                raise
+            return 1
+
+
+def _run(words: Sequence[str]) -> int:
     if not words:
         build_parser(None).print_help(sys.stderr)
         return 2
@@ -62,14 +81,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in words if word in COMMANDS), None)
     args = build_parser(command).parse_args(words)
     try:
-        return int(import_module(f"packbank.cli.{args.command}").run(args))
-    except ConfigError as error:
-        print(f"packbank {args.command}: {error}", file=sys.stderr)
-        return 2
+        return int(import_whole(f"packbank.cli.{args.command}").run(args))
     except PackbankError as error:
         print(f"packbank {args.command}: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        return 2 if isinstance(error, ConfigError) else 1
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Write out what was printed; where nobody reads it any more, leave it, before Python complains about that."""
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            except (AttributeError, ValueError):
+                continue  # closed by whoever started us

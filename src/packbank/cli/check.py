@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys
@@ -28,7 +29,8 @@ def run(args: Namespace) -> int:
     buses, packs = len(config.buses), sum(pack.expected for pack in config.packs)
     counted = f"{packs} pack{'s' * (packs != 1)}" if packs else "packs as they answer"
     print(f"{args.file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
-    for line in (*_topology(config), *_outputs(config), *_settings(config), *config.notes):
+    lines = (*_topology(config), *_outputs(config), *_settings(config), *_reserve(config), *config.notes)
+    for line in lines:
         print(f"  {line}")
     return 0
 
@@ -67,6 +69,23 @@ def _settings(config: Config) -> Iterator[str]:
             if value != key.default:
                 whose = "" if len(names) == len(config.packs) else f"{', '.join(names)}: "
                 yield f"{whose}{key.name} = {format_value(value)} ({_default(key)})"
+
+
+def _reserve(config: Config) -> Iterator[str]:
+    """What room for packs that drop out costs in this bank, by the packs' parts of the current."""
+    packs = [pack.settings for pack in config.packs if pack.expected]
+    reserved = max(config.bank.reserve_packs, 1)
+    if len(packs) <= reserved:
+        return
+    known = [own.battery_capacity for own in packs if own.battery_capacity]
+    usual = median(known) if known else 1.0
+    weights = sorted((own.battery_capacity or usual) / own.resistance_factor for own in packs)
+    price = sum(weights[-reserved:]) / sum(weights)
+    keeps = "keeps" if config.bank.reserve_packs else "would keep"
+    yield (
+        f"RESERVE_PACKS = {reserved} {keeps} about {price:.0%} of the charge limit free, so that a pack that opens "
+        "trips no other; a charge over-current delay of 6 s or more in every BMS makes it needless"
+    )
 
 
 def _changed(keys: Keys, owner: object) -> Iterator[Key]:

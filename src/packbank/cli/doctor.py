@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from packbank.bms.remedies import MASTER, remedy
 from packbank.cli.doctor_ports import port_findings
 from packbank.config.loader import load
 from packbank.errors import ConfigError, PackbankError
@@ -15,18 +16,6 @@ from packbank.findings import Finding, Verdict, note, ok, wrong
 from packbank.sources.serial.ports import serial_ports
 
 _REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
-_WIRES = "check A and B, the termination at both ends and the shields; an FT232R adapter loses bytes"
-_FAMILY = "the pack speaks another protocol: set PROTOCOL, or the protocol in the BMS's app"
-_MASTER = "let only one device ask: no pack at address 0, no other program or display on this bus; or MODE = listen"
-_BMS = "these values cannot be true: update the firmware of the BMS, else send us 'packbank run --capture FILE'"
-REMEDIES = {
-    **dict.fromkeys(("sum8", "sum16", "ack", "check", "truncated", "incomplete", "payload", "ids", "groups"), _WIRES),
-    **dict.fromkeys(("type", "layout", "ascii", "modbus", "terminal", "unknown"), _FAMILY),
-    **dict.fromkeys(("foreign", "master", "unattributed"), _MASTER),
-    "asleep": "the Daly board sleeps: set 'Sleep time(S)' to 65535 in BmsMonitor",
-    "sign": "set INVERT_CURRENT_MEASUREMENT for this pack, as the last refusal says",
-    "board": "give every Daly pack its own board number and its own 'Battery code' in BmsMonitor",
-}
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -74,9 +63,9 @@ def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
 def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
     try:
         from packbank.outputs.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
-        from packbank.outputs.venus.bus import Bus  # noqa: PLC0415
+        from packbank.outputs.venus.bus import DBus  # noqa: PLC0415
 
-        bus = Bus()
+        bus = DBus()
     except PackbankError as error:
         what, _, remedy = str(error).rpartition("; ")
         yield "D-Bus", [wrong(what, remedy)]
@@ -87,23 +76,33 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
         status = diagnosis.read_status(bus)
     if status.get("buses"):
         yield "Buses", [finding for one in status["buses"] for finding in bus_findings(one)]
+    if status.get("remarks"):
+        yield "Packs", list(map(remark_finding, status["remarks"]))
+
+
+def remark_finding(remark: Mapping[str, Any]) -> Finding:
+    """What is to be said of a pack, as :mod:`packbank.model.remarks` has it in JSON."""
+    what, _, remedy = f"{remark['pack']}: {remark['text']}".partition("; ")
+    return wrong(what, remedy or "see docs/reliability.md") if remark["serious"] else note(what, remedy)
 
 
 def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
-    """A bus of the running daemon, as :class:`packbank.sources.serial.stats.BusStats` tells it in JSON."""
+    """A bus of the running daemon, as :class:`packbank.model.bus_stats.BusStats` tells it in JSON."""
     name = f"bus {stats['name']} ({stats['port']})"
     if stats["error"]:
         yield wrong(f"{name}: {stats['error']}", "put the port right; packbank tries it again by itself")
         return
     asked, answered = int(stats["requests"]), int(stats["answers"])
     yield ok(f"{name}: {stats['state']}, {answered} of {asked} requests answered, last round {_seconds(stats)}")
+    for one in stats.get("troubles", ()):
+        yield wrong(f"{name}, pack {one['address']:#04x}: {one['text']}", one["remedy"])
     refused = sorted(stats["refused"].items(), key=lambda row: -row[1])
     for reason, count in refused:
         text = f"{name}: {count} answers refused: {reason}{_example(stats['recent'], reason)}"
-        remedy = REMEDIES.get(reason, _BMS)
-        yield wrong(text, remedy) if count > _REFUSED * max(answered, 1) else note(text)
+        cure = remedy(reason)
+        yield wrong(text, cure) if count > _REFUSED * max(answered, 1) else note(text)
     if stats["foreign"] and stats["state"] == "standing back":
-        yield wrong(f"{name}: another master asks the packs ({stats['foreign']} requests heard)", _MASTER)
+        yield wrong(f"{name}: another master asks the packs ({stats['foreign']} requests heard)", MASTER)
 
 
 def _example(recent: Sequence[Mapping[str, Any]], reason: str) -> str:

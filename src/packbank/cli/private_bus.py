@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
+from packbank.cli.child import end_child, start_child
 from packbank.errors import LinkError
 
 START_TIMEOUT = 5.0  # s
@@ -77,9 +78,8 @@ class PrivateBus:
 
     def _start(self, program: str, *arguments: str) -> None:
         command = [program, *arguments]
-        with self._output(program).open("wb") as output:  # a session of its own: a Ctrl-C is for us alone
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, start_new_session=True)
-        self._processes.append(process)
+        with self._output(program).open("wb") as output:
+            self._processes.append(start_child(command, output, subprocess.DEVNULL))
 
     def _output(self, program: str) -> Path:
         return self._folder / f"{program}.out"
@@ -93,6 +93,5 @@ class PrivateBus:
 
     def _end(self) -> None:
         for process in reversed(self._processes):
-            process.terminate()
-            process.wait()
+            end_child(process)
         self._processes.clear()

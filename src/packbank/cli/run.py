@@ -6,15 +6,16 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
+from packbank.cli.signals import ended_by_signals, import_whole
 from packbank.config.loader import load
 from packbank.config.model import Config, MqttConfig
 from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.journal import Journal
 from packbank.outputs.json_lines import JsonLines
+from packbank.outputs.local_socket import LocalSocket
 from packbank.outputs.runner import Output
 from packbank.sources.serial.capture import Capture
 from packbank.watchdog import Watchdog
@@ -59,14 +60,14 @@ the kernel ends the process with SIGALRM. The keys of --json are in docs/json.md
 def run(args: argparse.Namespace) -> int:
     """Run until a signal, or until the D-Bus or the program itself fails (exit 1: let a supervisor restart it)."""
     config = load(args.config, args.port)
-    with log_to(sys.stderr.fileno(), config.log_level):
+    with ended_by_signals(), log_to(sys.stderr.fileno(), config.log_level):
         return _run(args, config)
 
 
 def _run(args: argparse.Namespace, config: Config) -> int:
     for note in config.notes:
         log.info("%s: %s", args.config, note)
-    serve = None if args.no_dbus else import_module("packbank.cli.on_dbus").serve
+    serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
     capture = Capture(args.capture) if args.capture else None
     daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
     for output, may_block in outputs(args, config):
@@ -91,6 +92,7 @@ def _run(args: argparse.Namespace, config: Config) -> int:
 def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, bool]]:
     """Every output but the D-Bus, and whether it may block: the one place that lists them."""
     yield Journal([pack.settings.max_battery_charge_current for pack in config.packs]), False
+    yield LocalSocket(args.config), True
     if args.json:
         yield JsonLines(sys.stdout.fileno()), True
     if config.mqtt:
@@ -100,7 +102,7 @@ def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, 
 def _mqtt(mqtt: MqttConfig, config: Config, state_file: Path) -> Output:
     """The MQTT output. Raises ConfigError when paho-mqtt is not installed."""
     names = [pack.name if pack.named else "" for pack in config.packs]
-    output: Output = import_module("packbank.outputs.mqtt.output").MqttOutput(
+    output: Output = import_whole("packbank.outputs.mqtt.output").MqttOutput(
         mqtt, names, state_file.with_suffix(".mqtt.json")
     )
     return output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -13,10 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from types import FrameType
 
+from packbank.cli.signals import ended_by_signals
 from packbank.errors import ConfigError, PackbankError
-from packbank.sim.faults import MEANINGS, parse_fault
+from packbank.sim.faults import FAULTS, Fault, parse_fault, parse_schedule
 from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
 
@@ -24,6 +23,21 @@ PACKS = range(1, 16)
 BUSES = range(1, 65)
 CELLS = range(1, 33)
 REPORT_EVERY = 0.2  # s, with --json
+FAULT_HELP = """\
+Faults are written [FROM[-TO]:]NAME[=NUMBER][@[BUS/][ADDRESS]][,of=TOPIC][,count=N]. Buses count from 1; without BUS or
+ADDRESS a fault befalls all. FROM and TO are seconds since the start. NUMBER is the part of the answers (requests,
+slots, time), 0.1 unless given, where the list does not say what it is. A damaged answer may be one of TOPIC (status,
+settings, about) only, and only the first N are damaged:
+
+  late=0.05@2/0x03                    one of twenty answers of pack 0x03 on bus 2 comes too late
+  silence=1@3,of=settings,count=1     the first settings answer of pack 3 is lost
+  30-42: silence=1@3                  pack 3 is silent from second 30 to 42
+  36: swap@3                          and when it is back, it is another pack
+
+--faults FILE reads such lines from a file, one fault a line; '#' begins a remark.
+
+{faults}
+"""
 LIMITS = """[DEFAULT]
 ; not every make tells the currents that it allows
 MAX_BATTERY_CHARGE_CURRENT = 100
@@ -36,19 +50,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_bank_arguments(parser)
     parser.add_argument("--folder", type=Path, help="where the ports appear; default: a temporary folder")
     parser.add_argument("--json", action="store_true", help="the ports, then the bank's true figures, as JSON lines")
-    faults = "\n".join(f"  {name:14} {meaning}" for name, meaning in MEANINGS.items())
-    parser.epilog = (
-        "Faults, NAME[=RATE][@[BUS/][ADDRESS]] with buses counted from 1 and a rate of 0.1 unless given,\n"
-        f"such as late=0.05@2/0x03 or echo=1 or unplug@1/:\n{faults}"
+    parser.epilog = FAULT_HELP.format(faults="\n".join(f"  {name:15} {kind.meaning}" for name, kind in FAULTS.items()))
+
+
+def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds: float | None = None) -> None:
+    """The arguments that describe a simulated bank; ``demo`` and ``bench`` have them as well."""
+    end = "at Ctrl-C" if seconds is None else f"{seconds:g}"
+    parser.add_argument(
+        "--packs", type=int, default=packs, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)"
     )
-
-
-def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that describe a simulated bank; ``demo`` has them as well."""
-    parser.add_argument("--packs", type=int, default=4, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)")
     parser.add_argument("--buses", type=int, default=1, metavar="N", help="buses (%(default)s)")
     parser.add_argument("--cells", type=int, default=16, metavar="N", help="cells in series (%(default)s)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds; default: at Ctrl-C")
+    parser.add_argument(
+        "--seconds", type=float, default=seconds, metavar="S", help=f"end after S seconds; default: {end}"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="K", help="the same seed, the same bank (%(default)s)")
     parser.add_argument(
         "--mix",
@@ -65,6 +80,9 @@ def add_bank_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="let a fault befall packs or buses, e.g. late=0.1@3; 'simulate --help' lists them; may be repeated",
     )
+    parser.add_argument(
+        "--faults", action="append", default=[], type=Path, metavar="FILE", help="faults from a file, one a line"
+    )
 
 
 def check_bank_arguments(args: argparse.Namespace) -> None:
@@ -76,14 +94,24 @@ def check_bank_arguments(args: argparse.Namespace) -> None:
         raise ConfigError(f"--seconds {args.seconds:g}: write more than 0, or leave it away to go on until Ctrl-C")
     if args.mix and args.master:
         raise ConfigError("--mix --master: the mix has no master; leave one of them away")
-    for fault in args.fault:
-        parse_fault(fault)
+    faults_of(args)
+
+
+def faults_of(args: argparse.Namespace) -> list[Fault]:
+    """The faults of the arguments; ConfigError for one that is misspelled or a file that cannot be read."""
+    faults = [parse_fault(text) for text in args.fault]
+    for file in args.faults:
+        try:
+            faults += parse_schedule(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--faults {file}: {error}") from None
+    return faults
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve the buses until Ctrl-C, SIGTERM or the end of ``--seconds``."""
     check_bank_arguments(args)
-    faults = [parse_fault(text) for text in args.fault]
+    faults = faults_of(args)
     start = time.monotonic()
     plans = plans_of(args)
     bank = LiveBank(demo_spec(sum(len(plan.addresses) for plan in plans), args.cells, args.seed), start)
@@ -91,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     until = start + (args.seconds or inf)
     with ended_by_signals(), port_folder(args.folder) as folder, Buses(wires, folder) as buses:
         if args.json:
-            print(json.dumps({"ports": buses.paths}), flush=True)
+            print(json.dumps({"ports": buses.paths, "start": start}), flush=True)
         else:
             print(stanza(buses.paths, plans), flush=True)
         with suppress(KeyboardInterrupt):
@@ -105,24 +133,6 @@ def run(args: argparse.Namespace) -> int:
         for path, wire in zip(buses.paths, wires, strict=True):
             print(f"{path}: {wire.tally.requests} requests, {wire.tally.answers} answers", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the block as an exit does: with everything cleaned up, and exit code 0."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

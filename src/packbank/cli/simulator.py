@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from types import TracebackType
 
+from packbank.cli.child import end_child, start_child
 from packbank.errors import LinkError
 from packbank.sim.wire_bank import Truth
 
@@ -30,12 +31,14 @@ class Simulator:
         self._command += [f"--{name}={getattr(args, name)}" for name in PASSED_ON]
         self._command += [f"--{name}" for name in SWITCHES if getattr(args, name)]
         self._command += [f"--fault={fault}" for fault in args.fault]
+        self._command += [f"--faults={file}" for file in args.faults]
         self._unread = b""
         self.ports: list[str] = []
+        self.start = 0.0  # monotonic time from which the times of faults count
         self.truth: Truth | None = None
 
     def __enter__(self) -> Simulator:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, start_new_session=True)
+        self._process = start_child(self._command, subprocess.PIPE)
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
@@ -65,7 +68,7 @@ class Simulator:
         for line in lines:
             said = json.loads(line)
             if "ports" in said:
-                self.ports = said["ports"]
+                self.ports, self.start = said["ports"], said["start"]
             else:
                 self.truth = Truth(**said)
 
@@ -78,7 +81,6 @@ class Simulator:
             self.read()
 
     def _end(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        end_child(self._process)
         assert self._process.stdout is not None
         self._process.stdout.close()

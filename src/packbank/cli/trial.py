@@ -1,49 +1,116 @@
-"""``packbank trial``: what limits do to the packs of a simulated bank, ours beside other projects' rules."""
+"""``packbank trial``: what limits do to the packs of a simulated bank, ours beside other rules and an ideal one."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from packbank.cli.progress import open_countdown
+from packbank.config.keys import bank_keys
+from packbank.errors import ConfigError, PackbankError
+from packbank.sim.oracle import ORACLE
 from packbank.sim.plot import Trace, draw
-from packbank.sim.policy import POLICIES
+from packbank.sim.policy import PACKBANK, RIVALS
+from packbank.sim.scenario import Scenario
 from packbank.sim.scenarios import SCENARIOS
-from packbank.sim.trial import Result, Run, best_possible, broken, trial
+from packbank.sim.trial import Result, Run
+from packbank.sim.verdict import Summary, broken, in_all
 
-EPILOG = """Policies: 'share' is packbank's own; 'n-min' is the smallest limit of a pack times the number of packs,
-'sum' is all limits added up. All see the same packs and give each pack the same limit of its own.
+POLICIES = (PACKBANK, *RIVALS, ORACLE)
+EPILOG = """Policies: 'packbank' is ours; 'n-min' is the smallest limit of a pack times the number of packs, 'sum' is
+all limits added up; 'oracle' knows the true network. The first three see the same packs with the same own limits.
 
-Exit code 1: our own policy let a pack go over its limit for too long, let a BMS trip, or wasted too much current.
+What the columns mean:
+  trips     what BMSes switched off by themselves, all seeds together; 're': of these, packs that had tripped before
+  over 5    seconds in which some pack's true current was more than 5 % over its own limit, in the worst seed
+  over 20   the same for 20 %
+  worst     the largest excess over a pack's own limit
+  use       utilisation: the bank's current against the best possible one, where more was wanted; mean of the seeds
+  least     the lowest use of a seed
+  turns     how often a minute a limit turns from falling to rising or back
+  recovery  seconds from the first full load or sun until the limit stays above 95 % of the best possible
 
-Example: packbank trial --scenario mixed --packs 64 --plot mixed.png
+Exit code 1: packbank broke what is asked of it in a scenario, and the oracle did not.
+
+Example: packbank trial --scenario ladder clouds --seeds 5 --jobs 2
 """
-COLUMNS = (
-    ("scenario", "scenario", 14),
-    ("policy", "policy", 7),
-    ("worst_overshoot", "worst over", 11),
-    ("overshoot_seconds", "over 5 %, s", 12),
-    ("bms_trips", "trips", 6),
-    ("current_utilisation", "current", 8),
-    ("energy_utilisation", "energy", 8),
-    ("limit_changes_per_minute", "changes/min", 12),
-    ("all_full_hours", "all full, h", 12),
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+COLUMNS: tuple[tuple[str, int, Callable[[Summary], str]], ...] = (
+    ("packs", 6, lambda all_: str(all_.first.packs)),
+    ("trips", 6, lambda all_: str(all_.trips)),
+    ("re", 5, lambda all_: str(sum(run.repeated_trips for run in all_.runs))),
+    ("over 5", 8, lambda all_: f"{all_.worst(lambda run: run.over_5):.0f} s"),
+    ("over 20", 8, lambda all_: f"{all_.worst(lambda run: run.over_20):.0f} s"),
+    ("worst", 7, lambda all_: _percent(all_.worst(lambda run: run.worst))),
+    ("use", 6, lambda all_: _percent(all_.use)),
+    ("least", 6, lambda all_: _percent(all_.least_use)),
+    ("turns", 6, lambda all_: f"{all_.worst(lambda run: run.turns):.2f}"),
+    ("recovery", 9, lambda all_: "-" if all_.recovery is None else f"{all_.recovery:.0f} s"),
 )
+WORDS = """
+use: the bank's current against the best possible; recovery: seconds until the limit stays near the best;
+trips: BMSes that switched off, re: of these, once more; over 5, over 20: seconds more than that per cent over a pack's
+own limit; least: the lowest seed's use; turns: of a limit, a minute. More in: packbank trial --help"""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run, as a worker gets it."""
+
+    scenario: Scenario
+    policy: str
+    packs: int
+    seed: int
+
+    @property
+    def weight(self) -> float:
+        """About what it costs."""
+        return self.scenario.seconds / self.scenario.step * (100 + self.packs)
+
+    def run(self, tell: Callable[[Run], None] | None = None) -> Result:
+        """Simulate."""
+        return Run(self.scenario, self.policy, self.packs, self.seed).play(self.scenario.seconds, tell)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    scenarios = "\n".join(f"  {s.name:14} {s.summary} ({s.hours:g} h)" for s in SCENARIOS.values())
+    scenarios = "\n".join(
+        f"  {s.name:21}{s.summary} ({s.seconds / 60:g} min{', not in all' if s.apart else ''})"
+        for s in SCENARIOS.values()
+    )
     parser.epilog = f"Scenarios:\n{scenarios}\n\n{EPILOG}"
-    parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="mixed", metavar="NAME", help="or 'all'")
-    parser.add_argument("--packs", type=_at_least(2), default=16, metavar="N", help="default 16")
+    parser.add_argument(
+        "--scenario", choices=[*SCENARIOS, "all"], nargs="+", default=["all"], metavar="NAME", help="default: all"
+    )
+    parser.add_argument("--packs", type=_at_least(2), metavar="N", help="default: the scenario's own")
     parser.add_argument("--hours", type=float, metavar="H", help="simulated; default: the scenario's own")
-    parser.add_argument("--seed", type=int, default=0, metavar="K", help="another bank and other weather")
-    parser.add_argument("--policy", choices=POLICIES, help="default: all, side by side")
-    parser.add_argument("--json", action="store_true", help="one object a line")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the run of the (first) policy")
+    parser.add_argument("--seed", type=int, default=0, metavar="K", help="the first seed: another bank and weather")
+    parser.add_argument("--seeds", type=_at_least(1), default=1, metavar="N", help="how many seeds; default 1")
+    parser.add_argument(
+        "--policy", choices=POLICIES, nargs="+", default=[PACKBANK, ORACLE], help="default: packbank and the oracle"
+    )
+    parser.add_argument(
+        "--delay", type=float, metavar="S", help="the BMSes' delay of the charge over-current protection; default 3 s"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a key of config.ini for the bank as a whole"
+    )
+    parser.add_argument("--jobs", type=_at_least(1), metavar="N", help="processes; default: one a core")
+    parser.add_argument("--json", action="store_true", help="one object a line, a run each")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the first run; needs matplotlib")
 
 
 def _at_least(lowest: int) -> Callable[[str], int]:
@@ -57,54 +124,135 @@ def _at_least(lowest: int) -> Callable[[str], int]:
 
 def run(args: argparse.Namespace) -> int:
     """Run the trial."""
-    scenarios = list(SCENARIOS.values()) if args.scenario == "all" else [SCENARIOS[args.scenario]]
-    policies: Sequence[str] = [args.policy] if args.policy else POLICIES
+    if args.plot:
+        _check_plot(args.plot)
+    tasks = _tasks(args)
+    show = _show_json if args.json else _show_table
+    waiting = list(dict.fromkeys(task.scenario.name for task in tasks))
+    results: dict[Task, Result] = {}
     if not args.json:
-        print("".join(f"{title:>{width}}" for _, title, width in COLUMNS))
-    faults: list[str] = []
-    for scenario in scenarios:
-        hours = args.hours or scenario.hours
-        best = best_possible(scenario, args.packs, hours, args.seed)
-        for name in policies:
-            trace = Trace(every=hours * 3.6)
-            plotted = bool(args.plot) and name == policies[0]
-            result, score = trial(
-                Run(scenario, name, args.packs, args.seed), hours, best, _tell(name, hours, trace if plotted else None)
-            )
-            print(json.dumps(result.json()) if args.json else _line(result), flush=True)
-            if name == "share":
-                faults += [f"{scenario.name}: {fault}" for fault in broken(scenario, result, score)]
-            if plotted:
-                draw(trace, f"{scenario.name}: {scenario.summary}; {args.packs} packs, policy {name}", args.plot)
+        print(f"{'scenario':21}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
+    for task, result in _results(tasks, args.jobs or len(os.sched_getaffinity(0)), args.plot):
+        results[task] = result
+        while waiting and all(one in results for one in tasks if one.scenario.name == waiting[0]):
+            name = waiting.pop(0)
+            show({one: results[one] for one in tasks if one.scenario.name == name})
+    if not args.json:
+        _print_end(tasks, results)
+    faults = [f"{task.scenario.name}, seed {task.seed}: {fault}" for task in tasks for fault in _faults(task, results)]
     for fault in faults:
         print(f"broken: {fault}", file=sys.stderr)
     return 1 if faults else 0
 
 
-def _tell(name: str, hours: float, trace: Trace | None) -> Callable[[Run], None] | None:
-    """What to call after every step: the trace of a plot, and progress for somebody who watches."""
-    watched = sys.stderr.isatty()
-    if trace is None and not watched:
-        return None
+def _check_plot(path: Path) -> None:
+    """Say now, not after the simulation, why there can be no picture."""
+    if find_spec("matplotlib") is None:
+        raise PackbankError(f"--plot needs matplotlib; install it with: {sys.executable} -m pip install matplotlib")
+    if not path.absolute().parent.is_dir():
+        raise PackbankError(f"--plot {path}: there is no folder {path.absolute().parent}; make it first")
+
+
+def _tasks(args: argparse.Namespace) -> list[Task]:
+    everything = "all" in args.scenario
+    chosen = [row for row in SCENARIOS.values() if row.name in args.scenario or (everything and not row.apart)]
+    changed = _settings(args.set)
+    tasks = []
+    for scenario in chosen:
+        delay = scenario.bank.charge_delay if args.delay is None else args.delay
+        scenario = replace(  # noqa: PLW2901
+            scenario,
+            bank=replace(scenario.bank, charge_delay=delay),
+            settings=replace(scenario.settings, **changed),
+            seconds=args.hours * 3600 if args.hours else scenario.seconds,
+        )
+        packs = args.packs or scenario.packs
+        seeds = range(args.seed, args.seed + args.seeds)
+        tasks += [Task(scenario, policy, packs, seed) for policy in args.policy for seed in seeds]
+    return tasks
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Values of keys by field name."""
+    known, values = bank_keys(), {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if name not in known:
+            raise ConfigError(f"--set {pair}: {name} is no key of the bank as a whole; docs/config.md lists them")
+        try:
+            values[known[name].field] = known[name].parse(text)
+        except ValueError as error:
+            raise ConfigError(f"--set {pair}: {error}") from error
+    return values
+
+
+def _results(tasks: Sequence[Task], jobs: int, plot: Path | None) -> Iterator[tuple[Task, Result]]:
+    """Every task with its result, as they come."""
+    with open_countdown(f"{len(tasks)} runs", sum(task.weight for task in tasks)) as done:
+        if plot:
+            first, *tasks = tasks
+            trace = Trace(every=first.scenario.seconds / 1000)
+            yield first, first.run(trace)
+            draw(trace, f"{first.scenario.name}: {first.scenario.summary}; {first.packs} packs, {first.policy}", plot)
+            done(first.weight)
+        if jobs == 1 or len(tasks) < 2:
+            for task in tasks:
+                yield task, task.run(_share_of(task, done))
+            return
+        with ProcessPoolExecutor(min(jobs, len(tasks))) as pool:
+            running = {pool.submit(Task.run, task): task for task in tasks}
+            for future in as_completed(running):
+                yield running[future], future.result()
+                done(running[future].weight)
+
+
+def _share_of(task: Task, done: Callable[[float], None]) -> Callable[[Run], None]:
+    """Tells of a run a hundredth at a time."""
+    told = 0
 
     def tell(run: Run) -> None:
-        if trace is not None:
-            trace(run)
-        second = int(run.bank.time)
-        if watched and second % 600 == 0:
-            end = "\r" if second < hours * 3600 else "\r\033[K"
-            print(f"{run.scenario.name}, {name}: {second / 36 / hours:.0f} %", end=end, file=sys.stderr, flush=True)
+        nonlocal told
+        percent = int(100 * run.bank.time / task.scenario.seconds)
+        if percent > told:
+            done((percent - told) / 100 * task.weight)
+            told = percent
 
     return tell
 
 
-def _line(result: Result) -> str:
-    return "".join(f"{_cell(key, getattr(result, key)):>{width}}" for key, _, width in COLUMNS)
+def _show_json(results: dict[Task, Result]) -> None:
+    for result in results.values():
+        print(json.dumps(result.json()), flush=True)
 
 
-def _cell(key: str, value: object) -> str:
-    if not isinstance(value, float):
-        return "-" if value is None else str(value)
-    if key in {"worst_overshoot", "current_utilisation", "energy_utilisation"}:
-        return f"{value:.1%}"
-    return f"{value:.0f}" if key == "overshoot_seconds" else f"{value:.2f}"
+def _show_table(results: dict[Task, Result]) -> None:
+    """The lines of one scenario."""
+    for policy, summary in _summaries(results).items():
+        name = summary.first.scenario
+        print(f"{name:21}{policy:9}" + "".join(f"{text(summary):>{width}}" for _, width, text in COLUMNS))
+        if policy != ORACLE:
+            print(f"    {summary.words()}", flush=True)
+
+
+def _summaries(results: dict[Task, Result]) -> dict[str, Summary]:
+    """The runs of one scenario by policy."""
+    return {
+        policy: Summary([result for task, result in results.items() if task.policy == policy])
+        for policy in dict.fromkeys(task.policy for task in results)
+    }
+
+
+def _print_end(tasks: Sequence[Task], results: dict[Task, Result]) -> None:
+    ours = []
+    for scenario in dict.fromkeys(task.scenario for task in tasks if task.policy == PACKBANK):
+        runs = [results[task] for task in tasks if (task.scenario, task.policy) == (scenario, PACKBANK)]
+        ours.append((scenario.ask, Summary(runs)))
+    if len(ours) > 1:
+        print(f"\npackbank {in_all(ours)}")
+    print(WORDS)
+
+
+def _faults(task: Task, results: dict[Task, Result]) -> list[str]:
+    if task.policy != PACKBANK:
+        return []
+    return broken(task.scenario.ask, results[task], results.get(replace(task, policy=ORACLE)))

@@ -36,7 +36,9 @@ class BusConfig:
     """One RS485 bus (one port)."""
 
     name: str
-    port: str = setting("", "device path (best /dev/serial/by-id/...), or socket://host:port, rfc2217://host:port")
+    port: str = setting(
+        "", "device path (best /dev/serial/by-id/...), or socket://host:port, rfc2217://host:port, replay:///capture"
+    )
     protocol: str = setting("jkpb", "family of the packs on this bus")
     addresses: tuple[int, ...] = setting(
         (), "addresses of the packs, lists and ranges, hexadecimal: 0x01-0x0F; empty: whoever answers is taken in"

@@ -18,7 +18,7 @@ from packbank.config.problems import Entry, Problem
 from packbank.config.sections import DEFAULT, Parsed, Section
 from packbank.config.values import format_addresses, parse_address
 
-URL = re.compile(r"(socket|rfc2217)://[^/]+:\d+(/.*)?")
+URL = re.compile(r"(socket|rfc2217)://[^/]+:\d+(/.*)?|replay:///.+")
 NO_BUS = (
     "no bus: write PORT = /dev/serial/by-id/... into [DEFAULT], or a [bus:NAME] section with PORT for each adapter "
     "('packbank scan' prints them)"

@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.model.columns import Alarm
+from packbank.model.columns import SENSOR_NUMBERS, Alarm
 
 
 class Presence(StrEnum):
@@ -36,7 +36,9 @@ class Cause(StrEnum):
     SOC = "SoC"
     BMS = "BMS setting"
     CONFIG = "config"
-    SHARE = "share"  # the feedback: the pack was seen over its limit
+    CUT = "over its limit"  # the pack's BMS would open in a moment
+    RESERVE = "reserve"  # room for what may happen next
+    ESTIMATE = "limit not known"  # neither BMS nor configuration tells it: taken from other packs
     LOST_PACK = "lost pack"
     BLOCKED = "blocked"  # every pack blocks this direction
     STAGE = "charge stage"
@@ -104,6 +106,10 @@ class PackView:
     discharge_cause: Cause = Cause.NONE
     charge_unlimited: bool = False  # neither its BMS nor the configuration limits its charge current
     discharge_unlimited: bool = False
+    charge_estimated: bool = False  # neither tells it, so it is taken from other packs
+    discharge_estimated: bool = False
+    suspect_sensors: tuple[int, ...] = ()  # numbers of battery sensors that may not be fitted, and limit all the same
+    absent_sensors: tuple[int, ...] = ()  # of those that count as not fitted
     coldest: float = float("nan")  # degC, of the battery sensors that count
     hottest: float = float("nan")
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
@@ -137,6 +143,9 @@ class Packs(Sequence[PackView]):
     share: NDArray[np.float64]  # (2, packs), 0..1
     cause: NDArray[np.int8]  # (2, packs), index into CAUSES
     unlimited: NDArray[np.bool_]  # (2, packs)
+    estimated: NDArray[np.bool_]  # (2, packs)
+    suspect: NDArray[np.bool_]  # (4, packs), battery sensors that may not be fitted
+    absent: NDArray[np.bool_]  # (4, packs), that count as not fitted
     temperature: NDArray[np.float64]  # (2, packs), coldest and hottest battery sensor, degC
     alarms: NDArray[np.float64]  # (packs, alarms)
 
@@ -149,6 +158,9 @@ class Packs(Sequence[PackView]):
             self.share,
             self.cause,
             self.unlimited,
+            self.estimated,
+            self.suspect,
+            self.absent,
             self.temperature,
             self.alarms,
         ):
@@ -186,10 +198,19 @@ class Packs(Sequence[PackView]):
             discharge_cause=CAUSES[self.cause[1, pack]],
             charge_unlimited=bool(self.unlimited[0, pack]),
             discharge_unlimited=bool(self.unlimited[1, pack]),
+            charge_estimated=bool(self.estimated[0, pack]),
+            discharge_estimated=bool(self.estimated[1, pack]),
+            suspect_sensors=_numbers(self.suspect[:, pack]),
+            absent_sensors=_numbers(self.absent[:, pack]),
             coldest=float(self.temperature[0, pack]),
             hottest=float(self.temperature[1, pack]),
             alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
         )
+
+
+def _numbers(flags: NDArray[np.bool_]) -> tuple[int, ...]:
+    """The numbers of the battery sensors that are flagged, as their columns and the BMS's app name them."""
+    return tuple(number for number, flag in zip(SENSOR_NUMBERS, flags.tolist(), strict=True) if flag)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,15 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A pack that is heard, but not read as it should be: what is wrong, and what its owner can do."""
+
+    address: int
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class BusStats:
     """A bus at one instant. Times in seconds, counts since the start; an unknown time is ``NaN``."""
 
@@ -47,6 +56,7 @@ class BusStats:
     lost: int  # questions to a pack that answered before, unanswered even by the retry
     refused: Mapping[str, int]  # answers that failed a check, by reason
     recent: tuple[Refused, ...]  # the last of them
+    troubles: tuple[Trouble, ...]  # packs that are heard, but not read as they should be
     foreign: int  # requests heard that are not ours
     reopened: int
     line_use: float  # share of the time in which the wire carried bytes

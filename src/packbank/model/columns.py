@@ -121,6 +121,7 @@ BATTERY_TEMPERATURES = (
     Column.TEMPERATURE_4,
     Column.TEMPERATURE_5,
 )
+SENSOR_NUMBERS = tuple(int(column.name.rsplit("_", 1)[1]) for column in BATTERY_TEMPERATURES)  # T1, T2, T4, T5
 _FIRST_ALARM = _FIRST_SCALAR + len(Column)
 
 

@@ -24,3 +24,4 @@ class External:
 
     current: float = NAN  # A, + charges
     soc: float = NAN  # %
+    loads: float = NAN  # A, drawn beside the batteries from what chargers give: it is theirs when these loads go off

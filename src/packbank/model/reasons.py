@@ -17,7 +17,7 @@ from packbank.model.columns import Alarm
 RUNNING, ERROR, STANDBY = 9, 10, 14  # /State, as Venus OS numbers them
 NO_ERROR, COMMUNICATION_TIMEOUT = 0, 39  # /ErrorCode, Victron's numbers for batteries
 _NAMES_SHOWN = 3
-_LEVELS = ("ok", "warning", "alarm")
+LEVELS = ("ok", "warning", "alarm")
 _USUAL = frozenset({Cause.NONE, Cause.BMS, Cause.CONFIG})
 
 
@@ -70,7 +70,7 @@ def place(extreme: Extreme, letter: str) -> str:
 
 def raised(alarms: Mapping[Alarm, int]) -> str:
     """The alarms that are on, with their levels: ``LowSoc warning, BmsCable alarm``; ``""`` when there is none."""
-    return ", ".join(f"{alarm.venus} {_LEVELS[level]}" for alarm, level in alarms.items() if level)
+    return ", ".join(f"{alarm.venus} {LEVELS[level]}" for alarm, level in alarms.items() if level)
 
 
 def state(battery: VirtualBattery) -> int:

@@ -14,8 +14,9 @@ from packbank.model.columns import Column
 FOLLOWS_AFTER = 6.0  # s
 ROOM = 0.95  # of the BMS's limit: a ceiling of the user's below that leaves its protection room
 HASTY = (
-    "the BMS cuts off charge over-current before an inverter can follow a load that drops (in less than 6 s): set that "
-    "delay to 10 s in the BMS's app, or MAX_BATTERY_CHARGE_CURRENT 10 % below what the BMS allows"
+    "the BMS cuts off charge over-current before chargers can follow a load that drops or a pack that opens (in less "
+    "than 6 s): set a charge over-current delay of 6 s or more in the BMS's app, or RESERVE_PACKS = 1 (packbank check "
+    "tells its price)"
 )
 
 

@@ -8,12 +8,14 @@ limit becomes 0 or stops being 0.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packbank.model import reasons
 from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
+from packbank.model.bus_stats import Trouble
 from packbank.model.columns import Alarm
+from packbank.model.remarks import SETTLE, remarks
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.advice import HASTY, hasty_packs
 
@@ -44,7 +46,8 @@ class Journal:
         self._limits = {"CVL": _Watched(), "CCL": _Watched(), "DCL": _Watched()}
         self._ceilings = ceilings
         self._advised: set[int] = set()  # packs that advice was given for
-        self._unlimited: set[tuple[str, int]] = set()
+        self._since: dict[tuple[int, str], float] = {}  # when a remark (pack, text) was first to be made
+        self._said: set[tuple[int, str]] = set()
         self._looked = float("-inf")
 
     def show(self, snapshot: Snapshot) -> None:
@@ -58,10 +61,14 @@ class Journal:
     def lines(self, snapshot: Snapshot) -> list[Line]:
         """The lines that ``snapshot`` is worth; none when nothing changed."""
         before, battery, now = self._before, snapshot.battery, snapshot.time
-        lines = [*self._packs(before, battery), *self._alarms(before, battery), *self._stage(before, battery)]
+        lines = [
+            *self._packs(before, battery, _troubles(snapshot)),
+            *self._alarms(before, battery),
+            *self._stage(before, battery),
+        ]
         if now - self._looked >= ADVISE_PERIOD:
             self._looked = now
-            lines += [*self._missing_limits(battery), *self._advice(snapshot)]
+            lines += [*self._remarks(snapshot), *self._advice(snapshot)]
         for name, limit, unit in (
             ("CVL", battery.charge_voltage_limit, "V"),
             ("CCL", battery.charge_current_limit, "A"),
@@ -74,14 +81,16 @@ class Journal:
         return lines
 
     @staticmethod
-    def _packs(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
+    def _packs(
+        before: VirtualBattery | None, battery: VirtualBattery, troubles: Mapping[int, Trouble]
+    ) -> Iterator[Line]:
         """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
         if before is not None and battery.packs.stand_as(before.packs):
             return
         news: dict[Line, list[str]] = {}
         old: Iterable[PackView | None] = before.packs if before else [None] * len(battery.packs)
-        for was, pack in zip(old, battery.packs, strict=True):
-            for line in (_presence_news(was, pack), _switch_news(was, pack)):
+        for index, (was, pack) in enumerate(zip(old, battery.packs, strict=True)):
+            for line in (_presence_news(was, pack, troubles.get(index)), _switch_news(was, pack)):
                 if line is not None:
                     news.setdefault(line, []).append(pack.name)
         for (level, text), names in news.items():
@@ -104,17 +113,18 @@ class Journal:
         if before is not None and before.stage != battery.stage:
             yield logging.INFO, f"charge stage {reasons.charge_mode(battery)}"
 
-    def _missing_limits(self, battery: VirtualBattery) -> Iterator[Line]:
-        """Say once of each pack that nobody limits its current."""
-        for direction, key in enumerate(("MAX_BATTERY_CHARGE_CURRENT", "MAX_BATTERY_DISCHARGE_CURRENT")):
-            for index in battery.packs.unlimited[direction].nonzero()[0].tolist():
-                if (key, index) not in self._unlimited:
-                    self._unlimited.add((key, index))
-                    name = battery.packs.names[index]
-                    yield (
-                        logging.ERROR,
-                        f"{name}: its BMS tells no current limit: set {key}, until then the bank's limit is 0 A",
-                    )
+    def _remarks(self, snapshot: Snapshot) -> Iterator[Line]:
+        """Say each remark once, when it has held for a while; packs with the same one share a line."""
+        current = {(remark.pack, remark.text): remark for remark in remarks(snapshot)}
+        self._since = {key: self._since.get(key, snapshot.time) for key in current}
+        news: dict[Line, list[str]] = {}
+        for key, remark in current.items():
+            if key not in self._said and snapshot.time - self._since[key] >= SETTLE:
+                self._said.add(key)
+                line = (logging.WARNING if remark.serious else logging.INFO, remark.text)
+                news.setdefault(line, []).append(snapshot.battery.packs.names[remark.pack])
+        for (level, text), names in news.items():
+            yield level, f"{', '.join(names)}: {text}"
 
     def _advice(self, snapshot: Snapshot) -> Iterator[Line]:
         """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""
@@ -140,7 +150,14 @@ class Journal:
         return True
 
 
-def _presence_news(was: PackView | None, pack: PackView) -> Line | None:
+def _troubles(snapshot: Snapshot) -> dict[int, Trouble]:
+    """Packs that are heard, but not read as they should be, by their place in the bank."""
+    heard = {(bus.name, trouble.address): trouble for bus in snapshot.buses for trouble in bus.troubles}
+    places = enumerate(snapshot.places)
+    return {index: heard[place.bus, place.address] for index, place in places if (place.bus, place.address) in heard}
+
+
+def _presence_news(was: PackView | None, pack: PackView, trouble: Trouble | None) -> Line | None:
     if was is not None and was.presence == pack.presence:
         return None
     match pack.presence:
@@ -152,7 +169,8 @@ def _presence_news(was: PackView | None, pack: PackView) -> Line | None:
             return logging.INFO, "silent for a moment, last values held"
         case Presence.LOST:
             silence = f"silent for {pack.age:.0f} s" if pack.age == pack.age else "never answered"
-            return logging.WARNING, f"lost ({silence}); check cable, DIP switches and power"
+            why, cure = (trouble.text, trouble.remedy) if trouble else (silence, "check cable, DIP switches and power")
+            return logging.WARNING, f"lost ({why}); {cure}"
         case _:
             return None
 

@@ -17,6 +17,9 @@ _HEAD = f"""# The bank as JSON lines
 
     packbank run --config config.ini --no-dbus --json | jq -c '[.wall, .soc, .charge_current_limit.value]'
 
+`packbank show --json` prints the newest of them from a daemon that runs, with the settings of all packs; the same lines
+are on a Unix socket ([show.md](show.md)).
+
 A dot in a key below is a nested object. What is not known is `null`, never 0 and never an old value. Numbers are
 rounded to the digits shown; limits are rounded down. A reader that is slow gets the newest line when it is ready: gaps
 show in `number`. When nobody reads any more, the D-Bus goes on; with `--no-dbus` the program ends.
@@ -37,6 +40,7 @@ The settings of a pack's BMS are in the first line after they were read (at the 
 
 _REFUSED = """| `refused` | | answers that were refused: counts by reason |
 | `recent` | | the last refused answers: `address`, `reason`, `detail` |
+| `troubles` | | packs that are heard but not read as they should be: `address`, `text`, `remedy` |
 """
 
 

@@ -56,9 +56,14 @@ class Contained:
         except PeerGoneError as error:
             self.ended = True
             log.warning("output %s has ended: %s", self.output.name, error)
-        except Exception:  # whatever it was, the other outputs go on
+        except Exception as error:  # whatever it was, the other outputs go on
             if not self._pause:
-                log.exception("output %s failed; it is tried again, the others go on", self.output.name)
+                log.error(
+                    "output %s failed; it is tried again, the others go on: %s",
+                    self.output.name,
+                    error,
+                    exc_info=not isinstance(error, PackbankError),
+                )
             self._failed_at = snapshot.time
             self._pause = min(2.0 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
             self._due = snapshot.time + self._pause

@@ -22,12 +22,10 @@ from packbank.model.battery import Presence, VirtualBattery
 from packbank.model.bus_stats import BusStats
 from packbank.model.catalogue import PACK, Quantity, Value
 from packbank.model.snapshot import PackSnapshot, Snapshot
-from packbank.outputs.terminal import Display, limit_texts, number, raised_alarms
+from packbank.outputs.terminal import GAP, WIDEST, Display, fitting, limit_texts, number, raised_alarms
 
-GAP = 2  # between two columns
 ASIDE = 4  # between two tables
 HEAD = 3  # lines above the packs: a blank one, the titles, a rule
-WIDEST = {"A": 6, "SoC %": 5, "age s": 4}  # texts that change their length, or columns would come and go with them
 STYLES = {
     Presence.FRESH: "green",
     Presence.JOINING: "cyan",
@@ -97,23 +95,12 @@ def _packs(snapshot: Snapshot, width: int, height: int) -> Table:
     most_wanted = min(zip(FIELDS, widths, strict=True), key=lambda pair: pair[0].rank)[1]
     room = (width + ASIDE) // (ASIDE + names + most_wanted)
     tables = max(1, min(ceil(len(packs) / max(height, 1)), room))
-    chosen = _fitting(widths, (width + ASIDE) // tables - ASIDE - names)
+    chosen = fitting([row.rank for row in FIELDS], widths, (width + ASIDE) // tables - ASIDE - names)
     each = ceil(len(packs) / tables)
     grid = Table.grid(padding=(0, ASIDE, 0, 0))
     parts = range(0, len(packs), each)
     grid.add_row(*(_table(packs[at : at + each], rows[at : at + each], chosen) for at in parts))
     return grid
-
-
-def _fitting(widths: Sequence[int], room: int) -> list[int]:
-    """The fields that ``room`` holds, the most wanted first to be taken."""
-    chosen: list[int] = []
-    for index in sorted(range(len(FIELDS)), key=lambda index: FIELDS[index].rank):
-        room -= widths[index]
-        if room < 0:
-            break
-        chosen.append(index)
-    return sorted(chosen)
 
 
 def _table(packs: Sequence[PackSnapshot], rows: Sequence[Sequence[str]], chosen: Sequence[int]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from math import isnan
@@ -14,6 +15,8 @@ from packbank.model import reasons
 from packbank.model.battery import Limit, VirtualBattery
 from packbank.model.snapshot import Snapshot
 
+GAP = 2  # between two columns
+WIDEST = {"A": 6, "SoC %": 5, "age s": 4}  # texts that change their length, or columns would come and go with them
 LINE_EVERY = 2.0  # s between two lines of text
 
 
@@ -89,6 +92,17 @@ def _limit_text(battery: VirtualBattery, limit: Limit, form: str, unit: str) -> 
     """A limit with its reason: ``"112.5 A: Pack 3: cell voltage, cell 12 3.470 V, carries 9% of the current"``."""
     why = reasons.reason(battery, limit)
     return f"{number(limit.value, form)} {unit}{f': {why}' if why else ''}"
+
+
+def fitting(ranks: Sequence[int], widths: Sequence[int], room: int) -> list[int]:
+    """The columns that ``room`` holds, those of the lowest rank first to be taken."""
+    chosen: list[int] = []
+    for index in sorted(range(len(ranks)), key=lambda index: ranks[index]):
+        room -= widths[index]
+        if room < 0:
+            break
+        chosen.append(index)
+    return sorted(chosen)
 
 
 def number(value: float, form: str, unit: str = "") -> str:

@@ -29,13 +29,14 @@ from packbank.model.bus_stats import BusStats
 from packbank.model.columns import Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
-from packbank.sim.faults import ANSWER_FAULTS, BUS_FAULTS, Fault, afflict, heal
+from packbank.sim.fault_answers import ANSWER_FAULTS
+from packbank.sim.faults import BUS_FAULTS, Fault, afflict, heal
 from packbank.sim.responder import Burst
 from packbank.sim.responder_jkpb import JkPbResponder, request
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_pty import Buses
 from packbank.sources.serial.bus import Bus, start_bus
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 PACKS = 15
@@ -212,7 +213,7 @@ def serial_of(address: int) -> str:
     return f"FAULT{address:06d}"
 
 
-def _pack(address: int, row: Row, start: float) -> Pack:
+def _pack(address: int, row: Row, start: float) -> WirePack:
     """A pack whose values are its own and whose clock runs."""
 
     def now_telling(now: float) -> Row:
@@ -220,7 +221,7 @@ def _pack(address: int, row: Row, start: float) -> Pack:
         row[Column.RUNTIME] = now - start
         return row
 
-    return Pack(JkPbResponder(address, Identity(software="15.41", serial=serial_of(address))), now_telling)
+    return WirePack(JkPbResponder(address, Identity(software="15.41", serial=serial_of(address))), now_telling)
 
 
 def cases(names: Iterable[str] = NAMES, rates: Iterable[float] = RATES, sick: int = PACKS) -> list[Case]:

@@ -1,180 +1,71 @@
-"""What goes wrong on real buses, as data: a fault has a name, a rate and the packs it befalls.
+"""What goes wrong on real buses, as data: a fault has a name, a number, the packs it befalls, and its time.
 
-:data:`ANSWER_FAULTS` change an answer's bursts and nothing else, so each is one small function; its docstring
-is what ``packbank simulate --help`` and docs/reliability.md say of it. The others need the wire: an echo is
-heard while a request is sent, a second master speaks unasked, an unplugged port is gone.
+:data:`FAULTS` is the table of all of them. Faults of answers (``fault_answers.py``) damage what goes out, faults of
+packs (``fault_packs.py``) change who answers and what it says, faults of a bus need the wire: an echo is heard while a
+request is sent, a second master speaks unasked, an unplugged port is gone.
 
-On a command line a fault is ``NAME[=RATE][@[BUS/][ADDRESS]]``: ``late=0.1@2/0x03``, ``echo=1``, ``unplug@1/``.
+A fault is written ``[FROM[-TO]:]NAME[=NUMBER][@[BUS/][ADDRESS]][,of=TOPIC][,count=N]``: ``late=0.1@2/0x03``,
+``echo=1``, ``unplug@1/``, ``silence=1@3,of=settings,count=1``, ``30-42: silence=1@3``. A file of such lines is a
+schedule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from random import Random
+from typing import Any
 
-from packbank.cext.checksum import crc16_modbus, sum8
+from packbank.bms.protocol import Topic
 from packbank.errors import ConfigError
+from packbank.sim.fault_answers import ANSWER_FAULTS
+from packbank.sim.fault_packs import PACK_FAULTS
 from packbank.sim.responder import Burst
-from packbank.sim.wire import Wire
+from packbank.sim.wire import Question, Wire, WirePack
 from packbank.sim.wire_master import SecondMaster
 
 DEFAULT_RATE = 0.1
-GLITCH_AFTER_FRAME = 0.00205  # s, jkpb.md 2: when the driver lets go of the line, a stop bit reads low
-GLITCH_AFTER_ACKNOWLEDGEMENT = 0.0024
 UNPLUG_PERIOD = 4.0  # s from one removal to the next
+SPELLING = "[FROM[-TO]:]NAME[=NUMBER][@[BUS/][ADDRESS]][,of=TOPIC][,count=N]"
 
-
-def _bit_flip(bursts: list[Burst], random: Random) -> list[Burst]:
-    """One bit of the answer is inverted."""
-    number = random.choices(range(len(bursts)), [len(burst.data) for burst in bursts])[0]
-    data = bytearray(bursts[number].data)
-    data[random.randrange(len(data))] ^= 1 << random.randrange(8)
-    return _replaced(bursts, number, bytes(data))
-
-
-def _garble(bursts: list[Burst], random: Random) -> list[Burst]:
-    """Two to sixteen bytes in a row are random."""
-    data = bytearray(bursts[0].data)
-    count = min(random.randint(2, 16), len(data))
-    begin = random.randint(0, len(data) - count)
-    data[begin : begin + count] = random.randbytes(count)
-    return _replaced(bursts, 0, bytes(data))
-
-
-def _truncation(bursts: list[Burst], random: Random) -> list[Burst]:
-    """Bytes are lost: a few within the frame, or everything from some byte on."""
-    data = bursts[0].data
-    begin = random.randrange(len(data))
-    if random.random() < 0.5:
-        return [Burst(bursts[0].delay, data[:begin])]
-    return _replaced(bursts, 0, data[:begin] + data[begin + random.randint(1, 60) :])
-
-
-def _noise(bursts: list[Burst], random: Random) -> list[Burst]:
-    """Random bytes before the frame and between the frame and what follows it."""
-    noisy = []
-    for burst in bursts:
-        data = random.randbytes(random.randint(1, 20))
-        noisy += [Burst(burst.delay / 2, data), Burst(burst.delay / 2, burst.data)]
-    return noisy
-
-
-def _glitch(bursts: list[Burst], _random: Random) -> list[Burst]:
-    """A 0x00 after the frame and after the acknowledgement, as when a BMS lets go of the line."""
-    pauses = [GLITCH_AFTER_FRAME] * (len(bursts) - 1) + [GLITCH_AFTER_ACKNOWLEDGEMENT]
-    glitched, used = [], 0.0
-    for burst, pause in zip(bursts, pauses, strict=True):
-        glitched += [Burst(burst.delay - used, burst.data), Burst(pause, b"\0")]
-        used = pause
-    return glitched
-
-
-def _wrong_type(bursts: list[Burst], random: Random) -> list[Burst]:
-    """The frame is of another type than was asked for, with a right sum8 (JK PB)."""
-    frame = bytearray(bursts[0].data)
-    frame[4] = random.choice([kind for kind in (1, 2, 3) if kind != frame[4]])
-    frame[-1] = sum8(bytes(frame[:-1]))
-    return _replaced(bursts, 0, bytes(frame))
-
-
-def _foreign_acknowledgement(bursts: list[Burst], random: Random) -> list[Burst]:
-    """The acknowledgement names another pack, with a right checksum (JK PB)."""
-    body = bytearray(bursts[-1].data[:-2])
-    body[0] = random.choice([address for address in range(16) if address != body[0]])
-    return _replaced(bursts, len(bursts) - 1, bytes(body) + crc16_modbus(bytes(body)).to_bytes(2, "little"))
-
-
-def _late(bursts: list[Burst], random: Random) -> list[Burst]:
-    """The answer comes 120 to 500 ms after the request, when nobody waits for it any more."""
-    return [bursts[0]._replace(delay=random.uniform(0.12, 0.5)), *bursts[1:]]
-
-
-def _slow(bursts: list[Burst], random: Random) -> list[Burst]:
-    """The pack thinks for 30 to 80 ms before it answers."""
-    return [bursts[0]._replace(delay=random.uniform(0.03, 0.08)), *bursts[1:]]
-
-
-def _silence(_bursts: list[Burst], _random: Random) -> list[Burst]:
-    """The pack does not answer."""
-    return []
-
-
-def _replaced(bursts: list[Burst], number: int, data: bytes) -> list[Burst]:
-    return [burst._replace(data=data) if index == number else burst for index, burst in enumerate(bursts)]
-
-
-ANSWER_FAULTS: Mapping[str, Callable[[list[Burst], Random], list[Burst]]] = {
-    "bit-flip": _bit_flip,
-    "garble": _garble,
-    "truncation": _truncation,
-    "noise": _noise,
-    "glitch": _glitch,
-    "wrong-type": _wrong_type,
-    "foreign-ack": _foreign_acknowledgement,
-    "late": _late,
-    "slow": _slow,
-    "silence": _silence,
-}
-BUS_FAULTS: Mapping[str, str] = {
-    "echo": "The adapter hears its own requests, whole or the last bytes of them.",
-    "second-master": "Somebody else asks the packs of this bus, a request in each slot of 220 ms.",
-    "unplug": "The adapter is unplugged and comes back, every 4 s; the rate is the part of the time it is gone.",
-}
-MEANINGS: Mapping[str, str] = {
-    **{name: (distort.__doc__ or "") for name, distort in ANSWER_FAULTS.items()},
-    **BUS_FAULTS,
-}
+End = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``rate`` of the answers (requests, slots, time) of ``address`` on ``bus`` suffer ``name``; ``None``: all."""
+    """The fault ``name`` with its number: a rate (of answers, requests, slots, time) unless its kind says else.
+
+    ``bus`` and ``address`` are those it befalls, ``None``: all. ``begin`` and ``end`` are seconds of the simulation.
+    Of the answers it befalls only those about ``topic`` and only the first ``count``.
+    """
 
     name: str
-    rate: float = DEFAULT_RATE
+    number: float = DEFAULT_RATE
     bus: int | None = None  # from 1
     address: int | None = None
+    begin: float = 0.0
+    end: float = inf
+    topic: Topic | None = None
+    count: float = inf
 
 
-def parse_fault(text: str) -> Fault:
-    """A fault from its spelling on a command line; ConfigError says what is wrong with it."""
-    what, _, where = text.partition("@")
-    name, _, rate = what.partition("=")
-    bus, slash, address = where.rpartition("/")
-    if name not in MEANINGS:
-        raise ConfigError(f"fault {text!r}: there is no {name!r}; faults are {', '.join(MEANINGS)}")
-    try:
-        fault = Fault(
-            name,
-            float(rate) if rate else DEFAULT_RATE,
-            int(bus, 0) if slash else None,
-            int(address, 0) if address else None,
-        )
-    except ValueError as error:
-        raise ConfigError(
-            f"fault {text!r}: {error}; write NAME[=RATE][@[BUS/][ADDRESS]], e.g. late=0.1@2/0x03"
-        ) from None
-    if not 0.0 <= fault.rate <= 1.0:
-        raise ConfigError(f"fault {text!r}: rate {fault.rate:g} is not between 0 and 1")
-    if fault.address is not None and name in BUS_FAULTS:
-        raise ConfigError(f"fault {text!r}: {name} befalls a whole bus; write {name}@BUS/ or {name}")
-    return fault
+class AnswerFault:
+    """A fault of the answers of a bus (a :data:`~packbank.sim.wire.Distortion`)."""
 
-
-class Faulty:
-    """The answer faults of one bus (a :data:`~packbank.sim.wire.Distortion`)."""
-
-    def __init__(self, faults: Iterable[Fault], random: Random) -> None:
-        self._faults = tuple(faults)
+    def __init__(self, fault: Fault, random: Random) -> None:
+        self._fault = fault
+        self._left = fault.count
         self._random = random
 
-    def __call__(self, address: int, bursts: list[Burst]) -> list[Burst]:
-        """``bursts`` after every fault that befalls this answer."""
-        for fault in self._faults:
-            if bursts and fault.address in (None, address) and self._random.random() < fault.rate:
-                bursts = ANSWER_FAULTS[fault.name](bursts, self._random)
-        return bursts
+    def __call__(self, question: Question, bursts: list[Burst]) -> list[Burst]:
+        """``bursts`` as they go out."""
+        fault = self._fault
+        meant = fault.address in (None, question.address) and fault.topic in (None, question.topic)
+        if not (bursts and meant and self._left > 0 and self._random.random() < fault.number):
+            return bursts
+        self._left -= 1
+        return ANSWER_FAULTS[fault.name](bursts, self._random)
 
 
 class Echoing:
@@ -204,22 +95,167 @@ class Unplug:
         self.due = now + (UNPLUG_PERIOD - self._absent if wire.connected else self._absent)
 
 
+def _put(items: list[Any], item: object) -> End:
+    """Add an item; the result removes it."""
+    items.append(item)
+    return lambda: items.remove(item)
+
+
+def _damage(fault: Fault, wire: Wire, _start: float, random: Random) -> End:
+    return _put(wire.distortions, AnswerFault(fault, random))
+
+
+def _change(fault: Fault, wire: Wire, start: float, random: Random) -> End:
+    make = PACK_FAULTS[fault.name].change(fault.number, start, random)
+
+    def change(now: float, pack: WirePack) -> list[WirePack]:
+        return make(now, pack) if fault.address in (None, pack.responder.address) else [pack]
+
+    return _put(wire.changes, change)
+
+
+def _echo(fault: Fault, wire: Wire, _start: float, random: Random) -> End:
+    """The adapter hears its own requests, whole or the last bytes of them."""
+    return _put(wire.echoes, Echoing(fault.number, random))
+
+
+def _second_master(fault: Fault, wire: Wire, start: float, random: Random) -> End:
+    """Somebody else asks the packs of this bus, a request in each slot of 220 ms."""
+    addresses = [pack.responder.address for pack in wire.packs]
+    return _put(wire.talkers, SecondMaster(addresses, fault.number, start, random))
+
+
+def _unplug(fault: Fault, wire: Wire, start: float, _random: Random) -> End:
+    """The adapter is unplugged and comes back, every 4 s; the rate is the part of the time it is gone."""
+    remove = _put(wire.talkers, Unplug(fault.number, start))
+
+    def end() -> None:
+        remove()
+        wire.connected = True
+
+    return end
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault: how it begins (the result ends it), what it is, and what its number may be."""
+
+    start: Callable[[Fault, Wire, float, Random], End]
+    meaning: str
+    default: float = DEFAULT_RATE
+    least: float = 0.0
+    most: float = 1.0  # equal to least: it takes no number
+    damages: bool = False  # answers, so it may be of a topic and be counted
+    whole_bus: bool = False
+
+
+BUS_FAULTS: Mapping[str, Kind] = {
+    "echo": Kind(_echo, _echo.__doc__ or "", whole_bus=True),
+    "second-master": Kind(_second_master, _second_master.__doc__ or "", whole_bus=True),
+    "unplug": Kind(_unplug, _unplug.__doc__ or "", whole_bus=True),
+}
+FAULTS: Mapping[str, Kind] = {
+    **{name: Kind(_damage, distort.__doc__ or "", damages=True) for name, distort in ANSWER_FAULTS.items()},
+    **{name: Kind(_change, kind.meaning, kind.default, kind.least, kind.most) for name, kind in PACK_FAULTS.items()},
+    **BUS_FAULTS,
+}
+
+
+def parse_fault(text: str) -> Fault:
+    """A fault from its spelling; ConfigError says what is wrong with it."""
+    when, colon, what = text.strip().rpartition(":")
+    what, *options = what.split(",")
+    what, _, where = what.partition("@")
+    name, _, number = what.strip().partition("=")
+    bus, slash, address = where.strip().rpartition("/")
+    if name not in FAULTS:
+        raise ConfigError(f"fault {text!r}: there is no {name!r}; faults are {', '.join(FAULTS)}")
+    try:
+        begin, dash, end = when.partition("-")
+        topic, count = _options(options)
+        fault = Fault(
+            name,
+            float(number) if number else FAULTS[name].default,
+            int(bus, 0) if slash else None,
+            int(address, 0) if address else None,
+            begin=float(begin) if colon else 0.0,
+            end=float(end) if dash else inf,
+            topic=topic,
+            count=count,
+        )
+    except ValueError as error:
+        raise ConfigError(f"fault {text!r}: {error}; write {SPELLING}, e.g. 30-60: late=0.1@2/0x03") from None
+    for complaint in _complaints(fault, bool(number)):
+        raise ConfigError(f"fault {text!r}: {complaint}")
+    return fault
+
+
+def _options(texts: Iterable[str]) -> tuple[Topic | None, float]:
+    """The topic of ``of=TOPIC`` and the count of ``count=N``; ValueError."""
+    told = dict(text.strip().partition("=")[::2] for text in texts)
+    topic, count = told.pop("of", None), told.pop("count", None)
+    for key in told:
+        raise ValueError(f"{key!r} is neither of=TOPIC nor count=N")
+    return Topic(topic) if topic else None, int(count) if count else inf
+
+
+def _complaints(fault: Fault, numbered: bool) -> Iterator[str]:
+    """What is wrong with a fault that was read."""
+    kind = FAULTS[fault.name]
+    if numbered and kind.least == kind.most:
+        yield f"{fault.name} takes no number"
+    if not kind.least <= fault.number <= kind.most:
+        yield f"{fault.number:g} is not between {kind.least:g} and {kind.most:g}"
+    if fault.address is not None and kind.whole_bus:
+        yield f"{fault.name} befalls a whole bus; write {fault.name}@BUS/ or {fault.name}"
+    if not kind.damages and (fault.topic or fault.count != inf):
+        yield f"of= and count= are for faults that damage answers: {', '.join(ANSWER_FAULTS)}"
+    if fault.count < 1:
+        yield f"count={fault.count:g}: write 1 or more"
+    if not 0 <= fault.begin < fault.end:
+        yield f"it ends at {fault.end:g} s and begins at {fault.begin:g} s; write FROM-TO, e.g. 30-60"
+
+
+def parse_schedule(text: str) -> list[Fault]:
+    """The faults of a schedule, one a line; empty lines and what follows ``#`` are left out. ConfigError."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [parse_fault(line) for line in lines if line]
+
+
+class Timed:
+    """A fault that waits for its time, and ends at its time (a :class:`~packbank.sim.wire.Talker`)."""
+
+    def __init__(self, fault: Fault, start: float, random: Random) -> None:
+        self.due = start + fault.begin
+        self._fault = fault
+        self._until = start + fault.end
+        self._random = random
+        self._end: End | None = None
+
+    def speak(self, now: float, wire: Wire) -> None:
+        """Begin the fault, or end it."""
+        if self._end is None:
+            self._end = FAULTS[self._fault.name].start(self._fault, wire, now, self._random)
+            self.due = self._until
+        else:
+            self._end()
+            self.due = inf
+
+
 def afflict(wire: Wire, bus: int, faults: Iterable[Fault], start: float, random: Random) -> None:
-    """Let the faults that name bus ``bus`` (from 1), or no bus, befall ``wire`` from ``start`` on."""
-    here = [fault for fault in faults if fault.bus in (None, bus)]
-    wire.distortions.append(Faulty([fault for fault in here if fault.name in ANSWER_FAULTS], random))
-    for fault in here:
-        if fault.name == "echo":
-            wire.echoes.append(Echoing(fault.rate, random))
-        elif fault.name == "second-master":
-            addresses = [pack.responder.address for pack in wire.packs]
-            wire.talkers.append(SecondMaster(addresses, fault.rate, start, random))
-        elif fault.name == "unplug":
-            wire.talkers.append(Unplug(fault.rate, start))
+    """Let the faults that name bus ``bus`` (from 1), or no bus, befall ``wire``; their times count from ``start``."""
+    for fault in faults:
+        if fault.bus in (None, bus):
+            timed = Timed(fault, start, random)
+            if fault.begin <= 0.0:
+                timed.speak(start, wire)
+            if timed.due < inf:
+                wire.talkers.append(timed)
 
 
 def heal(wire: Wire) -> None:
     """End every fault of ``wire``."""
+    wire.changes.clear()
     wire.distortions.clear()
     wire.echoes.clear()
     wire.talkers.clear()

@@ -104,7 +104,7 @@ SETTINGS = {
     Column.CELL_FLOAT_REQUEST: 3.35,
     Column.CELL_POWER_OFF: 2.50,
     Column.CHARGE_CURRENT_LIMIT: 100.0,
-    Column.CHARGE_OCP_DELAY: 10.0,
+    Column.CHARGE_OCP_DELAY: 3.0,
     Column.CHARGE_OCP_RELEASE: 60.0,
     Column.DISCHARGE_CURRENT_LIMIT: 150.0,
     Column.DISCHARGE_OCP_DELAY: 300.0,
@@ -150,6 +150,12 @@ class Protections:
         self.active: Mask = np.zeros(self._trip.shape, dtype=bool)
         self.charge_off: Mask = np.zeros(len(settings), dtype=bool)
         self.discharge_off: Mask = np.zeros(len(settings), dtype=bool)
+
+    def released_within(self, seconds: float) -> Mask:
+        """Packs that a timed release lets conduct again so soon."""
+        waiting = self.active & self._timed
+        soon: Mask = waiting.any(axis=0) & ~(waiting & (self._release - self._for > seconds)).any(axis=0)
+        return soon
 
     def step(self, dt: float, readings: Array) -> Mask:
         """Judge ``readings`` (Reading, packs) after ``dt`` s; the protections that tripped just now."""
@@ -233,7 +239,7 @@ class Counter:
         self.remaining += current * (dt / 3600)
         self.remaining[mean_cell >= self._full] = np.inf
         self.remaining[lowest_cell <= self._empty] = 0.0
-        np.clip(self.remaining, 0.0, self.capacity, out=self.remaining)
+        self.remaining = np.minimum(np.maximum(self.remaining, 0.0), self.capacity)
 
     @property
     def soc(self) -> Array:

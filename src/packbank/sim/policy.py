@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -12,46 +14,62 @@ from numpy.typing import NDArray
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.model.battery import PackView, Presence, VirtualBattery
-from packbank.sim.bank import PhysicalBank
-from packbank.sim.inverter import DVCC_PERIOD
-from packbank.sim.judge import Judge
+from packbank.model.controls import External
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a policy publishes; a CVL of ``NaN`` says that the battery has left the bus."""
+    """What a policy publishes; a CVL of ``NaN`` says that the battery is not on the bus."""
 
     cvl: float
     ccl: float
     dcl: float
 
 
+ABSENT = Limits(np.nan, 0.0, 0.0)
+
+
 class Policy(Protocol):
     """Once a second the matrix, out come limits."""
 
-    def step(self, rows: Array, now: float) -> Limits:
-        """The limits to publish at ``now``."""
+    def step(self, rows: Array, now: float, loads: float) -> Limits:
+        """The limits to publish at ``now``, while the GX sees ``loads`` A that the chargers feed too."""
+
+    def restart(self) -> None:
+        """The process ends and begins again, with the state that it saved."""
+
+    @property
+    def stage(self) -> str:
+        """The charge stage, where there is one."""
 
 
-def _aggregator(packs: int, settings: PackSettings, bank: BankSettings) -> Bank:
-    names = [f"pack {number + 1}" for number in range(packs)]
-    return Bank(names, [settings] * packs, bank, [True] * packs, None)
-
-
-class Share:
+class Packbank:
     """packbank's own aggregator."""
 
     def __init__(self, packs: int, settings: PackSettings, bank: BankSettings) -> None:
-        self._bank = _aggregator(packs, settings, bank)
+        names = [f"pack {number + 1}" for number in range(packs)]
+        self._make = partial(Bank, names, [settings] * packs, bank, [True] * packs)
+        self._bank = self._make(None)
         self.battery: VirtualBattery | None = None
 
-    def step(self, rows: Array, now: float) -> Limits:
-        """Publish what the aggregator says."""
-        battery = self.battery = self._bank.step(rows, now, now)
-        cvl = np.nan if battery.lost else battery.charge_voltage_limit.value
-        return Limits(cvl, battery.charge_current_limit.value, battery.discharge_current_limit.value)
+    def restart(self) -> None:
+        """Begin again with the state as it comes back from a file."""
+        self._bank = self._make(json.loads(json.dumps(self._bank.state())))
+
+    @property
+    def stage(self) -> str:
+        """The charge stage."""
+        return self.battery.stage if self.battery else ""
+
+    def step(self, rows: Array, now: float, loads: float) -> Limits:
+        """Publish what the aggregator says, once it is ready, as the daemon does."""
+        battery = self.battery = self._bank.step(rows, now, now, external=External(loads=loads))
+        if battery.lost or not battery.ready:
+            return ABSENT
+        limits = (battery.charge_voltage_limit, battery.charge_current_limit, battery.discharge_current_limit)
+        return Limits(*(limit.value for limit in limits))
 
 
 Combine = Callable[[Sequence[float]], float]
@@ -67,14 +85,20 @@ class Rival:
     """
 
     def __init__(self, combine: Combine, packs: int, settings: PackSettings, bank: BankSettings) -> None:
-        self._share = Share(packs, settings, bank)
+        self._packbank = Packbank(packs, settings, bank)
         self._combine = combine
         self._margin = 1 + bank.sensor_error
+        self.restart = self._packbank.restart
 
-    def step(self, rows: Array, now: float) -> Limits:
+    @property
+    def stage(self) -> str:
+        """The charge stage."""
+        return self._packbank.stage
+
+    def step(self, rows: Array, now: float, loads: float) -> Limits:
         """Combine the packs' own limits."""
-        limits = self._share.step(rows, now)
-        packs: Sequence[PackView] = self._share.battery.packs if self._share.battery else ()
+        limits = self._packbank.step(rows, now, loads)
+        packs: Sequence[PackView] = self._packbank.battery.packs if self._packbank.battery else ()
         counted = [pack for pack in packs if pack.presence in _COUNTED]
         charge = [pack.charge_limit for pack in counted if not pack.blocks_charge]
         discharge = [pack.discharge_limit for pack in counted if not pack.blocks_discharge]
@@ -87,29 +111,9 @@ def n_min(limits: Sequence[float]) -> float:
 
 
 RIVALS: dict[str, Combine] = {"n-min": n_min, "sum": sum}
-POLICIES = ("share", *RIVALS)
+PACKBANK = "packbank"
 
 
 def policy(name: str, packs: int, settings: PackSettings, bank: BankSettings) -> Policy:
-    """The policy called ``name``."""
-    return Share(packs, settings, bank) if name == "share" else Rival(RIVALS[name], packs, settings, bank)
-
-
-class Oracle:
-    """The best possible: knows the true network and takes the largest current at which no pack exceeds its limit."""
-
-    def __init__(self, bank: PhysicalBank, judge: Judge, settings: PackSettings) -> None:
-        self._bank = bank
-        self._judge = judge
-        self._cvl = bank.spec.cells * settings.max_cell_voltage
-        self._best = {1.0: 0.0, -1.0: 0.0}  # by the sign of the current; only the one in use is kept up to date
-
-    def step(self, rows: Array, now: float) -> Limits:  # noqa: ARG002 it needs no measurement
-        """The limits of this instant."""
-        side, other = self._judge.charge, self._judge.discharge
-        if self._bank.current < 0:
-            side, other = other, side
-        self._best[side.sign] = self._judge.best(side, DVCC_PERIOD, self._cvl)
-        if not self._bank.current:
-            self._best[other.sign] = self._judge.best(other, DVCC_PERIOD, self._cvl)
-        return Limits(self._cvl, self._best[1.0], self._best[-1.0])
+    """The policy called ``name``: packbank's or a rival's."""
+    return Packbank(packs, settings, bank) if name == PACKBANK else Rival(RIVALS[name], packs, settings, bank)

@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import NamedTuple
 
-from packbank.bms.protocol import Row
+from packbank.bms.protocol import Row, Topic
+from packbank.model.identity import Identity
 
 
 class Burst(NamedTuple):
@@ -24,11 +25,16 @@ class Responder(ABC):
     """A pack's side of a protocol."""
 
     address: int
+    identity: Identity  # who the pack says it is; each answer is made with the identity of that moment
     deaf_time: float = 0.0  # s of silence after somebody else's traffic before this pack hears a request again
 
     @abstractmethod
     def wants(self, request: bytes) -> bool:
         """Whether ``request`` is a question to this pack, with a right checksum, that it answers."""
+
+    def topic(self, request: bytes) -> Topic:  # noqa: ARG002
+        """What a wanted request asks about; the status where a protocol has one question for everything."""
+        return Topic.STATUS
 
     @abstractmethod
     def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:

@@ -7,10 +7,10 @@ from random import Random
 import numpy as np
 
 from packbank.bms import daly_fields as fields
-from packbank.bms.daly_commands import commands
+from packbank.bms.daly_commands import QUESTIONS, commands
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, LENGTH, MOST_FRAMES, OLD_HOST, START, seal
-from packbank.bms.protocol import Row
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.tlv import find_a5
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.model.identity import Identity
@@ -31,14 +31,20 @@ class DalyResponder(Responder):
         self.host = OLD_HOST if old_firmware else HOST + address - 1
         self.old_firmware = old_firmware
         self.asleep = False
-        self._codes = {command.code for command in commands().values()}
+        topics = {name: topic for topic, names in QUESTIONS.items() for name in names}
+        self._topics = {command.code: topics.get(name, Topic.STATUS) for name, command in commands().items()}
+        self.codes = set(self._topics)  # the commands that this firmware answers
         self._data = bytes(8)  # the one buffer of the firmware: what a command does not set is still there
         self._life = 0
 
     def wants(self, request: bytes) -> bool:
         """Whether it is a whole frame to this board with a command that it knows."""
         whole = len(request) == FRAME_SIZE and find_a5(request) == 0
-        return whole and request[1] == self.host and request[2] in self._codes
+        return whole and request[1] == self.host and request[2] in self.codes
+
+    def topic(self, request: bytes) -> Topic:
+        """By the command."""
+        return self._topics[request[2]]
 
     def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
         """One frame or a burst; asleep, the request itself."""

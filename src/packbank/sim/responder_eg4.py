@@ -8,13 +8,14 @@ import numpy as np
 
 from packbank.bms import eg4_fields as tables
 from packbank.bms.eg4 import COMMANDS, STARTS, request, seal
-from packbank.bms.protocol import Row
+from packbank.bms.protocol import Row, Topic
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.model.identity import Identity
 from packbank.sim.responder import Burst, Responder
 
 LATENCY = (0.041, 0.120, 0.090)  # s from request to answer: least, most, usual
 AMBIENT = 22  # degC
+TEXTS = ("firmware", "barcode")  # the questions about the pack
 
 
 class Eg4Responder(Responder):
@@ -30,10 +31,14 @@ class Eg4Responder(Responder):
         """Whether it is one of the questions, to this address, with this start byte."""
         return request in self._questions
 
+    def topic(self, request: bytes) -> Topic:
+        """Firmware and barcode are about the pack, the rest is its status."""
+        return Topic.ABOUT if self._questions[request] in TEXTS else Topic.STATUS
+
     def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
         """One frame."""
         question = self._questions[request]
-        texts = {"firmware": self.identity.software, "barcode": self.identity.serial}
+        texts = dict(zip(TEXTS, (self.identity.software, self.identity.serial), strict=True))
         payload = texts[question].encode() if question in texts else groups_of(row)
         head = bytes((self.start, self.address, COMMANDS[question], len(payload)))
         return [Burst(random.triangular(*LATENCY), seal(head + payload))]

@@ -42,6 +42,10 @@ class JkPbResponder(Responder):
         """Whether it is one of the three questions, to this address."""
         return request in self._topics
 
+    def topic(self, request: bytes) -> Topic:
+        """Status, settings or about, by the register."""
+        return self._topics[request]
+
     def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
         """The frame, a pause, and the acknowledgement."""
         topic = self._topics[request]

@@ -2,54 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.model.columns import Column, empty_matrix
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 PACKS_ON_A_BUS = 15
 TURN = 0.08  # s from one pack's status request to the next pack's on one bus, with the guard between them
-ROUND = 1.0  # s, a bus of few packs is not asked more often
+ROUND = 1.1  # s, a bus of few packs is not asked more often
+BLIND = 0.1  # a sensor whose gain is smaller sees nothing
 
 
-@dataclass(frozen=True, slots=True)
 class CurrentSensor:
     """A shunt and its amplifier for each pack: ``gain`` (1 is true), ``offset`` A, ``dead_band`` A, ``noise`` A."""
 
-    gain: Array
-    offset: Array
-    dead_band: float
-    noise: float
+    def __init__(self, gain: Array, offset: Array, dead_band: float, noise: float) -> None:
+        self.gain = gain
+        self.offset = offset
+        self.dead_band = dead_band
+        self.noise = noise
+        self.frozen: Mask = np.zeros(gain.size, dtype=bool)  # shows its last value for ever
+        self._last = np.zeros(gain.size)
 
     def read(self, current: Array, rng: np.random.Generator) -> Array:
         """What the BMS reports for a true current."""
         shown = current * self.gain + self.offset
         if self.noise > 0:
             shown += self.noise * rng.standard_normal(shown.size)
-        return np.where(np.abs(shown) < self.dead_band, 0.0, shown)
+        shown = np.where(np.abs(shown) < self.dead_band, 0.0, shown)
+        self._last = np.where(self.frozen, self._last, shown)
+        return self._last
+
+    def trips_at(self, sign: float, charge: Array, discharge: Array) -> Array:
+        """The true current, A >= 0 in the direction of ``sign``, at which the BMSes see over-current.
+
+        ``charge`` and ``discharge`` are their thresholds. Infinite where a sensor is blind.
+        """
+        blind = (np.abs(self.gain) < BLIND) | self.frozen | ~np.isfinite(self.offset)
+        gain = np.where(blind, np.nan, self.gain)
+        seen = np.maximum(sign * (charge - self.offset) / gain, sign * (-discharge - self.offset) / gain)
+        return np.where(blind, np.inf, np.maximum(seen, 0.0))
 
 
-class Telemetry:
-    """The matrix as a poller would have it: each pack's row is up to a round old."""
+class Readings:
+    """The matrix as a poller would have it: each pack's row is up to a round old, the first asked at ``phase`` s."""
 
-    def __init__(self, packs: int) -> None:
+    def __init__(self, packs: int, phase: float) -> None:
         self.rows = empty_matrix(packs)
-        self.silent = np.zeros(packs, dtype=bool)  # the wire is cut: no answers
+        self.silent: Mask = np.zeros(packs, dtype=bool)  # the wire is cut: no answers
         place = np.arange(packs)
-        self._round = np.maximum(ROUND, TURN * np.minimum(packs, PACKS_ON_A_BUS)) * np.ones(packs)
-        self._next = (place % PACKS_ON_A_BUS) * TURN
+        self._round = max(ROUND, TURN * min(packs, PACKS_ON_A_BUS))
+        self._next = phase + (place % PACKS_ON_A_BUS) * TURN
 
-    def poll(self, until: float, answers: Array) -> None:
-        """Take ``answers`` of all packs whose turn comes up to time ``until``; they are stamped with their turn."""
+    def turns(self, until: float) -> tuple[NDArray[np.intp], Array]:
+        """The packs that are heard up to time ``until``, and when."""
         due = self._next <= until
-        if not due.any():
-            return
         turn = self._next + np.floor((until - self._next) / self._round) * self._round
         self._next = np.where(due, turn + self._round, self._next)
-        heard = due & ~self.silent
-        self.rows[heard] = answers[heard]
-        self.rows[heard, Column.STATUS_TIME] = self.rows[heard, Column.SETTINGS_TIME] = turn[heard]
+        heard = np.flatnonzero(due & ~self.silent)
+        return heard, turn[heard]
+
+    def take(self, heard: NDArray[np.intp], turn: Array, answers: Array) -> None:
+        """Store the ``answers`` of the packs that were heard, stamped with their turn."""
+        self.rows[heard] = answers
+        self.rows[heard, Column.STATUS_TIME] = self.rows[heard, Column.SETTINGS_TIME] = turn

@@ -3,120 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.settings import PackSettings
 from packbank.sim.bank import PhysicalBank
-from packbank.sim.busbar import Network
 from packbank.sim.inverter import DVCC_PERIOD, Inverter, InverterSpec
 from packbank.sim.judge import Judge
-from packbank.sim.policy import Limits, Oracle, Policy, policy
-from packbank.sim.scenarios import Scenario
+from packbank.sim.meter import Meter
+from packbank.sim.oracle import ORACLE, Oracle
+from packbank.sim.policy import ABSENT, Policy, policy
+from packbank.sim.scenario import Scenario
 
 Array = NDArray[np.float64]
 
-LASTING = 10.0  # s, an overshoot beyond the tolerance may take this long until the loop has answered
-OVERSHOOT = 0.05
-FAINT = 0.1  # of the packs' ceilings: smaller currents, near full and empty, are not compared
+MACHINES = 2.5  # of what the packs' BMSes allow: chargers and inverters are never what limits
+SECOND = 1.0  # s, the aggregator is asked once in it
 CALM = 0.5  # of a limit: a current below this is far from it
 PLATEAU = (3.2, 3.35)  # V a cell, far from both ends of charge
-CHARGER = 130.0  # A a pack, of the chargers
-INVERTER = 180.0  # A a pack
-ORACLE = "oracle"
-START = 60.0  # s until the first comparison with the best possible current
-SAMPLE = 10.0  # s between two comparisons with the best possible current
-_FULL_CELL = 3.38  # V: a pack whose mean cell is above ...
-_BALANCED = 0.025  # V: ... and whose cells are this near to each other is full and balanced
-
-
-@dataclass(slots=True)
-class Score:
-    """What a run is judged by. Times are s, energies J."""
-
-    worst_overshoot: float = -1.0
-    overshoot_seconds: float = 0.0
-    breach_seconds: float = 0.0  # longest time beyond the scenario's own tolerance
-    moved: float = 0.0
-    could: float = 0.0  # sum of the best possible currents at the samples where it was wanted
-    did: float = 0.0
-    changes: int = 0
-    full: Array = field(default_factory=lambda: np.empty(0))  # hour of each pack's first time full and balanced
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the trial, with the keys of its JSON."""
+    """What came of one run, with the keys of its JSON. Fractions are of 1; ``None`` is what had no occasion."""
 
     scenario: str
     policy: str
     packs: int
-    hours: float
     seed: int
-    worst_overshoot: float
-    overshoot_seconds: float
-    bms_trips: int
-    current_utilisation: float | None
-    energy_utilisation: float | None
-    limit_changes_per_minute: float
-    all_full_hours: float | None
+    delay: float  # s, of the BMSes' charge over-current protection
+    trips: int
+    repeated_trips: int  # of packs that had tripped before
+    over: float  # s in which some pack's true current was 1 % over its own limit
+    over_5: float  # s in which it was 5 % over
+    over_20: float
+    worst: float  # largest excess over a pack's own limit
+    use: float | None  # current against the best possible
+    turns: float  # of the limit that turns most often, a minute
+    recovery: float | None  # s until the limit stays above 95 % of the best possible
+    charge: float  # Ah moved in and out
+    drawn: float  # Ah moved out
+    highest_cell: float  # V
+    rise_while_held: float  # of the packs' ceilings, by which a limit rose while packs were held
+    last_minute: float  # mean amount of the current, of the bank's capacity
+    stage: str  # of the charge at the end
 
     def json(self) -> dict[str, object]:
         """Plain values."""
         return asdict(self)
-
-
-class Watch:
-    """Keeps the score of a run."""
-
-    def __init__(self, bank: PhysicalBank, judge: Judge, tolerance: float) -> None:
-        self.score = Score(full=np.full(bank.spec.packs, np.inf))
-        self._bank = bank
-        self._judge = judge
-        self._tolerance = tolerance
-        self._over = np.zeros(bank.spec.packs)
-        self._breach = np.zeros(bank.spec.packs)
-        self._counted: Array | None = None
-        self.load = np.zeros(bank.spec.packs)  # fraction of what it may carry
-        total = bank.spec.packs * np.array([judge.charge.ceiling.mean(), judge.discharge.ceiling.mean()])
-        self._notable = np.array([0.05, *(0.01 * total)])  # V, A, A: a smaller change of a limit is none
-
-    def step(self, dt: float, network: Network, cvl: float) -> None:
-        """After a step of the bank, under the published ``cvl``."""
-        bank, score = self._bank, self.score
-        over = self._judge.overshoot(network, cvl)
-        self.load = np.maximum(1 + over, 0.0)
-        worst = float(over.max())
-        score.worst_overshoot = max(score.worst_overshoot, worst)
-        self._over = np.where(over > OVERSHOOT, self._over + dt, 0.0)
-        self._breach = np.where(over > self._tolerance, self._breach + dt, 0.0)
-        if worst > OVERSHOOT:
-            score.overshoot_seconds = max(score.overshoot_seconds, float(self._over.max()))
-            score.breach_seconds = max(score.breach_seconds, float(self._breach.max()))
-        score.moved += abs(bank.voltage * bank.current) * dt
-        if bank.voltage > _FULL_CELL * bank.spec.cells - 0.5:
-            cells = bank.cell_voltages
-            full = (cells.mean(axis=0) > _FULL_CELL) & (np.ptp(cells, axis=0) < _BALANCED)
-            score.full[full] = np.minimum(score.full[full], bank.time / 3600)
-
-    def published(self, limits: Limits) -> None:
-        """Count notable changes of what is published."""
-        new = np.nan_to_num(np.array([limits.cvl, limits.ccl, limits.dcl]))
-        if self._counted is None:
-            self._counted = new
-        elif (np.abs(new - self._counted) > self._notable).any():
-            self.score.changes += 1
-            self._counted = new
-
-    def compare(self, wanted: float, ceiling: float) -> None:
-        """Hold the bank's current against the best possible one, where more is wanted than that."""
-        side = self._judge.charge if wanted > 0 else self._judge.discharge
-        best = self._judge.best(side, 1.0, ceiling)
-        if abs(wanted) > best > FAINT * float(side.ceiling.sum()):
-            self.score.could += best
-            self.score.did += max(side.sign * self._bank.current, 0.0)
 
 
 class Run:
@@ -124,91 +60,85 @@ class Run:
 
     def __init__(self, scenario: Scenario, name: str, packs: int, seed: int) -> None:
         settings = PackSettings()
-        self.scenario, self.name = scenario, name
-        self.bank = PhysicalBank(replace(scenario.bank, packs=packs, seed=seed, protected=name != ORACLE))
-        judge = Judge(self.bank, settings)
+        self.scenario, self.name, self.seed = scenario, name, seed
+        self.bank = PhysicalBank(replace(scenario.bank, packs=packs, seed=seed))
+        self.judge = Judge(self.bank, settings)
+        reserve = scenario.settings.reserve_packs
         self.policy: Policy = (
-            Oracle(self.bank, judge, settings) if name == ORACLE else policy(name, packs, settings, scenario.settings)
+            Oracle(self.bank, self.judge, settings, scenario.feed_in, reserve)
+            if name == ORACLE
+            else policy(name, packs, settings, scenario.settings)
         )
-        self.watch = Watch(self.bank, judge, scenario.tolerance)
-        self.inverter = Inverter(InverterSpec(charge=packs * CHARGER, discharge=packs * INVERTER))
-        self.limits = Limits(np.nan, 0.0, 0.0)
-        self._events = [(hour * 3600, effect) for hour, effect in scenario.events]
+        self.meter = Meter(self.bank, self.judge, scenario.recovery_from)
+        self.ampere = float(self.judge.charge.ceiling.sum())  # what a sun or load of 1 is
+        most = MACHINES * self.ampere
+        self.inverter = Inverter(
+            InverterSpec(charge=most, discharge=most, feed_in=scenario.feed_in, exports=scenario.exports)
+        )
+        self.limits = ABSENT
 
-    def play(self, hours: float, tell: Callable[[Run], None] | None = None) -> Score:
-        """Simulate ``hours``; ``tell`` is called after every step."""
-        bank, seconds = self.bank, int(hours * 3600)
-        solar, load = self.scenario.profile.powers(seconds, bank.spec.packs, bank.spec.seed)
-        tick, sample = 0.0, START
-        while bank.time < seconds:
-            while self._events and self._events[0][0] <= bank.time:
-                self._events.pop(0)[1].apply(bank)
-            self.limits = self.policy.step(bank.rows(), bank.time)
-            if bank.time >= tick:
-                self.inverter.take_limits(self.limits.cvl, self.limits.ccl, self.limits.dcl)
-                self.watch.published(self.limits)
-                tick = bank.time + DVCC_PERIOD
+    def play(self, seconds: float, tell: Callable[[Run], None] | None = None) -> Result:
+        """Simulate ``seconds``; ``tell`` is called after every second."""
+        bank, events, restarts = self.bank, list(self.scenario.events), list(self.scenario.restarts)
+        sun, load = (self.ampere * x for x in self.scenario.profile.fractions(int(seconds) + 1, self.seed))
+        look = float(self.seed % int(DVCC_PERIOD))  # the next one of DVCC
+        while bank.time < seconds - 1e-6:
+            while events and events[0][0] <= bank.time:
+                events.pop(0)[1](bank, self.inverter)
+            if restarts and restarts[0] <= bank.time:
+                restarts.pop(0)
+                self.policy.restart()
+            self.limits = self.policy.step(bank.rows(), bank.time, self.inverter.draw)
             second = int(bank.time)
-            if bank.time >= sample:
-                self.watch.compare((solar[second] - load[second]) / bank.voltage, self.inverter.ceiling)
-                sample = bank.time + SAMPLE
-            self._advance(self._pace(), solar[second], load[second])
+            self.meter.published(self.limits)
+            if bank.time >= look - 1e-6:
+                wanted = sun[second] - load[second]
+                self.meter.compare(wanted, self.limits, self.inverter.ceiling, self.inverter.room)
+                held = self.limits.cvl + self.scenario.charger_error
+                self.inverter.take_limits(held, self.limits.ccl, self.limits.dcl)
+                look += DVCC_PERIOD * np.ceil((bank.time + 1e-3 - look) / DVCC_PERIOD)
+            self._advance(self._pace(), sun[second], load[second])
             if tell:
                 tell(self)
-        return self.watch.score
+        return self._result()
 
-    def _advance(self, dt: float, solar: float, load: float) -> None:
-        bank = self.bank
-        current = self.inverter.request(dt, solar, load, bank.voltage)
-        self.watch.step(dt, bank.step(dt, current, self.inverter.ceiling), self.limits.cvl)
-        self.inverter.settle(bank.current)
+    def _advance(self, seconds: float, sun: float, load: float) -> None:
+        """Let the physics run until the aggregator is asked again."""
+        bank, dt = self.bank, self.scenario.step if seconds == SECOND else seconds
+        for _ in range(round(seconds / dt)):
+            current = self.inverter.request(dt, sun, load)
+            network = bank.step(dt, current, self.inverter.ceiling, self.inverter.least)
+            self.inverter.settle(bank.current)
+            self.meter.step(dt, network, self.limits.cvl)
 
     def _pace(self) -> float:
-        """The next step, s: a scenario's long one only far from every limit and from both ends of charge."""
+        """Seconds until the aggregator is asked again: more than one only in a scenario that allows it."""
         bank, limits = self.bank, self.limits
         small = -CALM * limits.dcl < bank.current < CALM * limits.ccl
         flat = PLATEAU[0] < bank.voltage / bank.spec.cells < PLATEAU[1]
-        step = self.scenario.calm if small and flat else self.scenario.step
-        return max(step, DVCC_PERIOD) if self.name == ORACLE else step
+        return max(SECOND, self.scenario.step, self.scenario.calm if small and flat else 0.0)
 
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole > 0 else None
-
-
-def best_possible(scenario: Scenario, packs: int, hours: float, seed: int) -> Score:
-    """The score of the oracle, which other policies' energy is measured against."""
-    return Run(scenario, ORACLE, packs, seed).play(hours)
-
-
-def trial(run: Run, hours: float, best: Score, tell: Callable[[Run], None] | None = None) -> tuple[Result, Score]:
-    """Play ``run`` and say what came of it, measured against the ``best`` possible."""
-    score = run.play(hours, tell)
-    last = float(score.full.max())
-    result = Result(
-        scenario=run.scenario.name,
-        policy=run.name,
-        packs=run.bank.spec.packs,
-        hours=hours,
-        seed=run.bank.spec.seed,
-        worst_overshoot=max(score.worst_overshoot, 0.0),
-        overshoot_seconds=score.overshoot_seconds,
-        bms_trips=run.bank.trips,
-        current_utilisation=_share(score.did, score.could),
-        energy_utilisation=_share(score.moved, best.moved),
-        limit_changes_per_minute=score.changes / (hours * 60),
-        all_full_hours=last if np.isfinite(last) else None,
-    )
-    return result, score
-
-
-def broken(scenario: Scenario, result: Result, score: Score) -> list[str]:
-    """What a run breaks of what is asked of our policy, in words."""
-    faults = []
-    if score.breach_seconds > LASTING:
-        faults.append(f"a pack was {scenario.tolerance:.0%} over its own limit for {score.breach_seconds:.0f} s")
-    if result.bms_trips:
-        faults.append(f"{result.bms_trips} BMS trips")
-    if result.current_utilisation is not None and result.current_utilisation < scenario.utilisation:
-        faults.append(f"used {result.current_utilisation:.1%} of the best current, {scenario.utilisation:.0%} is asked")
-    return faults
+    def _result(self) -> Result:
+        meter, bank = self.meter, self.bank
+        return Result(
+            scenario=self.scenario.name,
+            policy=self.name,
+            packs=bank.spec.packs,
+            seed=self.seed,
+            delay=bank.spec.charge_delay,
+            trips=int(bank.trips.sum()),
+            repeated_trips=int(np.maximum(bank.trips - 1, 0).sum()),
+            over=meter.over,
+            over_5=meter.over_5,
+            over_20=meter.over_20,
+            worst=max(meter.worst, 0.0),
+            use=meter.did / meter.could if meter.could > 0 and not self.scenario.feed_in else None,
+            turns=meter.turns(),
+            recovery=None if self.scenario.feed_in else meter.recovery(),
+            charge=meter.moved,
+            drawn=meter.drawn,
+            highest_cell=meter.highest_cell,
+            rise_while_held=meter.rise,
+            last_minute=meter.last_minute(),
+            stage=self.policy.stage,
+        )

@@ -11,13 +11,13 @@ time. The client (a poller or a listener) and the packs share one pair of wires,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil, inf
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from packbank.bms.protocol import Row
+from packbank.bms.protocol import Row, Topic
 from packbank.sim.responder import Burst, Responder
 
 BITS_A_BYTE = 10  # start, eight data bits, stop
@@ -28,19 +28,31 @@ MEMORY = 0.2  # s that traffic is remembered: longer than any pack is deaf after
 Observer = Callable[[float, int, bytes, list[Burst]], None]
 """Told of every answer as the pack meant it, before any fault: (now, address, request, bursts)."""
 
-Distortion = Callable[[int, list[Burst]], list[Burst]]
-"""A fault of the packs: what really goes out instead of an answer of the pack at that address."""
+
+class Question(NamedTuple):
+    """Which pack is asked, and about what."""
+
+    address: int
+    topic: Topic
+
+
+Distortion = Callable[[Question, list[Burst]], list[Burst]]
+"""A fault of an answer: what really goes out instead of the bursts that the pack meant to send."""
 
 Echo = Callable[[bytes], bytes]
 """A fault of the adapter: what the client's own receiver hears while it sends a request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class WirePack:
     """A responder on the bus and the function that gives its present values."""
 
     responder: Responder
     row: Callable[[float], Row]
+
+
+Change = Callable[[float, WirePack], list[WirePack]]
+"""A fault of a pack: the packs that really answer at its address (another one, two, itself with other values)."""
 
 
 class Talker(Protocol):
@@ -111,9 +123,10 @@ class Transmission:
 class Wire:
     """One bus. Call :meth:`hear` with what the client sends and :meth:`deliver` no later than :attr:`deadline`."""
 
-    packs: list[Pack]
+    packs: list[WirePack]
     random: Random
     baudrate: int = 115200
+    changes: list[Change] = field(default_factory=list)
     distortions: list[Distortion] = field(default_factory=list)
     echoes: list[Echo] = field(default_factory=list)
     talkers: list[Talker] = field(default_factory=list)
@@ -151,12 +164,24 @@ class Wire:
         if any(item.party == address and item.end > now for item in self._line):
             return False  # it is still busy with the request before
         sent.party = address
-        bursts = pack.responder.answer(request, pack.row(now), self.random)
-        for observer in self.observers:
-            observer(now, address, request, bursts)
-        self.tally.answers += 1
-        self._send(sent.end, address, bursts)
+        for bursts in list(self.answers(now, pack, request)):
+            self._send(sent.end, address, bursts)
         return True
+
+    def answers(self, now: float, pack: WirePack, request: bytes) -> Iterator[list[Burst]]:
+        """What really goes out when ``pack`` is asked: one answer, or one for each pack at its address."""
+        question = Question(pack.responder.address, pack.responder.topic(request))
+        packs = [pack]
+        for change in self.changes:
+            packs = [real for one in packs for real in change(now, one)]
+        for real in packs:
+            bursts = real.responder.answer(request, real.row(now), self.random)
+            for observer in self.observers:
+                observer(now, question.address, request, bursts)
+            self.tally.answers += 1
+            for distort in self.distortions:
+                bursts = distort(question, bursts)
+            yield bursts
 
     def send(self, now: float, sender: int, data: bytes) -> None:
         """Put bytes on the line that nobody asked for; every pack but ``sender`` overhears them."""
@@ -168,7 +193,7 @@ class Wire:
 
     def deliver(self, now: float) -> bytes:
         """The bytes that the client's receiver has got since the last call."""
-        for talker in self.talkers:
+        for talker in tuple(self.talkers):  # one may start or end another
             if talker.due <= now:
                 talker.speak(now, self)
         in_order = sorted(self._line + self._whispers, key=lambda item: item.start)
@@ -182,8 +207,6 @@ class Wire:
         return any(item.party != responder.address and item.start < now and item.end > since for item in self._line)
 
     def _send(self, end: float, address: int, bursts: list[Burst]) -> None:
-        for distort in self.distortions:
-            bursts = distort(address, bursts)
         for burst in bursts:
             sent, _ = self._occupy(address, end + burst.delay, burst.data)
             end = sent.end

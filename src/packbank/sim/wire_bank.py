@@ -18,7 +18,7 @@ from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_eg4 import Eg4Responder
 from packbank.sim.responder_jkbms import JkBmsResponder
 from packbank.sim.responder_jkpb import JkPbResponder
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_master import MASTER, JkPbMaster
 
 STEP = 0.1  # s of the physics; the resolution of JK's ticks
@@ -137,11 +137,11 @@ def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], s
         packs = []
         for address in plan.addresses:
             responder = RESPONDERS[plan.protocol](address, identity_of(plan, bus, address))
-            packs.append(Pack(responder, partial(bank.row, index)))
+            packs.append(WirePack(responder, partial(bank.row, index)))
             index += 1
         wire = Wire(packs, random, registry.protocol(plan.protocol).line.baudrate)
         if plan.master:
-            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start, random))
+            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start))
         afflict(wire, bus, faults, start, random)
         wires.append(wire)
     return wires

@@ -12,7 +12,7 @@ from random import Random
 
 from packbank.bms.protocol import Topic
 from packbank.sim.responder_jkpb import request
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 
 SLOT = 0.220  # s
 MASTER = 0  # its address
@@ -22,10 +22,9 @@ SLAVES = range(1, 16)
 class JkPbMaster:
     """The pack at DIP 0 (a :class:`~packbank.sim.wire.Talker`). It is not among the packs of the wire."""
 
-    def __init__(self, own: Pack, start: float, random: Random) -> None:
+    def __init__(self, own: WirePack, start: float) -> None:
         self.due = start
         self._own = own
-        self._random = random
         self._answered = False
         self._script = self._slots()
 
@@ -33,8 +32,8 @@ class JkPbMaster:
         """Use one slot."""
         topic, address = next(self._script)
         if address == MASTER:
-            bursts = self._own.responder.answer(request(topic, MASTER), self._own.row(now), self._random)
-            wire.send(now, MASTER, b"".join(burst.data for burst in bursts))
+            for bursts in wire.answers(now, self._own, request(topic, MASTER)):
+                wire.send(now, MASTER, b"".join(burst.data for burst in bursts))
         else:
             self._answered = wire.ask(now, request(topic, address))
         self.due += SLOT

@@ -10,9 +10,10 @@ from typing import Protocol
 from packbank.bms import registry
 from packbank.config.model import BusConfig, Config
 from packbank.model.bus_stats import BusStats
+from packbank.sources.replay import SCHEME, start_replay
 from packbank.sources.serial.bus import start_bus
 from packbank.sources.serial.capture import Capture
-from packbank.sources.serial.intake import Member
+from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 
@@ -55,5 +56,7 @@ def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | Non
     inverted = [pack.address for _, pack in packs if pack.invert_current_measurement]
     protocol = registry.protocol(bus.protocol, inverted)
     members = [Member(index, pack.address, pack.name, pack.expected) for index, pack in packs]
+    if bus.port.startswith(SCHEME):
+        return start_replay(bus, protocol, members, store)
     tap = capture.tap(bus.name, protocol) if capture else None
     return start_bus(bus, protocol, members, store, tap)

@@ -112,11 +112,11 @@ def test_a_held_pack_keeps_its_current_in_the_sum_and_a_lost_one_does_not() -> N
 
 def test_a_lost_pack_leaves_the_others_to_carry_all() -> None:
     rig = Rig(4)
-    before = rig.run(5).charge_current_limit.value
+    before = rig.teach().charge_current_limit.value
     rig.silent = {3}
     after = rig.run(40).charge_current_limit
-    assert before == pytest.approx(400.0 / MARGIN)
-    assert after.value == pytest.approx(300.0 / MARGIN, rel=0.01)
+    assert before == pytest.approx(400.0 / MARGIN, rel=0.06)
+    assert after.value == pytest.approx(before * 3 / 4, rel=0.02)
 
 
 def test_a_lost_pack_with_a_lower_limit_still_binds_unless_told_otherwise() -> None:
@@ -124,34 +124,35 @@ def test_a_lost_pack_with_a_lower_limit_still_binds_unless_told_otherwise() -> N
     for may_conduct in (True, False):
         rig = Rig(4, BankSettings(lost_pack_may_conduct=may_conduct))
         rig.rows[3, Column.CHARGE_CURRENT_LIMIT] = 20.0
-        rig.run(5)
+        rig.teach()
         rig.silent = {3}
         values.append(rig.run(200).charge_current_limit)
-    assert values[0].value == pytest.approx(80.0 / MARGIN)
+    assert 50.0 < values[0].value <= 80.0 / MARGIN
     assert (values[0].cause, values[0].pack) == (Cause.LOST_PACK, 3)
-    assert values[1].value == pytest.approx(300.0 / MARGIN)
+    assert values[1].value == pytest.approx(300.0 / MARGIN, rel=0.06)
 
 
 def test_a_pack_lost_full_follows_the_busbar_down_and_frees_the_charge() -> None:
     rig = Rig(4)
+    rig.teach()
     set_cells(rig.rows, slice(None), 3.50)
     assert rig.run(5).charge_current_limit.value == 0.0
     rig.silent = {3}
     rig.run(40)
     set_cells(rig.rows, slice(0, 3), 3.30)
-    assert rig.run(300).charge_current_limit.value == pytest.approx(300.0 / MARGIN)
+    assert rig.run(300).charge_current_limit.value == pytest.approx(300.0 / MARGIN, rel=0.06)
 
 
 def test_a_returning_pack_joins_only_at_the_busbars_voltage() -> None:
     rig = Rig(3)
-    rig.run(5)
+    rig.teach()
     rig.silent = {2}
     rig.run(40)
     rig.silent = set()
     set_cells(rig.rows, 2, 3.20)
     battery = rig.run(60)
     assert battery.packs[2].presence is Presence.JOINING
-    assert battery.charge_current_limit.value == pytest.approx(200.0 / MARGIN, rel=0.01)
+    assert battery.charge_current_limit.value == pytest.approx(200.0 / MARGIN, rel=0.06)
     assert battery.voltage == pytest.approx(52.8)
     assert battery.online == 3
     set_cells(rig.rows, 2, 3.31)
@@ -182,17 +183,17 @@ def test_the_first_to_answer_does_not_decide_which_voltage_is_the_busbars() -> N
     assert rig.run(60).packs[0].presence is Presence.JOINING
 
 
-def test_a_joining_pack_that_conducts_all_the_same_binds_but_never_helps() -> None:
+def test_a_returning_pack_that_carries_current_joins_at_once_and_binds() -> None:
     rig = Rig(3)
     rig.rows[2, Column.CHARGE_CURRENT_LIMIT] = 10.0
-    rig.run(5)
+    rig.teach()
     rig.silent = {2}
     rig.run(40)
     rig.silent = set()
     set_cells(rig.rows, 2, 3.20)
     rig.rows[2, Column.CURRENT] = 8.0
-    battery = rig.run(10)
-    assert battery.packs[2].presence is Presence.JOINING
+    battery = rig.run(2)
+    assert battery.packs[2].presence is Presence.FRESH
     assert battery.charge_current_limit.value <= 30.0 / MARGIN
     assert battery.charge_current_limit.pack == 2
 
@@ -212,10 +213,12 @@ def test_a_pack_behind_an_open_breaker_leaves_the_busbar() -> None:
 
 def test_a_blocked_pack_leaves_only_its_direction() -> None:
     rig = Rig(4)
+    rig.teach()
     rig.rows[1, Column.CHARGE_MOSFET] = 0.0
     battery = rig.run(5)
-    assert battery.charge_current_limit.value == pytest.approx(300.0 / MARGIN)
-    assert battery.discharge_current_limit.value == pytest.approx(600.0 / MARGIN)
+    assert battery.charge_current_limit.value == pytest.approx(300.0 / MARGIN, rel=0.06)
+    # It discharges through the body diode of its open switch, or not: no more than the others stand by themselves.
+    assert battery.discharge_current_limit.value == pytest.approx(450.0 / MARGIN, rel=0.06)
     assert (battery.blocking_charge, battery.blocking_discharge) == (1, 0)
     assert battery.packs[1].blocks_charge
     assert not battery.packs[1].blocks_discharge
@@ -240,8 +243,9 @@ def test_when_every_pack_blocks_the_limit_is_zero() -> None:
 def test_a_pack_that_says_blocked_but_conducts_still_binds() -> None:
     rig = Rig(3)
     rig.rows[2, Column.CHARGE_CURRENT_LIMIT] = 10.0
+    rig.teach()
     rig.rows[2, Column.CHARGE_MOSFET] = 0.0
-    assert rig.run(5).charge_current_limit.value == pytest.approx(200.0 / MARGIN)
+    assert rig.run(30).charge_current_limit.value == pytest.approx(200.0 / MARGIN, rel=0.06)
     rig.rows[2, Column.CURRENT] = 9.0
     assert rig.step().charge_current_limit.value <= 30.0 / MARGIN
 
@@ -267,5 +271,5 @@ def test_all_but_one_pack_lost_leaves_that_one() -> None:
     rig.silent = {0, 1}
     battery = rig.run(40)
     assert battery.online == 1
-    assert battery.charge_current_limit.value == pytest.approx(100.0 / MARGIN, rel=0.01)
+    assert battery.charge_current_limit.value == pytest.approx(100.0 / MARGIN, rel=0.06)
     assert battery.charge_voltage_limit.value == pytest.approx(55.2)

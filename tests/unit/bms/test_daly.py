@@ -50,7 +50,7 @@ def told(daly: Protocol, question: str, answer: bytes, row: Row | None = None, b
     exchange = daly.exchange(question, board)
     assert exchange.feed(answer) or exchange.feed(b"")
     row = blank() if row is None else row
-    exchange.apply(row, Identity())
+    daly.decode(board, question, exchange.answer, row, Identity())
     return row
 
 
@@ -180,11 +180,12 @@ def test_what_is_not_the_answer_is_not_taken_for_it(answer: bytes, reason: str |
 
 
 def test_incumbent_read_a_late_answer_as_the_next_commands() -> None:
-    exchange = counted(16).exchange("state", 1)
+    daly = counted(16)
+    exchange = daly.exchange("state", 1)
     late = reply(1, 0x90, "021C000076560286")
     assert exchange.feed(late + reply(1, 0x93, "0101012B00003A02"))
     row = blank()
-    exchange.apply(row, Identity())
+    daly.decode(1, "state", exchange.answer, row, Identity())
     assert row[Column.REMAINING_CAPACITY] == pytest.approx(14.85)
 
 
@@ -278,7 +279,7 @@ def test_a_current_near_zero_says_nothing_about_the_sign() -> None:
 def test_incumbent_fails_on_boards_that_answer_few_commands() -> None:
     daly, row, known = Daly(), pack_row(), {0x90, 0x94, 0x95}
     responder = DalyResponder(1)
-    responder._codes = known
+    responder.codes = known
     read, _ = ask(daly, responder, row)
     assert read[Column.VOLTAGE] == row[Column.VOLTAGE]
     assert np.isnan(read[[Column.CHARGE_MOSFET, Column.TEMPERATURE_1, Alarm.LOW_SOC.column]]).all()
@@ -311,8 +312,8 @@ def test_a_wrong_cell_count_does_not_last(wrong: int) -> None:
         for question in daly.questions_to(1, Topic.STATUS):
             exchange = daly.exchange(question, 1)
             complete = answered(exchange, DalyResponder(1), row) and complete
-            if exchange.complete:
-                exchange.apply(told, Identity())
+            if exchange.answer:
+                daly.decode(1, question, exchange.answer, told, Identity())
     assert complete
     assert np.isfinite(told[CELL_VOLTAGES]).sum() == 16
 
@@ -353,7 +354,7 @@ def test_texts_and_dates_make_the_identity() -> None:
     assert identity == who
     exchange = Daly().exchange("production", 1)
     assert exchange.feed(reply(1, 0x53, "0000000000"))
-    assert exchange.apply(blank(), Identity()).manufactured == ""
+    assert Daly().decode(1, "production", exchange.answer, blank(), Identity()).manufactured == ""
 
 
 def test_no_answer_is_longer_than_the_line_allows() -> None:

@@ -30,7 +30,7 @@ def groups(*parts: str) -> bytes:
 def told(payload: bytes) -> Row:
     exchange, row = Eg4().exchange("status", 1), blank()
     assert exchange.feed(frame(1, 0x01, payload))
-    exchange.apply(row, Identity())
+    Eg4().decode(1, exchange.question, exchange.answer, row, Identity())
     return row
 
 
@@ -97,7 +97,7 @@ def test_incumbent_takes_a_late_answer_for_the_next_packs() -> None:
     exchange, row = Eg4().exchange("status", 2), blank()
     late = frame(1, 0x01, groups())
     assert exchange.feed(late + frame(2, 0x01, groups("07010007")))
-    exchange.apply(row, Identity())
+    Eg4().decode(2, exchange.question, exchange.answer, row, Identity())
     assert row[Column.CYCLES] == 7
 
 
@@ -235,7 +235,7 @@ def test_a_pack_may_keep_its_barcode_to_itself() -> None:
 def test_a_barcode_may_hold_bytes_that_are_no_text() -> None:
     exchange = Eg4().exchange("barcode", 1)
     assert exchange.feed(frame(1, 0x42, b"LFP\xff\x01 7\0rest"))
-    assert exchange.apply(blank(), Identity()).serial == "LFP?? 7"
+    assert Eg4().decode(1, "barcode", exchange.answer, blank(), Identity()).serial == "LFP?? 7"
 
 
 @pytest.mark.parametrize(

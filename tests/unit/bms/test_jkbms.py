@@ -35,7 +35,7 @@ def whole() -> bytes:
 def told(data: bytes) -> Row:
     exchange, row = JkBms().exchange("all", 1), blank()
     assert exchange.feed(data)
-    exchange.apply(row, Identity())
+    JkBms().decode(1, "all", exchange.answer, row, Identity())
     return row
 
 
@@ -156,7 +156,7 @@ def test_incumbent_keeps_the_old_voltage_of_a_lost_cell() -> None:
     for cells in ("7906 010CE5 020CE6", "7906 010CE5 020000"):
         exchange = JkBms().exchange("all", 1)
         assert exchange.feed(answer(f"{cells} 83029A 840000 8532"))
-        exchange.apply(row, Identity())
+        JkBms().decode(1, "all", exchange.answer, row, Identity())
     assert row[CELL_VOLTAGES][1] == 0.0
 
 
@@ -214,7 +214,7 @@ def test_lists_that_cannot_be_are_refused(data: str, why: str) -> None:
     exchange = JkBms().exchange("all", 1)
     assert exchange.feed(answer(data))
     with pytest.raises(FrameError, match=why):
-        exchange.apply(blank(), Identity())
+        JkBms().decode(1, "all", exchange.answer, blank(), Identity())
 
 
 def test_an_unknown_id_behind_the_version_spoils_nothing() -> None:
@@ -232,7 +232,7 @@ def test_an_unknown_id_behind_the_version_spoils_nothing() -> None:
 def test_the_factorys_text_is_a_name_and_a_model_or_a_serial_number(factory: str, identity: Identity) -> None:
     exchange = JkBms().exchange("all", 1)
     assert exchange.feed(answer(f"{ESSENTIAL} B4{b'shed'.ljust(8, bytes(1)).hex()} BA{factory.encode().hex()}"))
-    assert exchange.apply(blank(), Identity()) == identity
+    assert JkBms().decode(1, "all", exchange.answer, blank(), Identity()) == identity
 
 
 def test_the_password_leaves_neither_in_captures_nor_in_descriptions() -> None:

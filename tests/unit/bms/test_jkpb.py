@@ -9,6 +9,7 @@ from jkpb_samples import IDENTITY, empty, sample_answer, sample_frame, sample_ro
 from packbank.bms.jkpb import JkPb, JkPbExchange
 from packbank.bms.jkpb_frames import REGISTERS
 from packbank.bms.protocol import Topic
+from packbank.cext.checksum import crc16_modbus
 from packbank.cext.framing import ACK_REACH, acknowledgement, request
 from packbank.model.identity import Identity
 
@@ -43,7 +44,7 @@ def test_values_reach_the_row_and_the_identity() -> None:
     for topic in Topic:
         exchange = JkPb().exchange(topic.value, 3)
         assert exchange.feed(sample_answer(topic))
-        identity = exchange.apply(row, identity)
+        identity = JkPb().decode(3, exchange.question, exchange.answer, row, identity)
     np.testing.assert_array_equal(row, sample_row())
     assert identity == IDENTITY
 
@@ -70,7 +71,7 @@ def test_the_answer_is_found_in_any_chunks(stream: bytes) -> None:
     assert accepted(bytewise)
     assert reasons == reasons_bytewise
     row = empty()
-    bytewise.apply(row, Identity())
+    JkPb().decode(bytewise.address, bytewise.question, bytewise.answer, row, Identity())
     assert np.isfinite(row[:16]).all()
 
 
@@ -147,3 +148,20 @@ def test_line_figures_leave_room_for_the_slowest_pack() -> None:
     assert line.first_byte_timeout > 0.0137
     assert line.idle_timeout > 0.0080
     assert JkPbExchange.answer_time == pytest.approx(0.0386, abs=0.001)
+
+
+@pytest.mark.parametrize("before", [b"", b"\x00", request(3, 0x1620)], ids=["plain", "glitch", "echo"])
+def test_a_modbus_exception_is_an_answer_in_another_protocol(before: bytes) -> None:
+    refusal = bytes((3, 0x90, 1))
+    refusal += crc16_modbus(refusal).to_bytes(2, "little")
+    _, reasons = ask(before + refusal, b"")
+    assert reasons == ["modbus"]
+    exchange = JkPb().exchange("status", 3)
+    exchange.feed(before + refusal)
+    exchange.feed(b"")
+    assert "UART2" in str(exchange.rejected[0])
+
+
+@pytest.mark.parametrize("data", ["049001", "039002ffff", "0390", "031001c0f0"])
+def test_what_is_no_exception_of_this_pack_is_noise(data: str) -> None:
+    assert ask(bytes.fromhex(data), b"")[1] == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from jkpb_samples import empty, sample_answer, sample_frame
 
+from packbank.bms import jkpb_overhear
+from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_overhear import JkPbOverhearing
-from packbank.bms.protocol import Heard, Topic
-from packbank.cext.framing import acknowledgement, request
+from packbank.bms.protocol import Answer, Request, Topic
+from packbank.cext.framing import Scanner, acknowledgement, request
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
 
@@ -17,14 +21,14 @@ BYTE = 10 / 115_200
 FRAME = sample_frame()
 
 
-def told(heard: list[Heard]) -> list[tuple[str, int, str]]:
-    return [("request" if one.apply is None else "answer", one.address, one.topic.value) for one in heard]
+def told(heard: list[Answer | Request]) -> list[tuple[str, int, str]]:
+    return [("request" if isinstance(one, Request) else "answer", one.address, one.topic.value) for one in heard]
 
 
 def listen(*timed: tuple[float, bytes]) -> tuple[list[tuple[str, int, str]], list[str]]:
     """Play chunks, each with the time at which its first byte starts, then a long silence."""
     ear = JkPbOverhearing()
-    heard: list[Heard] = []
+    heard: list[Answer | Request] = []
     end = 0.0
     for start, data in timed:
         end = start + len(data) * BYTE
@@ -137,9 +141,10 @@ def test_requests_for_actions_are_not_told_as_questions() -> None:
 def test_an_answer_fills_a_row() -> None:
     ear = JkPbOverhearing()
     (one,) = ear.feed(sample_answer(), 1.0)
-    assert one.apply is not None
-    row = empty()
-    assert one.apply(row, Identity(model="kept")) == Identity(model="kept")
+    assert isinstance(one, Answer)
+    assert one.arrived == 1.0
+    row, (question, data) = empty(), *one.data.items()
+    assert JkPb().decode(one.address, question, data, row, Identity(model="kept")) == Identity(model="kept")
     assert row[Column.VOLTAGE] == 52.92
     assert np.isfinite(row[:16]).all()
 
@@ -160,3 +165,16 @@ def test_the_memory_is_bounded() -> None:
         ear.feed(b"\x55\xaa\xeb\x90" + bytes(97), k * 0.1)
     assert len(ear.rejected) <= 64
     assert len(ear._chunks) < 300
+
+
+@pytest.mark.parametrize("before", [2**31 - 150, 2**32 - 150])
+def test_frames_are_attributed_where_32_bits_of_positions_end(monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+    monkeypatch.setattr(jkpb_overhear, "Scanner", partial(Scanner, before))
+    ear = JkPbOverhearing()
+    asked = ear.feed(request(3, STATUS), 1.0)
+    assert told(asked + ear.feed(FRAME, 1.032) + ear.feed(b"", 1.2)) == [
+        ("request", 3, "status"),
+        ("answer", 3, "status"),
+    ]
+    assert ear.feed(FRAME, 5.0) + ear.feed(b"", 6.0) == [], "nobody asked and nobody acknowledged"
+    assert [error.reason for error in ear.take_rejected()] == ["unattributed"]

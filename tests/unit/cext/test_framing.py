@@ -192,6 +192,19 @@ def test_a_long_stream_in_one_piece() -> None:
     assert all(stream[unit.start :].startswith(unit.data) for unit in found)
 
 
+@pytest.mark.parametrize("before", [2**31 - 150, 2**31, 2**32 - 150, 2**40, 2**62])
+def test_positions_go_on_where_32_bits_end(before: int) -> None:
+    """Two to five days beside a master, on a processor whose indices have 32 bits."""
+    scanner = Scanner(before)
+    bad = FRAME[:-1] + b"\0"
+    units = [*scanner.feed(REQUEST + FRAME + ACK), *scanner.feed(bad), *scanner.feed(FRAME)]
+    starts = [0, 11, 311, 319, 619]
+    assert kinds(units) == list(
+        zip(["request", "frame", "ack", "bad", "frame"], [before + start for start in starts], strict=True)
+    )
+    assert scanner.position == before + 919
+
+
 def test_find_answer() -> None:
     assert find_answer(FRAME + ACK, 3, STATUS, 2) == 0
     assert find_answer(REQUEST + FRAME + b"\0" + ACK, 3, STATUS, 2) == 11

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import select
 import signal
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import pairwise
 from math import nan
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
-from packbank.cext.sweep import SWEEP_MOST, SWEEP_ROOM, sweep
+from packbank.cext.sweep import SWEEP_LOOKS, SWEEP_MOST, SWEEP_ROOM, sweep
 
-LOOK, PAUSE = 0.015, 0.030
+LOOK, STEP, SILENCE = 0.040, 0.020, 0.030  # s; the packs are a thread of Python, maybe on a busy machine
+PAUSE = LOOK + SILENCE  # s, at least, from one request to the next
+LAST_LOOK = LOOK + (SWEEP_LOOKS - 1) * STEP
 REQUEST_SIZE = ANSWER_SIZE = 4
 Script = Callable[[int], list[tuple[float, bytes]]]
 """What is answered to request ``n``: pauses and bytes; no bytes close the terminal."""
@@ -40,59 +42,83 @@ def but(special: dict[int, list[tuple[float, bytes]]]) -> Script:
     return lambda number: special.get(number, prompt(number))
 
 
-@contextmanager
-def terminal() -> Iterator[tuple[int, int]]:
-    """The two ends of a pseudo-terminal: the packs', and ours, which does not block."""
-    master, ours = os.openpty()
-    tty.setraw(ours)
-    os.set_blocking(ours, False)
-    with ExitStack() as stack:
-        stack.callback(os.close, ours)
-        yield master, ours
-        with contextlib.suppress(OSError):
-            os.close(master)
+class Packs:
+    """A thread that answers the requests on a pseudo-terminal by a script, until it is told to stop.
+
+    It looks for the stop signal between two waits, and whoever waits for it does so for a limited time: whatever a
+    test or a signal does to the bytes on the terminal, no test waits for ever.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.heard: list[bytes] = []
+        self._script = script
+        self._master, self.ours = os.openpty()
+        tty.setraw(self.ours)
+        os.set_blocking(self.ours, False)
+        self._stop = Event()
+        self._thread = Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Packs:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10.0)
+        os.close(self.ours)
+        assert not self._thread.is_alive()
+
+    def _serve(self) -> None:
+        with os.fdopen(self._master, "r+b", buffering=0) as master:
+            buffer = b""
+            while not self._stop.is_set():
+                if not select.select([master], [], [], 0.05)[0]:
+                    continue
+                buffer += master.read(4096) or b""
+                while len(buffer) >= REQUEST_SIZE:
+                    self.heard.append(buffer[:REQUEST_SIZE])
+                    buffer = buffer[REQUEST_SIZE:]
+                    for pause, data in self._script(len(self.heard) - 1):
+                        time.sleep(pause)
+                        if not data:
+                            return
+                        master.write(data)
 
 
 @contextmanager
 def packs(script: Script) -> Iterator[tuple[int, list[bytes]]]:
     """Our end of a terminal on which requests are answered by ``script``, and the requests that came so far."""
-    heard: list[bytes] = []
-    with terminal() as (master, ours):
-        thread = Thread(target=_serve, args=(master, script, heard))
-        thread.start()
-        try:
-            yield ours, heard
-        finally:
-            with contextlib.suppress(OSError):
-                os.write(ours, b"stop")
-            thread.join()
+    with Packs(script) as serving:
+        yield serving.ours, serving.heard
 
 
-def _serve(master: int, script: Script, heard: list[bytes]) -> None:
-    buffer = b""
-    while b"stop" not in buffer:
-        select.select([master], [], [])
-        buffer += os.read(master, 4096)
-        while len(buffer) >= REQUEST_SIZE and not buffer.startswith(b"stop"):
-            heard.append(buffer[:REQUEST_SIZE])
-            buffer = buffer[REQUEST_SIZE:]
-            for pause, data in script(len(heard) - 1):
-                time.sleep(pause)
-                if not data:
-                    os.close(master)
-                    return
-                os.write(master, data)
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """The two ends of a pseudo-terminal on which nobody answers: the packs', and ours, which does not block."""
+    master, ours = os.openpty()
+    tty.setraw(ours)
+    os.set_blocking(ours, False)
+    with os.fdopen(master, "r+b", buffering=0), os.fdopen(ours, "r+b", buffering=0):
+        yield master, ours
 
 
-def ask(descriptor: int, count: int, shortest: int = 4, longest: int = 6) -> list[tuple[float, float, bytes]]:
-    return sweep(descriptor, [request(number) for number in range(count)], LOOK, PAUSE, shortest, longest)
+Heard = list[tuple[float, float, int, int, bytes]]
+
+
+def ask(descriptor: int, count: int, shortest: int = 4, longest: int = 6) -> Heard:
+    requests = [request(number) for number in range(count)]
+    return sweep(descriptor, requests, LOOK, STEP, SILENCE, shortest, longest)
+
+
+def answers(swept: Heard) -> list[bytes]:
+    return [data for *_, data in swept]
 
 
 def test_every_request_is_written_in_turn_and_every_answer_returned_with_it() -> None:
     with packs(prompt) as (ours, heard):
         swept = ask(ours, 8)
         assert heard == [request(number) for number in range(8)]
-    assert [data for _, _, data in swept] == [answer(number) for number in range(8)]
+    assert answers(swept) == [answer(number) for number in range(8)]
 
 
 def test_times_are_monotonic_and_every_pause_is_kept() -> None:
@@ -100,38 +126,62 @@ def test_times_are_monotonic_and_every_pause_is_kept() -> None:
         before = time.monotonic()
         swept = ask(ours, 5)
         after = time.monotonic()
-    times = [before, *(time for asked, taken, _ in swept for time in (asked, taken)), after]
+    times = [before, *(time for asked, taken, *_ in swept for time in (asked, taken)), after]
     assert times == sorted(times)
-    assert all(later[0] - earlier[0] >= PAUSE for earlier, later in pairwise(swept))
-    assert all(taken - asked >= PAUSE for asked, taken, _ in swept[1:])
-    assert after - before < 5 * PAUSE + 0.1
+    assert all(taken - asked >= LOOK for asked, taken, *_ in swept)
+    assert all(later[0] - earlier[1] >= SILENCE for earlier, later in pairwise(swept)), "from when an answer was read"
+    assert [(looks, error) for _, _, looks, error, _ in swept] == [(1, 0)] * 5
 
 
 def test_a_late_start_of_one_is_not_made_up_for_with_the_next() -> None:
-    """Pauses count from each request, so a sleep that took too long never shortens another silence."""
+    """Pauses count from each answer, so a sleep that took too long never shortens another silence."""
     with packs(prompt) as (ours, _):
         busy = Thread(target=lambda: [sum(range(200_000)) for _ in range(20)])
         busy.start()
         swept = ask(ours, 6)
         busy.join()
-    assert all(later[0] - earlier[0] >= PAUSE for earlier, later in pairwise(swept))
+    assert all(later[0] - earlier[1] >= SILENCE for earlier, later in pairwise(swept))
 
 
-def test_the_first_answer_is_read_early_and_what_comes_behind_it_is_found_with_the_second() -> None:
+def test_what_comes_in_the_silence_belongs_to_the_answer_before() -> None:
     with packs(but({0: [(0.0, answer(0)), (LOOK + 0.008, b"~~")]})) as (ours, _):
         swept = ask(ours, 3)
-    (asked, taken, first), (next_asked, _, second), _ = swept
-    assert LOOK <= taken - asked < PAUSE
-    assert next_asked - asked >= PAUSE
-    assert (first, second) == (answer(0), b"~~" + answer(1))
+    assert answers(swept) == [answer(0) + b"~~", answer(1), answer(2)]
+    assert swept[0][1] - swept[0][0] < LOOK + SILENCE, "a glitch does not count as speech"
+    assert swept[0][2] == 1
+
+
+def test_speech_in_the_silence_makes_it_begin_again() -> None:
+    with packs(but({0: [(0.0, answer(0)), (LOOK + 0.008, b"~~~~~")]})) as (ours, _):
+        swept = ask(ours, 3, longest=9)
+    assert answers(swept) == [answer(0) + b"~~~~~", answer(1), answer(2)]
+    assert swept[0][1] - swept[0][0] >= LOOK + SILENCE
+    assert swept[1][0] - swept[0][1] >= SILENCE
+
+
+def test_an_answer_that_becomes_too_long_in_the_silence_ends_it() -> None:
+    with packs(but({1: [(0.0, answer(1)), (LOOK + 0.008, b"~~~")]})) as (ours, heard):
+        assert answers(ask(ours, 3)) == [answer(0), answer(1) + b"~~~"]
+        assert len(heard) == 2
+
+
+@pytest.mark.parametrize("begun", [b"", b"!0"])
+def test_an_answer_that_is_a_little_late_is_looked_at_again_and_the_silence_kept_behind_it(begun: bytes) -> None:
+    late = [(0.0, begun), (LOOK + STEP / 2, answer(0)[len(begun) :])] if begun else [(LOOK + STEP / 2, answer(0))]
+    with packs(but({0: late})) as (ours, _):
+        swept = ask(ours, 2)
+    assert answers(swept) == [answer(0), answer(1)]
+    assert swept[0][2] > 1
+    assert swept[0][1] - swept[0][0] >= LOOK + STEP
+    assert swept[1][0] - swept[0][1] >= SILENCE
 
 
 SURPRISES = {
     "short": ([(0.0, b"!00")], b"!00"),
     "long": ([(0.0, b"!00345~")], b"!00345~"),
     "missing": ([], b""),
-    "late": ([(PAUSE + 0.005, answer(0))], b""),
-    "begun late": ([(0.0, b"!0"), (PAUSE + 0.005, b"00")], b"!0"),
+    "late": ([(LAST_LOOK + 0.2, answer(0))], b""),
+    "begun late": ([(0.0, b"!0"), (LAST_LOOK + 0.2, b"00")], b"!0"),
 }
 
 
@@ -142,70 +192,82 @@ def test_it_ends_after_the_first_answer_that_is_not_as_usual(kind: str, place: i
     with packs(but({place: said})) as (ours, heard):
         swept = ask(ours, 5)
         assert heard == [request(number) for number in range(place + 1)]
-        assert [data for _, _, data in swept] == [*map(answer, range(place)), seen]
+        assert answers(swept) == [*map(answer, range(place)), seen]
 
 
 def test_answers_of_the_least_and_the_greatest_usual_length_are_no_surprise() -> None:
     with packs(lambda number: [(0.0, bytes(4 + 2 * (number % 2)))]) as (ours, _):
-        assert [len(data) for _, _, data in ask(ours, 4)] == [4, 6, 4, 6]
+        assert [len(data) for data in answers(ask(ours, 4))] == [4, 6, 4, 6]
 
 
-def test_a_closed_port_ends_it_at_once_and_without_an_error() -> None:
-    with terminal() as (master, ours):
-        os.close(master)
-        before = time.monotonic()
-        ((asked, taken, data),) = ask(ours, 5)
-        assert asked == taken >= before
-        assert data == b""
-        assert time.monotonic() - before < LOOK, "what was not written needs no sleep"
+def test_a_closed_port_ends_it_at_once_and_is_told() -> None:
+    master, ours = os.openpty()
+    os.set_blocking(ours, False)
+    os.close(master)
+    before = time.monotonic()
+    ((asked, taken, looks, error, data),) = ask(ours, 5)
+    os.close(ours)
+    assert asked == taken >= before
+    assert (looks, error, data) == (0, errno.EIO, b"")
 
 
-@pytest.mark.parametrize("answered", [b"", answer(2)])
-def test_a_port_that_goes_in_the_middle_ends_it_there(answered: bytes) -> None:
-    """Unplugged while the answer was awaited, or right behind it: then its bytes are lost with the port."""
-    said = [(0.001, answered)] * bool(answered)
-    with packs(but({2: [*said, (0.001, b"")]})) as (ours, heard):
+def test_a_port_that_goes_in_the_middle_ends_it_there() -> None:
+    """Unplugged while the answer was awaited: there is nothing to read any more, and the next write fails."""
+    with packs(but({2: [(0.001, b"")]})) as (ours, heard):
+        swept = ask(ours, 5)
+        assert len(heard) == 3
+    assert len(swept) == 3
+    assert answers(swept) == [answer(0), answer(1), b""]
+    assert swept[-1][3] in (0, errno.EIO)
+
+
+def test_a_port_that_goes_right_behind_an_answer_ends_it_there() -> None:
+    """Its bytes may be lost with the port."""
+    with packs(but({2: [(0.001, answer(2)), (0.001, b"")]})) as (ours, heard):
         swept = ask(ours, 5)
         assert len(heard) == 3
     assert len(swept) in (3, 4)
-    assert [data for _, _, data in swept[:2]] == [answer(0), answer(1)]
-    assert swept[-1][2] == b""
+    assert answers(swept[:2]) == [answer(0), answer(1)]
+    assert (swept[-1][3], swept[-1][4]) == ((0, b"") if len(swept) == 3 else (errno.EIO, b""))
 
 
 def test_a_port_that_takes_no_bytes_ends_it() -> None:
     with terminal() as (_, ours):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(ours, bytes(4096))
-        assert [data for _, _, data in ask(ours, 3)] == [b""]
+        ((_, _, _, error, data),) = sweep(ours, [bytes(1 << 20)] * 3, LOOK, STEP, SILENCE, 4, 6)
+    assert (error, data) == (errno.EAGAIN, b"")
 
 
 def test_what_does_not_fit_stays_in_the_port() -> None:
     with packs(but({0: [(0.0, bytes(SWEEP_ROOM)), (0.0, b"rest")]})) as (ours, _):
-        assert [len(data) for _, _, data in ask(ours, 2, 4, SWEEP_ROOM - 1)] == [SWEEP_ROOM]
+        assert [len(data) for data in answers(ask(ours, 2, 4, SWEEP_ROOM - 1))] == [SWEEP_ROOM]
         assert os.read(ours, 100) == b"rest"
 
 
 def test_as_many_requests_as_there_is_room_for_and_no_more() -> None:
     endless = os.open("/dev/zero", os.O_RDWR)
     try:
-        swept = sweep(endless, [b"?"] * SWEEP_MOST, 0.0, 0.0, SWEEP_ROOM, SWEEP_ROOM)
-        assert [data for _, _, data in swept] == [bytes(SWEEP_ROOM)] * SWEEP_MOST
+        swept = sweep(endless, [b"?"] * SWEEP_MOST, 0.0, 0.0, 0.0, SWEEP_ROOM, SWEEP_ROOM)
+        assert answers(swept) == [bytes(SWEEP_ROOM)] * SWEEP_MOST
         with pytest.raises(ValueError, match=str(SWEEP_MOST)):
-            sweep(endless, [b"?"] * (SWEEP_MOST + 1), 0.0, 0.0, SWEEP_ROOM, SWEEP_ROOM)
+            sweep(endless, [b"?"] * (SWEEP_MOST + 1), 0.0, 0.0, 0.0, SWEEP_ROOM, SWEEP_ROOM)
     finally:
         os.close(endless)
 
 
 def test_nothing_to_ask_is_nothing_asked() -> None:
-    assert sweep(-1, [], LOOK, PAUSE, 4, 6) == []
+    assert sweep(-1, [], LOOK, STEP, SILENCE, 4, 6) == []
 
 
-@pytest.mark.parametrize(("look", "pause"), [(-0.1, 0.1), (0.2, 0.1), (0.1, 11.0), (nan, 0.1), (0.1, nan)])
-def test_pauses_that_make_no_sense_are_refused_before_anything_is_asked(look: float, pause: float) -> None:
+@pytest.mark.parametrize(
+    ("look", "step", "silence"),
+    [(-0.1, 0.1, 0.1), (11.0, 0.1, 0.1), (nan, 0.1, 0.1), (0.1, nan, 0.1), (0.1, 0.1, 11.0)],
+)
+def test_pauses_that_make_no_sense_are_refused_before_anything_is_asked(
+    look: float, step: float, silence: float
+) -> None:
     with terminal() as (master, ours):
         with pytest.raises(ValueError, match="pauses"):
-            sweep(ours, [request(0)], look, pause, 4, 6)
+            sweep(ours, [request(0)], look, step, silence, 4, 6)
         assert not select.select([master], [], [], 0.0)[0]
 
 
@@ -213,7 +275,7 @@ def test_pauses_that_make_no_sense_are_refused_before_anything_is_asked(look: fl
 def test_requests_that_are_no_list_of_bytes_are_refused_before_anything_is_asked(requests: list[bytes]) -> None:
     with terminal() as (master, ours):
         with pytest.raises(TypeError):
-            sweep(ours, requests, LOOK, PAUSE, 4, 6)
+            sweep(ours, requests, LOOK, STEP, SILENCE, 4, 6)
         assert not select.select([master], [], [], 0.0)[0]
 
 
@@ -229,14 +291,14 @@ def test_signals_shorten_no_pause() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
     assert signals
-    assert [data for _, _, data in swept] == [answer(number) for number in range(4)]
+    assert answers(swept) == [answer(number) for number in range(4)]
     assert all(later[0] - earlier[0] >= PAUSE for earlier, later in pairwise(swept))
 
 
 def test_other_threads_run_meanwhile() -> None:
     counted: list[float] = []
     with terminal() as (_, ours):
-        thread = Thread(target=lambda: sweep(ours, [request(0)], 0.1, 0.1, 4, 6))
+        thread = Thread(target=lambda: sweep(ours, [request(0)], 0.1, 0.01, 0.1, 4, 6))
         began = time.monotonic()
         thread.start()
         while time.monotonic() - began < 0.05:

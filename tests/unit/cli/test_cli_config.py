@@ -61,8 +61,25 @@ def test_check_says_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture
         "  bus south: socket://10.0.0.9:4196, jkpb, poll, whoever answers",
         "  VOLTAGE_DROP = 0.2 (default 0)",
         "  garage: MAX_BATTERY_CHARGE_CURRENT = 60 (empty by default)",
+        (
+            "  RESERVE_PACKS = 1 would keep about 50% of the charge limit free, so that a pack that opens trips no "
+            "other; a charge over-current delay of 6 s or more in every BMS makes it needless"
+        ),
         "  ignored: TELEMETRY (packbank sends nothing to anybody)",
     ]
+
+
+def test_check_prints_the_price_of_reserve_packs_for_the_bank(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.ini"
+    bank = "[bus:a]\nPORT = /dev/ttyUSB7\nPROTOCOL = jkpb\nBATTERY_ADDRESSES = 1-4\n"
+    path.write_text(f"[DEFAULT]\nRESERVE_PACKS = 2\n{bank}", encoding="utf-8")
+    assert main(["check", str(path)]) == 0
+    assert "RESERVE_PACKS = 2 keeps about 50% of the charge limit free" in capsys.readouterr().out
+    path.write_text(f"{bank}[pack:a/0x02]\nRESISTANCE_FACTOR = 0.5\n", encoding="utf-8")
+    assert main(["check", str(path)]) == 0
+    assert "RESERVE_PACKS = 1 would keep about 40% of the charge limit free" in capsys.readouterr().out
 
 
 def test_check_tells_every_problem_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from packbank.findings import Finding, Verdict
 from packbank.model.bus_stats import BusState
 from packbank.model.catalogue import BUS, plain, refusals
 from packbank.sources.serial import ports
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 
 
 @pytest.fixture
@@ -61,12 +62,19 @@ def test_a_port_that_we_may_not_open(port: str, monkeypatch: pytest.MonkeyPatch)
     assert finding.remedy.startswith("run 'sudo usermod")
 
 
-def test_a_port_that_another_program_holds(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("venus", [False, True])
+def test_a_port_that_another_program_holds(
+    port: str, venus: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = tmp_path / "stop-tty.sh"
+    monkeypatch.setattr(ports, "STOP_TTY", str(stop))
+    if venus:
+        stop.touch()
     monkeypatch.setattr(doctor_ports, "holder", lambda _: "vedirect-interf (pid 1)")
     monkeypatch.setattr("packbank.sources.serial.ports.holder", lambda _: "vedirect-interf (pid 1)")
     (finding,) = doctor_ports.port_findings(port)
     assert (finding.verdict, finding.text) == (Verdict.WRONG, f"{port}: in use by vedirect-interf (pid 1)")
-    assert finding.remedy == "stop it"
+    assert finding.remedy == (f"{stop} {Path(port).name}" if venus else "stop it")
 
 
 def test_a_port_that_packbank_holds_is_right(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,11 +106,12 @@ def test_a_network_port_is_only_noted() -> None:
 
 def stats(answers: int, refused: dict[str, int], **changes: Any) -> dict[str, Any]:
     requests = answers + 2
-    counters = Counters("roof", "/dev/ttyUSB0", BusState.POLLING, requests=requests, answers=answers, **changes)
+    statistics = Statistics("roof", "/dev/ttyUSB0")
     for reason, count in refused.items():
         for _ in range(count):
-            counters.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
-    done = counters.snapshot(60.0, 115200)
+            statistics.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
+    told: dict[str, Any] = {"state": BusState.POLLING, "requests": requests, "answers": answers} | changes
+    done = replace(statistics.snapshot(60.0, 115200), **told)
     return plain(BUS, done) | refusals(done)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from packbank.model.catalogue import BANK, BUS, PACK, PACK_SETTINGS, Quantity, Unit, expand, plain
 from packbank.model.columns import CELL_VOLTAGES, CELLS, Column, empty_matrix
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import lost_battery, snapshot
 
 TABLES: dict[str, tuple[Quantity[Any], ...]] = {"bank": BANK, "pack": PACK, "settings": PACK_SETTINGS, "bus": BUS}
@@ -55,7 +55,7 @@ def test_every_column_of_the_matrix_is_in_a_table() -> None:
 def test_everything_is_json_with_null_for_what_is_not_known(battery: Any) -> None:
     shown = snapshot(battery)
     whole = [plain(BANK, shown), *[plain(table, pack) for table in (PACK, PACK_SETTINGS) for pack in shown.packs()]]
-    whole.append(plain(BUS, Counters("roof", "/dev/ttyUSB0").snapshot(0.0, 115200)))
+    whole.append(plain(BUS, Statistics("roof", "/dev/ttyUSB0").snapshot(0.0, 115200)))
     assert json.loads(json.dumps(whole, allow_nan=False)) == whole
 
 

@@ -4,8 +4,11 @@ import logging
 import pytest
 
 from packbank.model.battery import Cause, Limit, PackView, Presence, VirtualBattery
+from packbank.model.bus_stats import Trouble
 from packbank.model.columns import Alarm
+from packbank.model.remarks import SETTLE
 from packbank.outputs.journal import SETTLED, Journal
+from packbank.sources.serial.statistics import Statistics
 from virtual_battery import packs_of, snapshot, virtual_battery
 
 
@@ -56,6 +59,18 @@ def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery:
     [(level, text)] = journal.lines(snapshot(lost, 1.0))
     assert level == logging.WARNING
     assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
+
+
+def test_a_lost_pack_that_is_heard_is_not_told_to_check_its_cable(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    journal.lines(snapshot(battery))
+    lost = with_packs(battery, view("P1"), view("P2", Presence.LOST, age=31.0))
+    trouble = Trouble(2, "answers, but is refused (modbus: exception 1)", "set UART2 to 001")
+    stats = dataclasses.replace(Statistics("roof", "/dev/ttyUSB0").snapshot(60.0, 115200), troubles=(trouble,))
+    elsewhere = dataclasses.replace(stats, name="cellar")
+    [(level, text)] = journal.lines(snapshot(lost, 1.0, buses=(elsewhere, stats)))
+    assert level == logging.WARNING
+    assert text == "P2: lost (answers, but is refused (modbus: exception 1)); set UART2 to 001"
 
 
 def test_a_switch_is_told_when_it_changes(battery: VirtualBattery) -> None:
@@ -109,12 +124,29 @@ def test_no_limit_is_told_before_there_is_a_battery(battery: VirtualBattery) -> 
     assert not any("CVL" in text for text in texts(new_journal(), dataclasses.replace(battery, ready=False), 0.0))
 
 
-def test_a_pack_whose_current_nobody_limits_is_named_once_with_the_keys(battery: VirtualBattery) -> None:
+def test_what_is_not_known_of_a_pack_is_said_once_with_the_remedy(battery: VirtualBattery) -> None:
     journal = new_journal()
-    unlimited = with_packs(battery, view("P1"), view("P2", charge_unlimited=True, discharge_unlimited=True))
-    told = [text for _, text in journal.lines(snapshot(unlimited)) if "no current limit" in text]
-    assert len(told) == 2
-    assert all(text.startswith("P2: ") for text in told)
-    assert "MAX_BATTERY_CHARGE_CURRENT" in told[0]
-    assert "MAX_BATTERY_DISCHARGE_CURRENT" in told[1]
-    assert journal.lines(snapshot(unlimited, 60.0)) == []
+    odd = with_packs(battery, view("P1"), view("P2", charge_estimated=True, discharge_unlimited=True))
+    journal.lines(snapshot(odd))
+    assert journal.lines(snapshot(odd, SETTLE - 10.0)) == []  # it may be on its way
+    told = texts(journal, odd, SETTLE + 5.0)
+    assert told == [
+        "P2: its charge current limit is not known and taken from other packs; set MAX_BATTERY_CHARGE_CURRENT for it",
+        "P2: no BMS tells a discharge current limit: 0 A until MAX_BATTERY_DISCHARGE_CURRENT is set",
+    ]
+    assert journal.lines(snapshot(odd, 2 * SETTLE)) == []
+
+
+def test_sensors_that_may_not_be_fitted_are_named_and_packs_share_a_line(battery: VirtualBattery) -> None:
+    journal = new_journal()
+    odd = with_packs(battery, view("P1", suspect_sensors=(4, 5)), view("P2", suspect_sensors=(4, 5)))
+    journal.lines(snapshot(odd))
+    [text] = texts(journal, odd, SETTLE + 5.0)
+    assert text.startswith("P1, P2: battery sensor T4 and T5 reads exactly 0 degC since the start and limits charge")
+    found = with_packs(battery, view("P1", absent_sensors=(4, 5)), view("P2"))
+    journal.lines(snapshot(found, 100.0))
+    [(level, text)] = journal.lines(snapshot(found, 140.0))
+    assert (level, text) == (
+        logging.INFO,
+        "P1: battery sensor T4 and T5 reads 0 degC while others are warm: counts as not fitted",
+    )

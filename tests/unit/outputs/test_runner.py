@@ -47,6 +47,21 @@ def test_an_output_that_raises_is_named_once_and_tried_again_after_growing_pause
     assert [record.getMessage().split(";")[0] for record in caplog.records] == ["output bad failed"]
 
 
+@pytest.mark.parametrize(("error", "traced"), [(LinkError("no room"), False), (RuntimeError("no room"), True)])
+def test_an_error_on_purpose_is_told_without_a_traceback(
+    error: Exception, traced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Snapshot) -> None:
+        raise error
+
+    runner = Runner()
+    runner.add(Fake("bad", fail))
+    runner.show(snapshot(time=0.0))
+    assert "output bad failed" in caplog.text
+    assert "no room" in caplog.text
+    assert ("Traceback" in caplog.text) == traced
+
+
 def test_an_output_that_works_again_for_a_while_is_sound(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     runner, output = Runner(), Fake("bad", fails)

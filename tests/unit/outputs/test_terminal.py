@@ -36,6 +36,7 @@ STATS = BusStats(
     lost=0,
     refused={"sum8": 3},
     recent=(),
+    troubles=(),
     foreign=0,
     reopened=0,
     line_use=0.38,

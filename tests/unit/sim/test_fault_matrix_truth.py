@@ -12,8 +12,8 @@ from packbank.bms.protocol import Row, Topic
 from packbank.model.columns import Alarm, Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
-from packbank.sim.fault_matrix import PACKS, Case, CheckedStore, Truth, cases, serial_of
-from packbank.sim.faults import MEANINGS, Fault
+from packbank.sim.fault_matrix import NAMES, PACKS, Case, CheckedStore, Truth, cases, serial_of
+from packbank.sim.faults import Fault
 from packbank.sim.responder_jkpb import JkPbResponder, request
 
 
@@ -88,9 +88,7 @@ def test_ages_are_measured(store: CheckedStore) -> None:
 
 
 def test_every_fault_is_a_case_at_every_rate() -> None:
-    assert {(case.name, case.rate) for case in cases()} == {
-        (name, rate) for name in MEANINGS for rate in (0.01, 0.1, 0.5)
-    }
+    assert {(case.name, case.rate) for case in cases()} == {(name, rate) for name in NAMES for rate in (0.01, 0.1, 0.5)}
 
 
 def test_fault_of_packs_and_fault_of_the_bus() -> None:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.checksum import crc16_modbus, sum8
 from packbank.errors import ConfigError
-from packbank.model.columns import empty_matrix
-from packbank.sim.faults import ANSWER_FAULTS, MEANINGS, Echoing, Fault, Faulty, Unplug, afflict, heal, parse_fault
+from packbank.model.columns import COLUMNS, empty_matrix
+from packbank.sim.fault_answers import ANSWER_FAULTS
+from packbank.sim.faults import (
+    FAULTS,
+    AnswerFault,
+    Echoing,
+    Fault,
+    Unplug,
+    afflict,
+    heal,
+    parse_fault,
+    parse_schedule,
+)
 from packbank.sim.responder import Burst
 from packbank.sim.responder_jkpb import JkPbResponder, request
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Question, Wire, WirePack
 
 RUNS = 300
+STATUS = Question(3, Topic.STATUS)
 
 
 @pytest.fixture
@@ -104,15 +117,34 @@ def test_silence_is_nothing(answer: list[Burst]) -> None:
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.1, 0.5, 1.0])
 def test_rate_is_kept(rate: float, answer: list[Burst]) -> None:
-    faulty = Faulty([Fault("silence", rate)], Random(3))
-    hit = sum(faulty(3, answer) == [] for _ in range(4000))
+    fault = AnswerFault(Fault("silence", rate), Random(3))
+    hit = sum(fault(STATUS, answer) == [] for _ in range(4000))
     assert hit == pytest.approx(4000 * rate, abs=100)
 
 
 def test_fault_of_one_pack_spares_the_others(answer: list[Burst]) -> None:
-    faulty = Faulty([Fault("silence", 1.0, address=3)], Random(3))
-    assert faulty(4, answer) == answer
-    assert faulty(3, answer) == []
+    fault = AnswerFault(Fault("silence", 1.0, address=3), Random(3))
+    assert fault(Question(4, Topic.STATUS), answer) == answer
+    assert fault(STATUS, answer) == []
+
+
+def test_fault_of_a_topic_spares_the_others(answer: list[Burst]) -> None:
+    fault = AnswerFault(Fault("silence", 1.0, topic=Topic.SETTINGS), Random(3))
+    assert fault(STATUS, answer) == answer
+    assert fault(Question(3, Topic.SETTINGS), answer) == []
+
+
+def test_counted_fault_ends_with_its_count(answer: list[Burst]) -> None:
+    fault = AnswerFault(Fault("silence", 1.0, topic=Topic.SETTINGS, count=2), Random(3))
+    topics = (Topic.SETTINGS, Topic.STATUS, Topic.SETTINGS, Topic.SETTINGS)
+    assert [bool(fault(Question(3, topic), answer)) for topic in topics] == [False, True, False, True]
+
+
+def test_exception_has_the_address_and_a_right_checksum(answer: list[Burst]) -> None:
+    for (burst,) in distorted("exception", answer):
+        assert burst.data[:3] == bytes((3, 0x90, 1))
+        assert crc16_modbus(burst.data[:3]) == int.from_bytes(burst.data[3:], "little")
+        assert burst.delay == answer[0].delay
 
 
 def test_echo_is_the_request_or_its_end() -> None:
@@ -134,7 +166,7 @@ def test_unplugged_for_its_part_of_the_time() -> None:
 
 def test_faults_of_another_bus_are_not_ours_and_heal_ends_all() -> None:
     row: Row = empty_matrix(1)[0]
-    wire = Wire([Pack(JkPbResponder(1), lambda now: row)], Random(1))
+    wire = Wire([WirePack(JkPbResponder(1), lambda now: row)], Random(1))
     faults = [Fault("silence", 1.0, bus=2), Fault("second-master", 1.0), Fault("unplug", 1.0), Fault("echo", 1.0)]
     afflict(wire, 1, faults, 0.0, Random(1))
     assert len(wire.talkers) == 2
@@ -144,6 +176,7 @@ def test_faults_of_another_bus_are_not_ours_and_heal_ends_all() -> None:
     heal(wire)
     assert wire.connected
     assert not wire.talkers
+    assert not wire.changes
     assert not wire.distortions
     assert not wire.echoes
 
@@ -156,6 +189,11 @@ def test_faults_of_another_bus_are_not_ours_and_heal_ends_all() -> None:
         ("late=0.5@3", Fault("late", 0.5, None, 3)),
         ("late=0.5@2/0x0F", Fault("late", 0.5, 2, 15)),
         ("unplug@1/", Fault("unplug", bus=1)),
+        ("30: swap@3", Fault("swap", 0.5, address=3, begin=30.0)),
+        ("30-42.5: silence=1@0x3", Fault("silence", 1.0, address=3, begin=30.0, end=42.5)),
+        ("garble=1@3,of=settings,count=1", Fault("garble", 1.0, address=3, topic=Topic.SETTINGS, count=1)),
+        ("cells=14@1/2", Fault("cells", 14.0, 1, 2)),
+        ("frozen", Fault("frozen", 0.0)),
     ],
 )
 def test_spelling(text: str, fault: Fault) -> None:
@@ -167,8 +205,15 @@ def test_spelling(text: str, fault: Fault) -> None:
     [
         ("lte", "there is no 'lte'; faults are bit-flip, "),
         ("late=often", "could not convert"),
-        ("late=2", "rate 2 is not between 0 and 1"),
-        ("late@x", "write NAME[=RATE]"),
+        ("late=2", "2 is not between 0 and 1"),
+        ("cells=33", "33 is not between 1 and 32"),
+        ("frozen=1@3", "frozen takes no number"),
+        ("late,of=weather", "'weather' is not a valid Topic"),
+        ("late,until=3", "'until' is neither of=TOPIC nor count=N"),
+        ("late,count=0", "write 1 or more"),
+        ("swap,count=1", "are for faults that damage answers"),
+        ("30-20: late", "ends at 20 s and begins at 30 s"),
+        ("late@x", "write [FROM[-TO]:]NAME[=NUMBER]"),
         ("echo@3", "befalls a whole bus"),
     ],
 )
@@ -179,4 +224,26 @@ def test_misspelling_says_what_to_write(text: str, complaint: str) -> None:
 
 
 def test_every_fault_says_what_it_is() -> None:
-    assert all(meaning.endswith(".") for meaning in MEANINGS.values())
+    assert all(kind.meaning.endswith(".") for kind in FAULTS.values())
+
+
+def test_schedule_is_one_fault_a_line() -> None:
+    text = "# a pack is exchanged\n\n 30-42: silence=1@3  # taken out\n36: swap@3\n"
+    assert parse_schedule(text) == [parse_fault("30-42: silence=1@3"), parse_fault("36: swap@3")]
+    with pytest.raises(ConfigError, match="there is no 'swop'"):
+        parse_schedule("36: swop@3")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_begins_and_ends_at_its_times(name: str) -> None:
+    row: Row = np.zeros(COLUMNS)
+    wire = Wire([WirePack(JkPbResponder(1), lambda now: row)], Random(1))
+    afflict(wire, 1, [parse_fault(f"5-8: {name}")], 100.0, Random(1))
+
+    def active(until: float) -> int:
+        while wire.deadline <= until:
+            wire.deliver(wire.deadline)
+        return len(wire.changes) + len(wire.distortions) + len(wire.echoes) + len(wire.talkers) - 1
+
+    assert [active(until) for until in (104.9, 105.0, 107.9, 108.0, 200.0)] == [0, 1, 1, 0, 0]
+    assert wire.connected

@@ -43,7 +43,7 @@ def told(topic: Topic, row: Row) -> tuple[Row, Identity]:
     answer = JkPbResponder(ADDRESS, IDENTITY).answer(exchange.request, row, Random(1))
     assert exchange.feed(b"".join(burst.data for burst in answer))
     heard: Row = empty_matrix(1)[0]
-    return heard, exchange.apply(heard, Identity())
+    return heard, JkPb().decode(exchange.address, exchange.question, exchange.answer, heard, Identity())
 
 
 def test_takes_its_own_three_requests_only() -> None:

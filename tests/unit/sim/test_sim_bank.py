@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
-from packbank.sim.bank import BankSpec, PhysicalBank
+from packbank.sim.bank import BankSpec, Odd, PhysicalBank
 from packbank.sim.pack import SETTINGS
 
 EXACT = BankSpec(
@@ -74,12 +74,12 @@ def test_over_current_opens_the_charge_mosfet_after_its_delay_and_it_comes_back(
     delay, release = (int(SETTINGS[column]) for column in (Column.CHARGE_OCP_DELAY, Column.CHARGE_OCP_RELEASE))
     assert on.index(False) == delay - 1
     assert on.index(True, delay) == delay - 1 + release
-    assert bank.trips == 2  # and trips again
+    assert bank.trips.tolist() == [2]  # and trips again
 
 
 def test_a_tripped_pack_reports_its_alarm_and_the_vendors_bit() -> None:
     bank = exact(packs=1)
-    while not bank.trips:
+    while not bank.trips.any():
         bank.step(1.0, 130.0)
     bank.step(1.0, 130.0)
     row = bank.answers()[0]
@@ -122,7 +122,8 @@ def test_rows_are_as_old_as_the_packs_turn_on_its_bus() -> None:
 
 def test_a_silent_packs_row_grows_old() -> None:
     bank = exact()
-    bank.step(1.0, 10.0)
+    for _ in range(3):
+        bank.step(1.0, 10.0)
     bank.telemetry.silent[2] = True
     for _ in range(10):
         bank.step(1.0, 10.0)
@@ -139,8 +140,63 @@ def test_a_sensors_dead_band_hides_a_small_current() -> None:
     assert bank.answers()[0, Column.CURRENT] == pytest.approx(1.1)
 
 
-def test_a_runaway_cell_leads_its_pack() -> None:
-    bank = exact(packs=6, runaway_cell=5.0)
+def test_a_leading_cell_leads_its_pack() -> None:
+    bank = exact(packs=6, odd=(Odd(leading_cell=5.0),))
     lead = bank.cells.soc.max(axis=0) - bank.cells.soc.min(axis=0)
-    assert np.argmax(lead) == bank.spec.special
+    assert np.argmax(lead) == bank.special
     assert lead.max() == pytest.approx(5.0)
+
+
+def test_odd_packs_differ_and_the_seed_draws_which() -> None:
+    odd = (Odd(capacity=0.5, rating=0.25, soc=-10.0, ambient=-20.0, connected=False), Odd(resistance=3.0))
+    places = set()
+    for seed in range(8):
+        bank = exact(packs=8, seed=seed, odd=odd)
+        first, second = bank.places[:2]
+        places.add(bank.special)
+        assert bank.counter.capacity[first] == 140.0
+        assert bank.settings[first, Column.CHARGE_CURRENT_LIMIT] == 25.0
+        assert bank.cells.soc[:, first].mean() == pytest.approx(40.0)
+        assert bank.heat.cells[first] == 5.0
+        assert np.flatnonzero(~bank.charge_on).tolist() == [first]
+        assert bank.cells.age[:, second].mean() == pytest.approx(3.0)
+        assert np.delete(bank.cells.age, [first, second], axis=1).max() == 1.0
+    assert len(places) > 3
+
+
+def test_a_daisy_chained_bus_loads_the_pack_next_to_the_source_most() -> None:
+    bank = exact(packs=16, link=1e-4)
+    bank.step(1.0, 800.0)
+    assert (np.diff(bank.currents) < 0).all()
+    assert bank.currents[0] > 1.5 * bank.currents.mean()
+    assert bank.current == pytest.approx(800.0)
+
+
+def test_no_bms_knows_of_an_open_breaker() -> None:
+    bank = exact(packs=2)
+    bank.breaker_open[0] = True
+    bank.step(1.0, 80.0)
+    assert bank.currents == pytest.approx([0.0, 80.0])
+    assert (bank.answers()[:, Column.CHARGE_MOSFET] == 1).all()
+
+
+def test_sensors_can_be_blind_frozen_inverted_or_silent_about_the_current() -> None:
+    bank = exact(packs=4)
+    bank.step(1.0, 200.0)
+    bank.sensor.gain[0] = 0.0
+    bank.sensor.frozen[1] = True
+    bank.sensor.gain[2] *= -1
+    bank.sensor.offset[3] = np.nan
+    bank.step(1.0, -400.0)
+    shown = bank.answers()[:, Column.CURRENT]
+    assert shown[:3] == pytest.approx([0.0, 50.0, 100.0])
+    assert np.isnan(shown[3])
+    assert bank.sensor.trips_at(-1.0, np.full(4, 80.0), np.full(4, 150.0)).tolist() == [np.inf, np.inf, 80.0, np.inf]
+
+
+def test_the_charge_mosfet_opens_after_the_delay_that_is_asked_for() -> None:
+    for delay in (3.0, 10.0):
+        bank = exact(packs=1, charge_delay=delay)
+        while not bank.trips.any():
+            bank.step(0.25, 110.0)
+        assert bank.time == pytest.approx(delay, abs=0.3)

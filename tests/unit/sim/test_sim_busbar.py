@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from packbank.sim.busbar import DIODE, Network
+from packbank.sim.busbar import DIODE, Network, ladder
 
 PACKS = 5
 ON = np.ones(PACKS, dtype=bool)
@@ -72,3 +72,36 @@ def test_a_pack_with_its_charge_mosfet_off_discharges_through_a_diode() -> None:
 def test_packs_at_different_voltages_exchange_current_at_rest() -> None:
     _, currents = network([53.2, 53.0], [0.01, 0.01], [1, 1], [1, 1]).carry(0.0, 60.0)
     assert currents == pytest.approx([-10.0, 10.0])
+
+
+@given(voltages, resistances, masks, masks, st.tuples(st.floats(-2000, 2000), st.floats(0, 1e-3)))
+def test_a_bus_with_resistance_obeys_the_laws_of_kirchhoff_and_of_diodes(
+    source: np.ndarray, resistance: np.ndarray, charge: np.ndarray, discharge: np.ndarray, flow: tuple[float, float]
+) -> None:
+    current, link = flow
+    shared = ladder(PACKS, link)
+    voltage, currents = Network(source, resistance, charge, discharge, shared).carry(current, 1e6)
+    possible = charge.any() if current > 0 else discharge.any()
+    assert currents.sum() == pytest.approx(current if possible else 0.0, abs=1e-6)
+    assert (currents[~charge] <= 1e-9).all()
+    assert (currents[~discharge] >= -1e-9).all()
+    at_pack = voltage - (np.zeros(PACKS) if shared is None else shared @ currents)
+    drop = DIODE * (charge & ~discharge) - DIODE * (discharge & ~charge)
+    flows = np.abs(currents) > 1e-9
+    assert at_pack[flows] == pytest.approx((source + drop + resistance * currents)[flows], abs=1e-6)
+
+
+def test_the_way_to_the_source_is_shared_as_far_as_the_nearer_pack() -> None:
+    shared = ladder(3, 0.002)
+    assert shared is not None
+    assert shared.tolist() == pytest.approx(np.array([[2, 2, 2], [2, 4, 4], [2, 4, 6]]) / 1000)
+    assert ladder(3, 0.0) is None
+
+
+def test_an_inverter_that_exports_brings_the_bus_down_as_far_as_it_may_draw() -> None:
+    bus = network([53, 53], [0.01, 0.01], [1, 1], [1, 1])
+    voltage, currents = bus.carry(100.0, 52.5, least=-400.0)
+    assert voltage == 52.5
+    assert currents.sum() == pytest.approx(-100.0)
+    voltage, currents = bus.carry(100.0, 50.0, least=-400.0)
+    assert currents.sum() == pytest.approx(-400.0)

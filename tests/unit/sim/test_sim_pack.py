@@ -62,9 +62,9 @@ def test_over_voltage_holds_until_its_release_voltage() -> None:
 
 
 def test_a_spike_shorter_than_the_delay_does_not_trip() -> None:
-    state = Protections(settings())
+    state, delay = Protections(settings()), int(SETTINGS[Column.CHARGE_OCP_DELAY])
     for second in range(60):
-        state.step(1.0, readings(charge_current=130.0 if second % 10 else 0.0))
+        state.step(1.0, readings(charge_current=130.0 if second % delay else 0.0))
     assert not state.charge_off.any()
 
 
@@ -103,3 +103,15 @@ def test_the_counter_counts_and_is_set_right_at_both_ends() -> None:
     assert counter.soc.tolist() == [60.0, 40.0]
     counter.step(1.0, np.zeros(2), np.array([3.45, 3.2]), np.array([3.44, 2.89]))
     assert counter.soc.tolist() == [100.0, 0.0]
+
+
+def test_a_timed_release_is_known_in_advance() -> None:
+    state = Protections(settings())
+    delay, release = (int(SETTINGS[c]) for c in (Column.CHARGE_OCP_DELAY, Column.CHARGE_OCP_RELEASE))
+    for _ in range(delay):
+        state.step(1.0, readings(charge_current=130.0))
+    assert state.charge_off.tolist() == [True, False]
+    assert not state.released_within(5.0).any()
+    for _ in range(release - 5):
+        state.step(1.0, readings())
+    assert state.released_within(5.0).tolist() == [True, False]

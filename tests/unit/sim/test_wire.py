@@ -10,7 +10,7 @@ import pytest
 from packbank.bms.protocol import Row
 from packbank.model.columns import Column, empty_matrix
 from packbank.sim.responder import Burst, Responder
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 
 BYTE = 10 / 115200
 DEAF = 0.030
@@ -33,10 +33,10 @@ class Parrot(Responder):
         return [Burst(TURNAROUND, bytes([int(row[Column.VOLTAGE])]) * 300), Burst(PAUSE, b"tail %d" % self.address)]
 
 
-def pack(address: int) -> Pack:
+def pack(address: int) -> WirePack:
     row: Row = empty_matrix(1)[0]
     row[Column.VOLTAGE] = 50 + address
-    return Pack(Parrot(address), lambda now: row)
+    return WirePack(Parrot(address), lambda now: row)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_request_to_a_busy_pack_is_lost(wire: Wire) -> None:
 
 
 def test_late_answer_deafens_when_it_comes_not_before(wire: Wire) -> None:
-    wire.distortions.append(lambda address, bursts: [bursts[0]._replace(delay=0.3)] if address == 1 else bursts)
+    wire.distortions.append(lambda asked, bursts: [bursts[0]._replace(delay=0.3)] if asked.address == 1 else bursts)
     wire.hear(0.0, b"#1")
     assert bytes_of(ask(wire, 0.05, 2)).endswith(b"tail 2")
     assert bytes_of(listen(wire, 0.33)) == b"\x33" * 300
@@ -148,7 +148,7 @@ def test_late_answer_deafens_when_it_comes_not_before(wire: Wire) -> None:
 
 
 def test_late_answer_and_another_destroy_each_other(wire: Wire) -> None:
-    wire.distortions.append(lambda address, bursts: [bursts[0]._replace(delay=0.065)] if address == 1 else bursts)
+    wire.distortions.append(lambda asked, bursts: [bursts[0]._replace(delay=0.065)] if asked.address == 1 else bursts)
     wire.hear(0.0, b"#1")
     heard = bytes_of(ask(wire, 0.05, 2))
     assert b"\x33" * 300 not in heard
@@ -182,7 +182,7 @@ def test_silent_requests_are_not_kept(wire: Wire) -> None:
 def test_observer_sees_what_the_pack_meant(wire: Wire) -> None:
     seen: list[tuple[int, int]] = []
     wire.observers.append(lambda now, address, request, bursts: seen.append((address, len(bursts[0].data))))
-    wire.distortions.append(lambda address, bursts: [])
+    wire.distortions.append(lambda asked, bursts: [])
     wire.echoes.append(lambda request: request)
     assert bytes_of(ask(wire, 0.0, 2)) == b"#2", "only the echo"
     assert seen == [(2, 300)]

@@ -31,7 +31,7 @@ def test_every_pack_answers_with_its_own_row() -> None:
         heard += wires[1].deliver(wires[1].deadline)
     assert exchange.feed(heard)
     row = empty_matrix(1)[0]
-    exchange.apply(row, Identity())
+    JkPb().decode(exchange.address, exchange.question, exchange.answer, row, Identity())
     assert np.array_equal(row[CELL_VOLTAGES], bank.row(4, START)[CELL_VOLTAGES], equal_nan=True)
 
 

@@ -12,7 +12,7 @@ from packbank.bms.protocol import Row, Topic
 from packbank.cext.framing import ACK_SIZE, FRAME_SIZE, REQUEST_SIZE, Scanner, Unit
 from packbank.model.columns import Column, empty_matrix
 from packbank.sim.responder_jkpb import JkPbResponder, request
-from packbank.sim.wire import Pack, Wire
+from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_master import SLOT, JkPbMaster, SecondMaster
 
 PRESENT = (1, 2, 4)
@@ -26,7 +26,7 @@ def row() -> Row:
 
 @pytest.fixture
 def wire() -> Wire:
-    return Wire([Pack(JkPbResponder(address), lambda now: row()) for address in PRESENT], Random(1))
+    return Wire([WirePack(JkPbResponder(address), lambda now: row()) for address in PRESENT], Random(1))
 
 
 def listen(wire: Wire, until: float) -> list[tuple[float, Unit]]:
@@ -37,7 +37,7 @@ def listen(wire: Wire, until: float) -> list[tuple[float, Unit]]:
 
 
 def with_master(wire: Wire) -> Wire:
-    wire.talkers.append(JkPbMaster(Pack(JkPbResponder(0), lambda now: row()), 0.0, Random(2)))
+    wire.talkers.append(JkPbMaster(WirePack(JkPbResponder(0), lambda now: row()), 0.0))
     return wire
 
 

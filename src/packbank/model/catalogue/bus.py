@@ -38,8 +38,9 @@ BUS: tuple[Row, ...] = (
 
 
 def refusals(stats: BusStats) -> dict[str, Any]:
-    """Which answers were refused: counts by reason, and the last of them with their addresses, without their bytes."""
+    """What was refused: counts by reason, the last with their addresses, without bytes; and the packs in trouble."""
     return {
         "refused": dict(stats.refused),
         "recent": [{"address": one.address, "reason": one.reason, "detail": one.detail} for one in stats.recent],
+        "troubles": [{"address": one.address, "text": one.text, "remedy": one.remedy} for one in stats.troubles],
     }

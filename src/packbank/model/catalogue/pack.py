@@ -179,6 +179,13 @@ _STANDING = (
     ),
     _row("charge_limit.cause", "why", Unit.TEXT, _SLOW, lambda p: p.view.charge_cause.value),
     _row("charge_limit.detail", "the measured figure behind it", Unit.TEXT, _SLOW, _detail(charging=True)),
+    _row(
+        "charge_limit.estimated",
+        "not known, taken from other packs",
+        Unit.FLAG,
+        _CHANGE,
+        attrgetter("view.charge_estimated"),
+    ),
     _row("charge_share", "share of the bank's charge", Unit.FRACTION, _SLOW, attrgetter("view.charge_share")),
     _row(
         "discharge_limit.value",
@@ -192,6 +199,13 @@ _STANDING = (
     ),
     _row("discharge_limit.cause", "why", Unit.TEXT, _SLOW, lambda p: p.view.discharge_cause.value),
     _row("discharge_limit.detail", "the measured figure behind it", Unit.TEXT, _SLOW, _detail(charging=False)),
+    _row(
+        "discharge_limit.estimated",
+        "not known, taken from other packs",
+        Unit.FLAG,
+        _CHANGE,
+        attrgetter("view.discharge_estimated"),
+    ),
     _row(
         "discharge_share",
         "share of the bank's discharge",

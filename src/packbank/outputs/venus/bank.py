@@ -19,12 +19,14 @@ from functools import partial
 
 from packbank import __version__
 from packbank.config.model import ServiceConfig
-from packbank.model.catalogue import BUS, Quantity, Value, plain, refusals
+from packbank.model.catalogue import BUS, Quantity, Unit, Value, plain, refusals
 from packbank.model.catalogue.controls import CONTROLS
 from packbank.model.commands import Send, SetControl
 from packbank.model.controls import Controls
+from packbank.model.remarks import remarks
 from packbank.model.snapshot import Snapshot
-from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.battery_info import REQUEST, BatteryInfo
+from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.changes import Changes, ModulePages
 from packbank.outputs.venus.item import Item, item, item_of
 from packbank.outputs.venus.paths import BANK_PATHS, ServiceIdentity
@@ -63,7 +65,7 @@ class BankOutput:
         hardware: str = "",
         controls: Controls | None = None,
         offers: Offers | None = None,
-        bus: Bus | None = None,
+        bus: DBus | None = None,
         patience: float = PATIENCE,
         leave_after: float = LEAVE_AFTER,
     ) -> None:
@@ -73,7 +75,7 @@ class BankOutput:
         over those of localsettings, which may have been away when they were made; ``None``: nothing was stored, so
         those of localsettings hold. ``offers`` says which actions make sense.
         """
-        self.bus = bus or Bus()
+        self.bus = bus or DBus()
         self.identity = ServiceIdentity(
             version=__version__,
             connection=connection,
@@ -124,20 +126,30 @@ class BankOutput:
         self._forget()
 
     def _select(self, snapshot: Snapshot) -> dict[str, Item]:
-        return self._changes.select(snapshot, snapshot.time) | self._pages.select(snapshot.battery)
+        return (
+            self._changes.select(snapshot, snapshot.time)
+            | self._pages.select(snapshot.battery)
+            | self._info.select(snapshot)
+        )
 
     def _forget(self) -> None:
         """Begin anew: the next battery goes out whole."""
         self._changes = Changes(BANK_PATHS)
         self._pages = ModulePages()
+        self._info = BatteryInfo()
 
     def _status(self) -> str:
-        """The buses as JSON, for whoever reads :data:`STATUS`."""
-        buses = self._last.buses if self._last else ()
-        return json.dumps({"buses": [plain(BUS, stats) | refusals(stats) for stats in buses]})
+        """The buses and what is to be said of packs as JSON, for whoever reads :data:`STATUS`."""
+        if self._last is None:
+            return "{}"
+        names = self._last.battery.packs.names
+        said = [{"pack": names[one.pack], "text": one.text, "serious": one.serious} for one in remarks(self._last)]
+        buses = [plain(BUS, stats) | refusals(stats) for stats in self._last.buses]
+        return json.dumps({"buses": buses, "remarks": said})
 
     def _offer_writes(self, offers: Offers) -> None:
         items = self.service.items
+        items.let_write(REQUEST, self._on_choice)
         items.store({row.path: item_of(row, offers) for row in OFFERED})
         for action in ACTIONS:
             if action.row.value(offers) is not None:
@@ -145,6 +157,14 @@ class BankOutput:
         for path, row in SETTINGS.items():
             items.store({path: item(row.unit, self._values[setting_key(row)])})
             items.let_write(path, partial(self._on_setting, row))
+
+    def _on_choice(self, value: Value) -> Item | None:
+        """Show the chosen pack, all of it in the signal that confirms the choice."""
+        changes = self._info.choose(value)
+        if changes is None:
+            return None
+        self.service.show(changes)
+        return item(Unit.NUMBER, value)
 
     def _on_action(self, action: Action, shown: Item, value: Value) -> Item | None:
         """Send the command; the item stays as it is, so that the action can be started again."""

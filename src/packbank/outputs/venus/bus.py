@@ -43,7 +43,7 @@ def from_wire(value: Any) -> Value:
     return None
 
 
-class Bus:
+class DBus:
     """A connection of our own. Every method raises LinkError when the bus refuses, is gone or does not answer."""
 
     def __init__(self, address: str | None = None) -> None:

@@ -12,7 +12,7 @@ from packbank.model.catalogue import Value
 from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.columns import Alarm
 from packbank.outputs.venus.bank import NAME, STATUS
-from packbank.outputs.venus.bus import Bus, from_wire
+from packbank.outputs.venus.bus import DBus, from_wire
 from packbank.outputs.venus.service import PREFIX, SYSTEM, on_venus
 from packbank.outputs.venus.settings import SERVICE as SETTINGS
 
@@ -20,7 +20,7 @@ OURS = PREFIX + NAME
 DVCC = "/Settings/Services/Bol"
 
 
-def venus_findings(bus: Bus) -> Iterator[Finding]:
+def venus_findings(bus: DBus) -> Iterator[Finding]:
     """Settings service, DVCC, and what systemcalc has chosen."""
     names = bus.names()
     if SETTINGS not in names and SYSTEM not in names and not on_venus():
@@ -38,7 +38,7 @@ def venus_findings(bus: Bus) -> Iterator[Finding]:
     yield from _rivals(bus, names)
 
 
-def battery_findings(bus: Bus) -> Iterator[Finding]:
+def battery_findings(bus: DBus) -> Iterator[Finding]:
     """The battery itself: packs, alarms, limits."""
     items = _items(bus, OURS)
     if not items:
@@ -58,7 +58,7 @@ def battery_findings(bus: Bus) -> Iterator[Finding]:
             yield wrong(f"alarm {alarm.venus}: {meaning}", _packs_with(items, alarm))
 
 
-def read_status(bus: Bus) -> dict[str, Any]:
+def read_status(bus: DBus) -> dict[str, Any]:
     """What a running daemon reports of its buses; empty when there is none."""
     try:
         status = json.loads(str(bus.call(OURS, STATUS, "GetValue")))
@@ -67,14 +67,14 @@ def read_status(bus: Bus) -> dict[str, Any]:
     return status if isinstance(status, dict) else {}
 
 
-def _dvcc(bus: Bus) -> Finding:
+def _dvcc(bus: DBus) -> Finding:
     switch = _value(bus, SETTINGS, DVCC)
     if isinstance(switch, int | float) and int(switch) & 1:
         return ok("DVCC is on")
     return wrong("DVCC is off: the limits of the battery reach nobody", "GX: Settings > DVCC > DVCC on")
 
 
-def _choices(bus: Bus) -> Iterator[Finding]:
+def _choices(bus: DBus) -> Iterator[Finding]:
     instance = _value(bus, OURS, "/DeviceInstance")
     monitor = _value(bus, SYSTEM, "/ActiveBatteryService")
     if monitor == f"com.victronenergy.battery/{instance}":
@@ -94,7 +94,7 @@ def _choices(bus: Bus) -> Iterator[Finding]:
         )
 
 
-def _rivals(bus: Bus, names: list[str]) -> Iterator[Finding]:
+def _rivals(bus: DBus, names: list[str]) -> Iterator[Finding]:
     others = [name for name in names if name.startswith(PREFIX) and name != OURS]
     instance = _value(bus, OURS, "/DeviceInstance") if OURS in names else None
     for name in others:
@@ -116,7 +116,7 @@ def _packs_with(items: dict[str, Value], alarm: Alarm) -> str:
     return f"look at {', '.join(packs)}" if packs else "look at the bank as a whole: no single pack reports it"
 
 
-def _items(bus: Bus, service: str) -> dict[str, Value]:
+def _items(bus: DBus, service: str) -> dict[str, Value]:
     try:
         items = bus.call(service, "/", "GetItems")
     except LinkError:
@@ -124,7 +124,7 @@ def _items(bus: Bus, service: str) -> dict[str, Value]:
     return {str(path): from_wire(item["Value"]) for path, item in items.items()}
 
 
-def _value(bus: Bus, service: str, path: str) -> Value:
+def _value(bus: DBus, service: str, path: str) -> Value:
     try:
         return from_wire(bus.call(service, path, "GetValue"))
     except LinkError:

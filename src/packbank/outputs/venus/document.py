@@ -43,6 +43,16 @@ _STATUS = """
 it. `packbank doctor` does.
 """
 
+_INFO = """
+## Individual Battery Info: `/Battery`
+
+The GX's page for one pack with all its cells (Venus OS v3.70 and later, in the battery's menu). `/Battery/Request/Id`
+(int, writeable, 1 to `/System/NrOfBatteries`) is the pack that is shown; `/Battery/<n>/Serial` of every pack has its
+name and serial. Only the pack that is shown has `Capacity`, `FwVersion`, `Status`, `Voltage`, `Current`,
+`Temperature` and `Cell/<c>/Voltage` below `/Battery/<n>`: at once when it is chosen, then every 5 s. A lost pack shows
+its name only.
+"""
+
 _PACKS = """
 ## A service for each pack
 
@@ -69,7 +79,7 @@ def document() -> str:
         _table("Writeable: settings", (row for row in BANK_PATHS if row.writeable)),
         _table("Writeable: actions", OFFERED),
     )
-    return _HEAD + rates + "".join(page) + _WRITES + _LOSS + _STATUS + _PACKS + _table("Its paths", PACK_PATHS)
+    return _HEAD + rates + "".join(page) + _WRITES + _INFO + _LOSS + _STATUS + _PACKS + _table("Its paths", PACK_PATHS)
 
 
 def _table(title: str, rows: Iterable[Quantity[Any]]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from packbank.errors import ConfigError
 from packbank.model.catalogue import Value
 from packbank.model.controls import NAN, External
-from packbank.outputs.venus.bus import Bus, from_wire
+from packbank.outputs.venus.bus import DBus, from_wire
 
 SYSTEM = "com.victronenergy.system"
 ACTIVE_BATTERY = "/ActiveBatteryService"
@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 class Remote:
     """Some values of another service, kept up to date by its signals."""
 
-    def __init__(self, bus: Bus, service: str, paths: tuple[str, ...]) -> None:
+    def __init__(self, bus: DBus, service: str, paths: tuple[str, ...]) -> None:
         self._bus = bus
         self._service = service
         self._values: dict[str, Value] = dict.fromkeys(paths)
@@ -68,7 +68,7 @@ class Remote:
 class ExternalSource:
     """What ``CURRENT_FROM`` and ``SOC_FROM`` name, read as :class:`External`."""
 
-    def __init__(self, bus: Bus, current_from: str, soc_from: str, own_name: str) -> None:
+    def __init__(self, bus: DBus, current_from: str, soc_from: str, own_name: str) -> None:
         """Empty names stand for the packs' own values. Raises ConfigError when a name cannot be a source."""
         for key, service in ("CURRENT_FROM", current_from), ("SOC_FROM", soc_from):
             _check(key, service, own_name)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from packbank.model.catalogue import Value
-from packbank.outputs.venus.bus import BUS_ITEM, INTROSPECTABLE, Answer, Bus, from_wire, to_wire, tree_to_wire
+from packbank.outputs.venus.bus import BUS_ITEM, INTROSPECTABLE, Answer, DBus, from_wire, to_wire, tree_to_wire
 from packbank.outputs.venus.item import Item
 
 ACCEPTED, NOT_WRITEABLE, REFUSED = 0, 1, 2
@@ -30,7 +30,7 @@ _METHODS = """<interface name="com.victronenergy.BusItem">
 class Items:
     """The items of one service on one connection."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: DBus) -> None:
         self._bus = bus
         self._items: dict[str, Item] = {}
         self._writers: dict[str, Writer] = {}

@@ -28,9 +28,8 @@ def run_loop(tick: Callable[[], bool], period: float = 1.0) -> None:
         return bool(GLib.SOURCE_CONTINUE)
 
     sources = [GLib.timeout_add(round(period * 1000), on_timer)]
-    sources += [
-        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
-    ]
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    sources += [GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, on_signal) for number in before]
     try:
         while not stopped:
             if due:
@@ -41,3 +40,5 @@ def run_loop(tick: Callable[[], bool], period: float = 1.0) -> None:
     finally:
         for source in sources:
             GLib.source_remove(source)
+        for number, handler in before.items():
+            signal.signal(number, handler)  # GLib leaves the default, which ends the process at once

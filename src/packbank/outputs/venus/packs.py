@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from packbank.model.battery import Presence
 from packbank.model.snapshot import PackSnapshot, Snapshot
-from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.changes import Changes
 from packbank.outputs.venus.paths import PACK_PATHS, ServiceIdentity
 from packbank.outputs.venus.service import PATIENCE, BatteryService
@@ -26,7 +26,7 @@ class PackServices:
     name = "packs on D-Bus"
 
     def __init__(
-        self, identity: ServiceIdentity, open_bus: Callable[[], Bus] = Bus, patience: float = PATIENCE
+        self, identity: ServiceIdentity, open_bus: Callable[[], DBus] = DBus, patience: float = PATIENCE
     ) -> None:
         """``identity`` is the bank's: a pack takes over what is the same, and the instances that follow."""
         self._identity = identity

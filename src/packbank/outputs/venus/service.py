@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path as File
@@ -10,7 +11,7 @@ from pathlib import Path as File
 from packbank.errors import LinkError
 from packbank.model.catalogue import Value
 from packbank.outputs.venus import settings
-from packbank.outputs.venus.bus import Bus
+from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.item import Item, item_of
 from packbank.outputs.venus.items import Items
 from packbank.outputs.venus.paths import IDENTITY, ServiceIdentity
@@ -38,7 +39,7 @@ class BatteryService:
         self,
         name: str,
         identity: ServiceIdentity,
-        bus: Bus,
+        bus: DBus,
         *,
         extra: Mapping[str, Value] | None = None,
         stored: Stored | None = None,
@@ -162,5 +163,6 @@ class BatteryService:
 
 
 def on_venus() -> bool:
-    """Whether this machine runs Venus OS."""
-    return File("/etc/venus").is_dir() or File("/opt/victronenergy").is_dir()
+    """Whether this machine runs Venus OS. ``PACKBANK_ROOT`` is its root, as for the scripts of the service."""
+    root = File(os.environ.get("PACKBANK_ROOT") or "/")
+    return (root / "etc/venus").is_dir() or (root / "opt/victronenergy").is_dir()

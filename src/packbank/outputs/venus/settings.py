@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from packbank.model.catalogue import Value
-from packbank.outputs.venus.bus import Bus, from_wire, to_wire
+from packbank.outputs.venus.bus import DBus, from_wire, to_wire
 
 SERVICE = "com.victronenergy.settings"
 INSTANCE = "ClassAndVrmInstance"
@@ -22,7 +22,7 @@ class LocalSettings:
     What cannot be stored now is stored when the service comes back.
     """
 
-    def __init__(self, bus: Bus, device: str) -> None:
+    def __init__(self, bus: DBus, device: str) -> None:
         self._bus = bus
         self._root = f"/Settings/Devices/{device}/"
         self._changed: Callable[[str, Value], None] | None = None

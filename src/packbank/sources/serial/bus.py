@@ -1,4 +1,4 @@
-"""One bus in one thread: open its port, poll or listen, and open it again when it fails.
+"""One bus in one thread: open its port, poll or listen, and begin again when that fails.
 
 :func:`start_bus` is all that the daemon, the demo and the tests need of this package.
 """
@@ -8,27 +8,26 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from threading import Event, Thread
 
 from packbank.bms.protocol import Protocol
 from packbank.config.model import BusConfig, Mode
 from packbank.errors import ConfigError, LinkError
 from packbank.model.bus_stats import BusState, BusStats
-from packbank.sources.serial.hearing import Hearing
-from packbank.sources.serial.intake import Intake, Member
+from packbank.sources.serial.gate import Gate, Member
 from packbank.sources.serial.link import Link, Tap, open_link
 from packbank.sources.serial.listener import Listener
-from packbank.sources.serial.poller import Poller
-from packbank.sources.serial.ports import stable_path
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.log_budget import LogBudget
+from packbank.sources.serial.master import Master
+from packbank.sources.serial.ports import is_there, stable_path
+from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
 FIRST_PAUSE = 0.25  # s before a failed port is opened again; doubled up to
 LONGEST_PAUSE = 5.0  # s
+RESTART_PAUSE = 5.0  # s after a fault of the program
 HEAR_FIRST = 2.0  # s that MODE = auto listens before it polls: five slots of the slowest JK master
 MASTER_GONE = 0.6  # s without a word of another master, after which we poll; a JK master speaks every 0.22 to 0.40 s
-SAY_AGAIN = 600.0  # s between two warnings about another master
 
 _log = logging.getLogger(__name__)
 
@@ -47,27 +46,21 @@ class Bus:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises ConfigError when the protocol cannot do what the configuration asks."""
+        if config.mode is Mode.LISTEN and protocol.overhear() is None:
+            title = protocol.title
+            raise ConfigError(f"{config.name}: {title} cannot be listened to, its answers do not tell who gives them")
         self._config = config
         self._protocol = protocol
+        self._members = members
+        self._store = store
         self._tap = tap
         self._clock = clock
         self._began = clock()
         self._stop = Event()
-        self._counters = Counters(config.name, config.port)
-        intake = Intake(config.name, protocol, members, store, self._counters)
-        self._poller = Poller(protocol, members, intake, self._counters, self._stop, clock=clock)
-        self._listener = self._make_listener(intake)
-        self._said_master = float("-inf")
-        self._thread = Thread(target=self._run, name=f"bus {config.name}")
-
-    def _make_listener(self, intake: Intake) -> Listener | None:
-        ear = self._protocol.overhear()
-        if ear is not None:
-            return Listener(Hearing(ear, intake, self._counters), self._stop, clock=self._clock)
-        if self._config.mode is Mode.LISTEN:
-            title = self._protocol.title
-            raise ConfigError(f"{self.name}: {title} cannot be listened to, its answers do not tell who gives them")
-        return None
+        self._statistics = Statistics(config.name, config.port)
+        self._budget = LogBudget(_log)
+        self._faults = LogBudget(_log, lines=1)
+        self._thread = Thread(target=self._run, name=f"bus {config.name}", daemon=True)
 
     @property
     def name(self) -> str:
@@ -96,76 +89,89 @@ class Bus:
 
     def stats(self) -> BusStats:
         """What the bus has done so far."""
-        return self._counters.snapshot(self._clock() - self._began, self._protocol.line.baudrate)
+        return self._statistics.snapshot(self._clock() - self._began, self._protocol.line.baudrate)
 
     def _run(self) -> None:
+        """Work until the stop is set; after a fault of the program with new parts: the old ones may be damaged."""
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                self._keep_port_open()
+            except Exception as error:  # noqa: BLE001  whatever it was, the other buses go on, and so may this one
+                pause = RESTART_PAUSE
+                fault = f"a fault of packbank ({type(error).__name__}: {error})"
+                message = f"{self.name}: stopped by {fault}; starting this bus again in {RESTART_PAUSE:.0f} s"
+                self._faults.say("fault", self._clock(), logging.ERROR, message, trace=True)
+                self._statistics.enter(BusState.OPENING, fault)
+        self._statistics.enter(BusState.STOPPED, self._statistics.error)
+
+    def _keep_port_open(self) -> None:
+        """Open the port as often as it fails, until the stop is set."""
+        gate = Gate(self.name, self._protocol, self._members, self._store, self._statistics)
+        overhearing = self._protocol.overhear()
+        listener = Listener(overhearing, gate, self._statistics) if overhearing else None
+        master = Master(self._protocol, self._members, gate, listener, self._statistics, next_read=self._next_read)
         pause = 0.0
         while not self._stop.wait(pause) and self._await_device():
-            answers = self._counters.answers
+            answers = self._statistics.counted("answers")
             try:
-                self._use_port()
+                self._use_port(master, listener)
             except LinkError as error:
                 self._say_failed(str(error))
-            progress = self._counters.answers > answers
+            progress = self._statistics.counted("answers") > answers
             pause = FIRST_PAUSE if progress or not pause else min(2.0 * pause, LONGEST_PAUSE)
-        self._counters.state = BusState.STOPPED
+
+    def _next_read(self) -> float:
+        return self._store.next_read
 
     def _await_device(self) -> bool:
         """Wait until a device that was there before is plugged in again; false when stopped meanwhile."""
         port = self._config.port
-        while self._counters.error and "://" not in port and not Path(port).exists():
+        while self._statistics.error and "://" not in port and not is_there(port):
             if self._stop.wait(FIRST_PAUSE):
                 return False
         return True
 
-    def _use_port(self) -> None:
+    def _use_port(self, master: Master, listener: Listener | None) -> None:
         """Open the port and work on it until the stop is set; raises LinkError when it fails."""
-        link = open_link(self._config.port, self._protocol.line, self._counters.traffic)
+        link = open_link(self._config.port, self._protocol.line, self._statistics, self._tap)
         try:
-            link.tap = self._tap
             self._say_open()
-            self._work(link)
+            self._work(link, master, listener)
         finally:
             link.close()
 
-    def _work(self, link: Link) -> None:
-        mode, listener = self._config.mode, self._listener
-        if listener and mode is Mode.LISTEN:
-            self._counters.state = BusState.LISTENING
-            listener.run(link)
-            return
-        if listener and mode is Mode.AUTO:
-            self._counters.state = BusState.LISTENING
-            listener.run(link, HEAR_FIRST)
+    def _work(self, link: Link, master: Master, listener: Listener | None) -> None:
+        mode = self._config.mode
+        if listener and mode is not Mode.POLL:
+            self._statistics.enter(BusState.LISTENING)
+            listener.run(link, self._stop, HEAR_FIRST if mode is Mode.AUTO else float("inf"))
         while not self._stop.is_set():
-            self._counters.state = BusState.POLLING
-            self._poller.run(link)
+            self._statistics.enter(BusState.POLLING)
+            master.run(link, self._stop)
             if listener and not self._stop.is_set():
                 self._say_master()
-                self._counters.state = BusState.STANDING_BACK
-                listener.run(link, MASTER_GONE)
+                self._statistics.enter(BusState.STANDING_BACK)
+                listener.run(link, self._stop, MASTER_GONE)
 
     def _say_open(self) -> None:
-        if self._counters.error:
-            self._counters.error = ""
-            self._counters.reopened += 1
-            _log.info("%s: %s is open again", self.name, self._config.port)
+        if self._statistics.error:
+            self._statistics.count("reopened")
+            message = f"{self.name}: {self._config.port} is open again"
+            self._budget.say("open", self._clock(), logging.INFO, message)
 
     def _say_failed(self, error: str) -> None:
-        if error != self._counters.error:
-            _log.warning("%s: %s; trying again until it works", self.name, error)
-        self._counters.error = error
-        self._counters.state = BusState.OPENING
+        if error != self._statistics.error:
+            message = f"{self.name}: {error}; trying again until it works"
+            self._budget.say("failed", self._clock(), logging.WARNING, message)
+        self._statistics.enter(BusState.OPENING, error)
 
     def _say_master(self) -> None:
-        if self._clock() - self._said_master >= SAY_AGAIN:
-            self._said_master = self._clock()
-            _log.warning(
-                "%s: somebody else asks the packs on %s; standing back and listening. Only one may ask: end the other "
-                "program, give the pack with all DIP switches off an address, or set MODE = listen",
-                self.name,
-                self._config.port,
-            )
+        message = (
+            f"{self.name}: somebody else asks the packs on {self._config.port}; standing back and listening. Only one "
+            "may ask: end the other program, give the pack with all DIP switches off an address, or set MODE = listen"
+        )
+        self._budget.say("master", self._clock(), logging.WARNING, message)
 
 
 def start_bus(

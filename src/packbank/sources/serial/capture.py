@@ -4,7 +4,8 @@
     {"t": 8123.5112, "bus": "rack1", "dir": "tx", "hex": "01101620000102..."}
     {"t": 8123.5523, "bus": "rack1", "dir": "rx", "hex": "55aaeb90..."}
 
-``t`` is in seconds of one clock. Passcodes never reach the file.
+``t`` is in seconds of one clock. A bus writes its lines in order, but packs asked in one go together: up to a second
+behind the lines of another bus. Passcodes never reach the file.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ class Capture:
         """What a link of ``bus`` calls with every byte it sends or receives."""
         before = b""
 
-        def take(direction: str, data: bytes) -> None:
+        def take(direction: str, data: bytes, when: float) -> None:
             nonlocal before
             if direction == "rx":
                 window = before + data
                 data = protocol.conceal(window)[len(before) :]
                 before = window[-BEFORE:]
-            self._write({"t": round(self._clock(), 4), "bus": bus, "dir": direction, "hex": data.hex()})
+            self._write({"t": round(when, 4), "bus": bus, "dir": direction, "hex": data.hex()})
 
         self._protocols[bus] = protocol.name
         self._write(self._header(bus))

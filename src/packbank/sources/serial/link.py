@@ -1,7 +1,8 @@
-"""One port: open it or say why not, write, sleep through the wire time, read what is there.
+"""One port: open it or say why not, ask, listen, and count what passes.
 
-A read never asks for a number of bytes: the caller knows how long an answer takes on the wire, sleeps for
-that long and then takes whatever has come, which is one wake-up an answer instead of one a byte.
+The caller of :meth:`Link.ask` says how long an answer takes; the link sleeps for that long and then reads whatever has
+come, which is one wake-up an answer instead of one a byte. Several requests are written in one call, on a device or a
+TCP socket by compiled code (:mod:`packbank.cext.sweep`): how, is the link's own matter.
 """
 
 from __future__ import annotations
@@ -13,54 +14,82 @@ import socket
 import termios
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import serial
 from serial import rfc2217
 
 from packbank.bms.protocol import Line
-from packbank.cext.sweep import sweep
+from packbank.cext.sweep import SWEEP_LOOKS, SWEEP_MOST, SWEEP_ROOM, sweep
 from packbank.errors import LinkError
 from packbank.sources.serial.ports import explain
-from packbank.sources.serial.stats import Traffic
+from packbank.sources.serial.statistics import Statistics
 
 NETWORK_LATENCY = 0.15  # s, what a gateway on a home network may add to an answer
 WRITE_TIMEOUT = 1.0  # s, a port that takes no bytes for so long is gone
 CONNECT_TIMEOUT = 5.0  # s
 DEAF_LIMIT = 30.0  # s without a byte, after which a port is opened anew
 GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.ECONNRESET)
+MOST_REQUESTS = SWEEP_MOST  # in one call of Link.ask
+STEP = 0.001  # s between two looks at an answer
 _CHUNK = 4096  # the tty layer's buffer: nothing more can be waiting on a serial port
 _QUEUE_STEP = 0.02  # s
 
-Tap = Callable[[str, bytes], None]  # "tx" or "rx", bytes
+Tap = Callable[[str, bytes, float], None]  # "tx" or "rx", bytes, when they passed (monotonic s)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the answers to some requests take, s, and how many bytes they have."""
+
+    look: float  # from the end of the writing to when the whole answer should have come
+    silence: float  # to keep between an answer and the next request
+    shortest: int = 1  # bytes of an answer that may be complete
+    longest: int = SWEEP_ROOM - 1  # more than that is a surprise
+
+
+class Reception(NamedTuple):
+    """What came after one request; times are monotonic s."""
+
+    asked: float  # when the request had been written
+    taken: float  # when the line was read last
+    looks: int  # how often it was read
+    data: bytes
 
 
 class Link(ABC):
     """An open port. Every failure is a LinkError, after which the link must be closed and opened anew."""
 
-    def __init__(self, port: str, latency: float, traffic: Traffic) -> None:
+    def __init__(self, port: str, latency: float, statistics: Statistics, tap: Tap | None) -> None:
         self.port = port
         self.latency = latency  # s, what the way to the wire may add to an answer
-        self.tap: Tap | None = None  # sees every byte, for a capture
-        self.traffic = traffic
+        self._statistics = statistics
+        self._tap = tap
         self._heard_at = time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Sleep; nothing that arrives meanwhile is lost."""
         if seconds > 0.0:
-            self.traffic.wakeups += 1
+            self._statistics.count("wakeups")
             time.sleep(seconds)
 
-    def write(self, data: bytes) -> None:
-        """Send ``data``."""
+    def ask(self, requests: Sequence[bytes], timing: Timing) -> list[Reception]:
+        """Write each request in turn and take what comes, up to the first answer that is not as ``timing`` says.
+
+        At most :data:`MOST_REQUESTS`. What is returned last may be incomplete: :meth:`read` brings the rest.
+        """
         try:
-            self._write(data)
+            receptions = self._ask(list(requests), timing)
         except OSError as error:
             raise self._failed(error) from error
-        self.traffic.sent += len(data)
-        if self.tap:
-            self.tap("tx", data)
+        for request, reception in zip(requests, receptions, strict=False):
+            self._passed("tx", request, reception.asked)
+            self._passed("rx", reception.data, reception.taken)
+        self._statistics.count("wakeups", sum(one.looks for one in receptions) + len(receptions) - 1)
+        return receptions
 
     def read(self, timeout: float = 0.0) -> bytes:
         """What has arrived; when that is nothing, wait for the first bytes, at most ``timeout`` seconds."""
@@ -68,37 +97,33 @@ class Link(ABC):
             data = self._read(timeout)
         except OSError as error:
             raise self._failed(error) from error
-        if data:
-            self._heard_at = time.monotonic()
-            self.traffic.received += len(data)
-            if self.tap:
-                self.tap("rx", data)
+        self._passed("rx", data, time.monotonic())
         return data
-
-    def _failed(self, error: OSError) -> LinkError:
-        gone = error.errno in GONE
-        return LinkError(f"{self.port}: {'unplugged or disconnected' if gone else error}")
-
-    def sweep(self, requests: list[bytes], look: float, pause: float, usual: range) -> list[tuple[float, float, bytes]]:
-        """As :func:`packbank.cext.sweep.sweep`; only where :attr:`can_sweep`."""
-        raise NotImplementedError
-
-    @property
-    def can_sweep(self) -> bool:
-        """Whether several requests can be sent in one call."""
-        return False
 
     def check_alive(self) -> None:
         """Raise LinkError after :data:`DEAF_LIMIT` of silence: some adapters and gateways hang without an error."""
         if time.monotonic() - self._heard_at > DEAF_LIMIT:
             raise LinkError(f"{self.port}: nothing received for {DEAF_LIMIT:.0f} s")
 
+    def _passed(self, direction: str, data: bytes, when: float) -> None:
+        if not data:
+            return
+        if direction == "rx":
+            self._heard_at = when
+        self._statistics.count("received" if direction == "rx" else "sent", len(data))
+        if self._tap:
+            self._tap(direction, data, when)
+
+    def _failed(self, error: OSError) -> LinkError:
+        gone = error.errno in GONE
+        return LinkError(f"{self.port}: {'unplugged or disconnected' if gone else error}")
+
     @abstractmethod
     def close(self) -> None:
         """Give the port back; may be called twice."""
 
     @abstractmethod
-    def _write(self, data: bytes) -> None: ...
+    def _ask(self, requests: list[bytes], timing: Timing) -> list[Reception]: ...
 
     @abstractmethod
     def _read(self, timeout: float) -> bytes: ...
@@ -107,8 +132,15 @@ class Link(ABC):
 class DescriptorLink(Link):
     """A port with a file descriptor (tty, TCP socket), read and written directly: one system call a transfer."""
 
-    def __init__(self, port: str, latency: float, traffic: Traffic, device: serial.SerialBase | socket.socket) -> None:
-        super().__init__(port, latency, traffic)
+    def __init__(
+        self,
+        port: str,
+        latency: float,
+        statistics: Statistics,
+        tap: Tap | None,
+        device: serial.SerialBase | socket.socket,
+    ) -> None:
+        super().__init__(port, latency, statistics, tap)
         self._device = device
         self._descriptor = device.fileno()
         self._readable = select.poll()
@@ -120,35 +152,24 @@ class DescriptorLink(Link):
         """Give the port back; may be called twice."""
         self._device.close()
 
-    @property
-    def can_sweep(self) -> bool:
-        """As :attr:`Link.can_sweep`: on a wire of our own, unless somebody wants to see every byte when it passes."""
-        return not self.latency and self.tap is None
-
-    def sweep(self, requests: list[bytes], look: float, pause: float, usual: range) -> list[tuple[float, float, bytes]]:
-        """As :meth:`Link.sweep`. A port that fails ends it; the next read or write says why."""
-        swept = sweep(self._descriptor, requests, look, pause, usual[0], usual[-1])
-        received = sum(len(data) for _, _, data in swept)
-        self.traffic.wakeups += len(swept) + 1
-        self.traffic.sent += sum(len(request) for request in requests[: len(swept)])
-        self.traffic.received += received
-        if received:
-            self._heard_at = time.monotonic()
-        return swept
-
-    def _write(self, data: bytes) -> None:
-        while data:
-            try:
-                data = data[os.write(self._descriptor, data) :]
-            except BlockingIOError:
-                if not self._writable.poll(WRITE_TIMEOUT * 1000.0):
-                    raise OSError("takes no bytes") from None
+    def _ask(self, requests: list[bytes], timing: Timing) -> list[Reception]:
+        if not self._writable.poll(WRITE_TIMEOUT * 1000.0):
+            raise OSError("takes no bytes")
+        look, silence, shortest, longest = timing.look, timing.silence, timing.shortest, timing.longest
+        receptions = []
+        for asked, taken, looks, error, data in sweep(
+            self._descriptor, requests, look, STEP, silence, shortest, longest
+        ):
+            if error:
+                raise OSError(error, os.strerror(error))
+            receptions.append(Reception(asked, taken, looks, data))
+        return receptions
 
     def _read(self, timeout: float) -> bytes:
         data = self._take()
         if data or timeout <= 0.0:
             return data
-        self.traffic.wakeups += 1
+        self._statistics.count("wakeups")
         if not self._readable.poll(timeout * 1000.0):
             return b""
         data = self._take()
@@ -166,44 +187,60 @@ class DescriptorLink(Link):
 class QueueLink(Link):
     """A port that pyserial reads in a thread of its own (``rfc2217://``)."""
 
-    def __init__(self, port: str, latency: float, traffic: Traffic, device: rfc2217.Serial) -> None:
-        super().__init__(port, latency, traffic)
+    def __init__(
+        self, port: str, latency: float, statistics: Statistics, tap: Tap | None, device: rfc2217.Serial
+    ) -> None:
+        super().__init__(port, latency, statistics, tap)
         self._device = device
 
     def close(self) -> None:
         """Give the port back; may be called twice."""
         self._device.close()
 
-    def _write(self, data: bytes) -> None:
-        self._device.write(data)
+    def _ask(self, requests: list[bytes], timing: Timing) -> list[Reception]:
+        """As the compiled sweep."""
+        receptions: list[Reception] = []
+        for request in requests:
+            if receptions:
+                time.sleep(timing.silence)
+            self._device.write(request)
+            asked, looks, data = time.monotonic(), 0, b""
+            while looks < SWEEP_LOOKS and len(data) < timing.shortest:
+                time.sleep(max(asked + timing.look + looks * STEP - time.monotonic(), 0.0))
+                data += bytes(self._device.read(self._device.in_waiting))
+                looks += 1
+            receptions.append(Reception(asked, time.monotonic(), looks, data))
+            if not timing.shortest <= len(data) <= timing.longest:
+                break
+        return receptions
 
     def _read(self, timeout: float) -> bytes:
         deadline = time.monotonic() + timeout
         while not self._device.in_waiting and time.monotonic() < deadline:
-            self.traffic.wakeups += 1
+            self._statistics.count("wakeups")
             if first := self._device.read(1):
                 return bytes(first + self._device.read(self._device.in_waiting))
         return bytes(self._device.read(self._device.in_waiting))
 
 
-def open_link(port: str, line: Line, traffic: Traffic) -> Link:
+def open_link(port: str, line: Line, statistics: Statistics, tap: Tap | None = None) -> Link:
     """Open ``port``, a device or a pyserial URL (``socket://``, ``rfc2217://``), at the line's rate, 8N1, locked.
 
-    What passes is counted in ``traffic``. Raises LinkError that names the port and the remedy.
+    What passes is counted in ``statistics`` and shown to ``tap``. Raises LinkError that names the port and the remedy.
     """
     scheme, marker, _ = port.partition("://")
     if marker and scheme not in ("socket", "rfc2217"):
         raise LinkError(f"{port}: not a port; write a device path, socket://HOST:PORT or rfc2217://HOST:PORT")
     try:
         if scheme == "socket" and marker:
-            return DescriptorLink(port, NETWORK_LATENCY, traffic, _connect(port))
+            return DescriptorLink(port, NETWORK_LATENCY, statistics, tap, _connect(port))
         device = serial.serial_for_url(port, baudrate=line.baudrate, timeout=_QUEUE_STEP, exclusive=True)
     except (OSError, ValueError, termios.error) as error:
         raise LinkError(explain(port, error)) from error
     if isinstance(device, rfc2217.Serial):
-        return QueueLink(port, NETWORK_LATENCY, traffic, device)
+        return QueueLink(port, NETWORK_LATENCY, statistics, tap, device)
     _lower_latency(device)
-    return DescriptorLink(port, 0.0, traffic, device)
+    return DescriptorLink(port, 0.0, statistics, tap, device)
 
 
 def _connect(url: str) -> socket.socket:

@@ -23,18 +23,31 @@ def serial_ports() -> list[str]:
 
 
 def stable_path(port: str) -> str:
-    """The path that keeps naming this adapter after a replug or a reboot; ``""`` when there is none better.
+    """The path that keeps naming this adapter after a replug or a reboot; ``""`` when there is none better or known.
 
     Adapters without a serial number (CH340) share one by-id name, of which udev keeps the last; those are
     told apart by the socket they sit in, which is what by-path names.
     """
     device = Path(port)
-    if device.is_symlink() or not device.exists():
+    try:
+        return "" if device.is_symlink() or not device.exists() else _stable_path(device)
+    except OSError:  # forbidden, or unplugged meanwhile
         return ""
+
+
+def is_there(port: str) -> bool:
+    """Whether the device ``port`` exists, as far as this user may see it."""
+    try:
+        return Path(port).exists()
+    except OSError:
+        return False
+
+
+def _stable_path(device: Path) -> str:
     twins = sum(_has_serial_number_twin(device, other) for pattern in ADAPTERS for other in DEV.glob(pattern))
     folders = (BY_PATH, BY_ID) if twins else (BY_ID, BY_PATH)
     links = (link for folder in folders if folder.is_dir() for link in sorted(folder.iterdir()))
-    return next((str(link) for link in links if link.resolve() == device.resolve()), "")
+    return next((str(link) for link in links if os.path.realpath(link) == os.path.realpath(device)), "")
 
 
 def _has_serial_number_twin(device: Path, other: Path) -> bool:
@@ -65,6 +78,26 @@ def holder(port: str) -> str:
     return ""
 
 
+def _permit(port: str) -> str:
+    """What lets this user open ``port``: the group that owns it, or what is known instead."""
+    try:
+        owner = Path(port).stat().st_gid
+    except OSError:
+        return f"let this user read the folder {Path(port).parent}"
+    try:
+        group = grp.getgrgid(owner).gr_name
+    except KeyError:
+        return f"its group {owner} has no name; run 'sudo groupadd -g {owner} serial', then add this user to it"
+    return f"run 'sudo usermod -aG {group} {_user()}' and log in again"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user that has a number only, as in a container
+        return "$USER"
+
+
 def explain(port: str, error: BaseException) -> str:
     """Why ``port`` could not be opened and what to do, for people."""
     code = getattr(error, "errno", None)
@@ -74,8 +107,7 @@ def explain(port: str, error: BaseException) -> str:
         there = ", ".join(serial_ports()) or "none"
         return f"{port}: no such port; is the adapter plugged in? Serial adapters here: {there}"
     if code in (errno.EACCES, errno.EPERM):
-        group = grp.getgrgid(Path(port).stat().st_gid).gr_name
-        return f"{port}: forbidden; run 'sudo usermod -aG {group} {getpass.getuser()}' and log in again"
+        return f"{port}: forbidden; {_permit(port)}"
     if code in (errno.EAGAIN, errno.EBUSY):
         name = Path(os.path.realpath(port)).name
         who = holder(port) or "another program"

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from math import nan
 
-from packbank.bms.protocol import Exchange, Heard, Overhearing, Protocol, Row, Topic
+from packbank.bms.protocol import Answer, Exchange, Overhearing, Protocol, Request, Topic
 from packbank.model.bus_stats import BusStats
-from packbank.model.identity import Identity, Place
-from packbank.sources.serial.hearing import Hearing
-from packbank.sources.serial.intake import Intake, Member
+from packbank.model.identity import Place
+from packbank.sources.serial.gate import Gate, Member
+from packbank.sources.serial.listener import Listener
 from packbank.sources.serial.recording import Event
-from packbank.sources.serial.stats import Counters
+from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
 MASTER = 0  # the address of a master whose own broadcast is heard
 
 
-class RecordedEar(Overhearing):
+class OwnPolling(Overhearing):
     """Understands a recording of our own polling, of any protocol: what was sent says whose answer comes next.
 
-    The answer to a topic is told when the next topic is asked, or at a silence, because only then is it sure
+    The answer to a topic is complete when the next topic is asked, or at a silence, because only then is it sure
     which of its questions were answered.
     """
 
@@ -36,43 +36,43 @@ class RecordedEar(Overhearing):
         }
         self._visit: tuple[Topic, int] | None = None
         self._asked: dict[str, Exchange] = {}
-        self._answered: dict[str, Exchange] = {}
+        self._arrived = nan
 
-    def send(self, request: bytes) -> list[Heard]:
+    def send(self, request: bytes) -> list[Answer | Request]:
         """The recorder sent this; what is complete now."""
         topic, question, address = self._requests.get(request, (None, "", -1))
-        heard = self.feed(b"") if self._visit != (topic, address) or question in self._answered else []
+        before = self._asked.get(question)
+        begins = self._visit != (topic, address) or (before is not None and before.answer)
+        complete = self._finish() if begins else []
         self._visit = (topic, address) if topic else None
         if topic:
             self._asked[question] = self._protocol.exchange(question, address)
-        return heard
+        return complete
 
-    def feed(self, data: bytes, now: float | None = None) -> list[Heard]:
+    def feed(self, data: bytes, now: float | None = None) -> list[Answer | Request]:
         """As :meth:`Overhearing.feed`."""
-        del now
-        for question, exchange in self._asked.items():
-            if question not in self._answered and exchange.feed(data):
-                self._answered[question] = exchange
+        if data and now is not None:
+            self._arrived = now
+        for exchange in self._asked.values():
+            if not exchange.answer:
+                exchange.feed(data)
         return [] if data else self._finish()
 
-    def _finish(self) -> list[Heard]:
-        visit, asked, answered = self._visit, self._asked, self._answered
-        self._visit, self._asked, self._answered = None, {}, {}
+    def _finish(self) -> list[Answer | Request]:
+        visit, asked = self._visit, self._asked
+        self._visit, self._asked = None, {}
         for exchange in asked.values():
+            if not exchange.answer:
+                exchange.feed(b"")
             self.rejected += exchange.rejected
-        if visit is None or not answered:
+        given = {question: exchange.answer for question, exchange in asked.items() if exchange.answer}
+        if visit is None or not given:
             return []
         topic, address = visit
-        missing = set(self._protocol.questions_to(address, topic)) - set(answered)
+        missing = set(self._protocol.questions_to(address, topic)) - set(given)
         if not all(self._protocol.may_lack(address, question) for question in missing):
             return []
-        return [Heard(address, topic, partial(_apply, tuple(answered.values())))]
-
-
-def _apply(exchanges: Sequence[Exchange], row: Row, identity: Identity) -> Identity:
-    for exchange in exchanges:
-        identity = exchange.apply(row, identity)
-    return identity
+        return [Answer(address, topic, given, self._arrived)]
 
 
 class Player:
@@ -84,7 +84,9 @@ class Player:
             Place(bus, address) for bus, protocol in protocols.items() for address in (MASTER, *protocol.addresses)
         )
         self.store = Store(len(self.places))
-        self._buses = {bus: _Bus(bus, protocol, self.places, self.store) for bus, protocol in protocols.items()}
+        self._buses = {
+            bus: RecordedBus(bus, protocol, self._members(bus), self.store) for bus, protocol in protocols.items()
+        }
 
     def take(self, event: Event) -> None:
         """Take the bytes of one event into the store, through every check that a live bus has."""
@@ -93,37 +95,47 @@ class Player:
     def finish(self, time: float) -> None:
         """The recording ends at ``time``: nothing more will come."""
         for bus in self._buses.values():
-            bus.hearing.hear(b"", time)
+            bus.finish(time)
 
     def stats(self, seconds: float) -> tuple[BusStats, ...]:
         """How the buses did in ``seconds`` of the recording."""
-        return tuple(bus.counters.snapshot(seconds, bus.baudrate) for bus in self._buses.values())
+        return tuple(bus.stats(seconds) for bus in self._buses.values())
 
-
-class _Bus:
-    def __init__(self, name: str, protocol: Protocol, places: Sequence[Place], store: Store) -> None:
-        members = [
+    def _members(self, bus: str) -> list[Member]:
+        return [
             Member(index, place.address, place.name, expected=False)
-            for index, place in enumerate(places)
-            if place.bus == name
+            for index, place in enumerate(self.places)
+            if place.bus == bus
         ]
-        recorder = RecordedEar(protocol)
-        ear = protocol.overhear()
-        self._recorder = None if ear else recorder
-        self.counters = Counters(name, "recording")
-        self.baudrate = protocol.line.baudrate
-        intake = Intake(name, protocol, members, store, self.counters)
-        self.hearing = Hearing(ear or recorder, intake, self.counters)
+
+
+class RecordedBus:
+    """One bus of a recording: its events go through every check that a live bus has."""
+
+    def __init__(self, name: str, protocol: Protocol, members: Sequence[Member], store: Store) -> None:
+        overhearing = protocol.overhear() or OwnPolling(protocol)
+        self._own = overhearing if isinstance(overhearing, OwnPolling) else None
+        self._baudrate = protocol.line.baudrate
+        self._statistics = Statistics(name, "recording")
+        self._listener = Listener(overhearing, Gate(name, protocol, members, store, self._statistics), self._statistics)
 
     def take(self, event: Event) -> None:
-        traffic = self.counters.traffic
+        """Take the bytes of one event."""
         if not event.sent:
-            traffic.received += len(event.data)
-            self.hearing.hear(event.data, event.time)
+            self._statistics.count("received", len(event.data))
+            self._listener.hear(event.data, event.time)
             return
-        traffic.sent += len(event.data)
-        self.counters.requests += 1
-        if self._recorder:
-            self.hearing.take(self._recorder.send(event.data), event.time)
+        self._statistics.count("sent", len(event.data))
+        self._statistics.count("requests")
+        if self._own:
+            self._listener.take(self._own.send(event.data), event.time)
         else:
-            self.hearing.hear(event.data, event.time)
+            self._listener.hear(event.data, event.time)
+
+    def finish(self, time: float) -> None:
+        """Nothing more comes after ``time``."""
+        self._listener.hear(b"", time)
+
+    def stats(self, seconds: float) -> BusStats:
+        """How the bus did in ``seconds``."""
+        return self._statistics.snapshot(seconds, self._baudrate)

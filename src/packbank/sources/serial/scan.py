@@ -1,4 +1,7 @@
-"""Look for packs on a port: ask every address of a protocol once, after making sure that nobody else asks.
+"""Look for packs on a port: ask every address of a protocol, after making sure that nobody else asks.
+
+An address is asked again where something came that was no right answer, and in a second pass where nothing came: on
+a busy machine an answer can be missed. Whatever is heard and not identified is part of the result.
 
 Only questions of the protocols are ever sent; on JK PB those are the three triggers, because among their
 neighbours at 0x16xx are calibration, presets and the firmware update.
@@ -12,18 +15,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packbank.bms.protocol import Exchange, Protocol, Row, Topic
+from packbank.bms.protocol import Answer, Protocol, Row, Topic
+from packbank.bms.remedies import SHARED, remedy
 from packbank.errors import FrameError
+from packbank.model.bus_stats import Trouble
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
-from packbank.sources.serial.asker import Asker
+from packbank.sources.serial.channel import Channel, Outcome
 from packbank.sources.serial.link import Link, open_link
 from packbank.sources.serial.pacing import Guard
-from packbank.sources.serial.stats import Counters, Traffic
+from packbank.sources.serial.statistics import Statistics
 
 # Readers first; a question to JK PB is formally a write, which no device at another rate can understand.
 HARMLESS_ORDER = ("jkbms", "jkpb", "daly", "eg4")
 HEAR_FIRST = 1.0  # s: two slots of the slowest JK master
+MASTER_CYCLE = 8.0  # s: 32 slots of 220 ms, in which a JK master has asked everybody
+HEARD_TRIES = 4  # times that a question is asked while something comes that is no right answer
+FAST = 0.2  # s of time-out, up to which addresses where nothing at all was heard are asked again
 
 Tell = Callable[[int], None]  # called with each address before it is asked
 
@@ -50,61 +58,114 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a port has of one protocol; ``overheard`` addresses when another master asks there."""
+    """What a port has of one protocol.
+
+    ``troubles`` are addresses where something was heard that is no pack as it should be. Where another master asks,
+    ``overheard`` are the addresses that answered it and nobody is asked.
+    """
 
     port: str
     protocol: str
     found: tuple[Found, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    master: bool = False
     overheard: tuple[int, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """Addresses between those found at which nothing was heard."""
+        there = [pack.address for pack in self.found]
+        heard = {*there, *(trouble.address for trouble in self.troubles)}
+        return tuple(address for address in range(min(there), max(there)) if address not in heard) if there else ()
 
 
 def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
     """Look for packs of ``protocol`` on ``port``. Raises LinkError when the port cannot be used."""
-    link = open_link(port, protocol.line, Traffic())
+    statistics = Statistics("scan", port)
+    link = open_link(port, protocol.line, statistics)
     try:
-        if overheard := _listen(link, protocol):
-            return Scan(port, protocol.name, overheard=overheard)
-        asker = Asker(link, protocol, Guard(protocol.line), Counters("scan", port), eager=True)
-        found = (_probe(asker, protocol, address, tell) for address in protocol.addresses)
-        return Scan(port, protocol.name, tuple(pack for pack in found if pack))
+        master, overheard = _listen(link, protocol)
+        if master:
+            return Scan(port, protocol.name, master=True, overheard=overheard)
+        channel = Channel(link, protocol, Guard(protocol.line), None, statistics)
+        results = {address: _probe(channel, protocol, address, tell) for address in protocol.addresses}
+        if any(results.values()) or protocol.line.first_byte_timeout <= FAST:
+            for address, result in results.items():
+                if not isinstance(result, Found):
+                    results[address] = _probe(channel, protocol, address, tell) or result
+        found = tuple(result for result in results.values() if isinstance(result, Found))
+        troubles = tuple(result for result in results.values() if isinstance(result, Trouble))
+        return Scan(port, protocol.name, found, troubles)
     finally:
         link.close()
 
 
-def _listen(link: Link, protocol: Protocol) -> tuple[int, ...]:
-    """The addresses that another master asks, or that answer it."""
-    ear = protocol.overhear()
-    if ear is None:
-        return ()
+def _listen(link: Link, protocol: Protocol) -> tuple[bool, tuple[int, ...]]:
+    """Whether another master asks here, and the addresses that answered it."""
+    overhearing = protocol.overhear()
+    if overhearing is None:
+        return False, ()
     addresses: set[int] = set()
-    until = time.monotonic() + HEAR_FIRST
-    while (left := until - time.monotonic()) > 0.0:
-        addresses.update(heard.address for heard in ear.feed(link.read(left), time.monotonic()))
-    return tuple(sorted(addresses))
+    master, start = False, time.monotonic()
+    while (left := start + (MASTER_CYCLE if master else HEAR_FIRST) - time.monotonic()) > 0.0:
+        data = link.read(left)
+        understood = overhearing.feed(data, time.monotonic())
+        master = master or bool(understood)
+        addresses.update(one.address for one in understood if isinstance(one, Answer))
+    return master, tuple(sorted(addresses))
 
 
-def _probe(asker: Asker, protocol: Protocol, address: int, tell: Tell) -> Found | None:
-    """Ask one address for its status, and if it answers also for what it is."""
+def _probe(channel: Channel, protocol: Protocol, address: int, tell: Tell) -> Found | Trouble | None:
+    """Ask one address for its status, and if it answers also for what it is; ``None`` where nothing is heard."""
     tell(address)
-    row, identity = np.full(COLUMNS, np.nan), Identity()
     first, *others = protocol.questions_to(address, Topic.STATUS)
-    ways = (_ask(asker, first, address) for _ in range(protocol.ways_to_ask(address)))
-    status = next((answered for answered in ways if answered), None)
-    if status is None:
-        return None
-    response_time = asker.response_time
-    more = [*others, *protocol.questions.get(Topic.ABOUT, ())]
-    exchanges = (_ask(asker, question, address) for question in more)
+    outcomes = [_ask(channel, protocol, first, address)]
+    while not outcomes[-1].answer and len(outcomes) < protocol.ways_to_ask(address):
+        outcomes.append(_ask(channel, protocol, first, address))
+    status = outcomes[-1]
+    if not status.answer:
+        return _trouble(address, outcomes)
+    about = protocol.questions.get(Topic.ABOUT, ())
+    answers = [(first, status.answer)]
+    answers += [(one, _ask(channel, protocol, one, address).answer) for one in (*others, *about)]
+    row = np.full(COLUMNS, np.nan)
     try:
-        for exchange in (status, *(answered for answered in exchanges if answered)):
-            identity = exchange.apply(row, identity)
+        identity = _decoded(protocol, address, answers, row)
         protocol.check(row, np.full(COLUMNS, np.nan))
-    except FrameError:
-        return None
-    return Found(address, identity, row, response_time)
+        again = [(one, _ask(channel, protocol, one, address).answer) for one in about if identity.serial]
+        other = _decoded(protocol, address, again, row.copy())
+    except FrameError as error:
+        return Trouble(address, f"answers, but is refused ({error})", remedy(error.reason))
+    if identity.serial and other.serial and other.serial != identity.serial:
+        text = f"two packs answer at this address: {identity.serial} and {other.serial}"
+        return Trouble(address, text, SHARED)
+    return Found(address, identity, row, status.response_time)
 
 
-def _ask(asker: Asker, question: str, address: int) -> Exchange | None:
-    """The answer; asked again only when something was heard, so that an empty address costs one time-out."""
-    exchange = asker.ask(question, address, retry=False)
-    return exchange or (asker.ask(question, address, retry=False) if asker.heard else None)
+def _decoded(protocol: Protocol, address: int, answers: list[tuple[str, bytes]], row: Row) -> Identity:
+    identity = Identity()
+    for question, data in answers:
+        if data:
+            identity = protocol.decode(address, question, data, row, identity)
+    return identity
+
+
+def _trouble(address: int, outcomes: list[Outcome]) -> Trouble | None:
+    """What was heard instead of an answer; ``None``: nothing."""
+    refused = [error for outcome in outcomes for error in outcome.refused]
+    if refused:
+        return Trouble(address, f"answers, but is refused ({refused[-1]})", remedy(refused[-1].reason))
+    if any(outcome.heard for outcome in outcomes):
+        return Trouble(address, "sends bytes that are no answer", remedy("unknown"))
+    return None
+
+
+def _ask(channel: Channel, protocol: Protocol, question: str, address: int) -> Outcome:
+    """What becomes of a question; an empty address, where nothing is heard, is asked once."""
+    outcome = Outcome()
+    for _ in range(HEARD_TRIES):
+        (asked,) = channel.ask([protocol.exchange(question, address)])
+        outcome = channel.take(asked)
+        if outcome.answer or not outcome.data:
+            break
+    return outcome

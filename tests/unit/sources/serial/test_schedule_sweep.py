@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packbank.bms.protocol import Topic
-from packbank.sources.serial import pacing
-from packbank.sources.serial.pacing import Schedule
+from packbank.sources.serial import schedule as scheduling
+from packbank.sources.serial.schedule import Schedule
 
 TOPICS = (Topic.STATUS, Topic.SETTINGS, Topic.ABOUT)
 SPACING = 0.075
@@ -34,23 +34,23 @@ def test_a_sweep_asks_whom_the_schedule_would_in_its_order() -> None:
     assert schedule.next(now + SPACING).address == 2
 
 
-def test_a_sweep_does_not_ask_before_it_is_due() -> None:
+def test_a_sweep_asks_packs_a_little_early_so_that_they_stay_together() -> None:
     schedule, now = swept_schedule(2)
-    assert schedule.sweep(now, SPACING, 16) == []
-    due = 100.0 + SPACING + pacing.MIN_AGE
-    assert schedule.sweep(due - 0.001, SPACING, 16) == []
-    assert schedule.sweep(due, SPACING / 2.0, 16) == [1]
-    assert schedule.sweep(due, SPACING + 1e-6, 16) == [1, 2]
+    assert schedule.sweep(now - SPACING, SPACING, 16) == []
+    early = 100.0 + SPACING + scheduling.MIN_AGE - scheduling.EARLY
+    assert schedule.sweep(early - 0.001, SPACING, 16) == []
+    assert schedule.sweep(early + 1e-6, SPACING / 2.0, 16) == [1]
+    assert schedule.sweep(early + 1e-6, SPACING, 16) == [1, 2]
 
 
 def test_a_sweep_ends_before_a_pack_with_more_to_tell() -> None:
     schedule = Schedule(range(1, 6), [], TOPICS, 100.0)
     assert schedule.sweep(200.0, SPACING, 16) == [], "nobody has told anything yet"
     schedule, now = swept_schedule(5)
-    due = 100.0 + 2 * SPACING + pacing.SETTINGS_PERIOD * 2 / 5
+    due = 100.0 + 2 * SPACING + scheduling.SETTINGS_PERIOD * 2 / 5
     for address in range(1, 6):
         schedule.answered(address, Topic.STATUS, now + address * SPACING)
-    first_due = 100.0 + SPACING + pacing.SETTINGS_PERIOD * 1 / 5
+    first_due = 100.0 + SPACING + scheduling.SETTINGS_PERIOD * 1 / 5
     assert schedule.sweep(first_due - 5 * SPACING, SPACING, 16) == [1, 2, 3, 4, 5]
     assert schedule.sweep(first_due, SPACING, 16) == []
     schedule.answered(1, Topic.SETTINGS, first_due)
@@ -61,7 +61,7 @@ def test_a_sweep_ends_before_a_pack_that_did_not_answer() -> None:
     schedule, now = swept_schedule(5)
     schedule.failed(1, Topic.STATUS, now, 0.2, heard=False)
     assert schedule.sweep(now + 0.01, SPACING, 16) == [2, 3, 4, 5], "while that one is not yet due again"
-    assert schedule.sweep(now + pacing.MIN_AGE, SPACING, 16) == [2, 3, 4, 5]
+    assert schedule.sweep(now + scheduling.MIN_AGE, SPACING, 16) == [2, 3, 4, 5]
     for address in range(2, 6):
         schedule.answered(address, Topic.STATUS, now + 0.3)
     assert schedule.next(now + 1.0).address == 1
@@ -92,6 +92,6 @@ def test_a_sweep_is_what_visits_one_after_another_would_have_been(
     for place, address in enumerate(addresses):
         at = now + place * spacing
         turn = schedule.next(at)
-        assert turn.start <= at
+        assert turn.start <= at + scheduling.EARLY + 1e-6
         assert turn[1:] == (address, (Topic.STATUS,), True)
         schedule.answered(address, Topic.STATUS, at + spacing)

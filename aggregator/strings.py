@@ -1,0 +1,66 @@
+"""What a pack's cells do to its voltage when its current moves: the resistance of its string of cells.
+
+It turns a cell's voltage of now into the one at another current, so that a limit by cell voltage does not swing with
+the current that it causes; and it turns the voltage of a pack that carries nothing into the current that the pack
+will carry once it conducts. Learned from pairs of samples of one pack, in which the current has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.samples import Samples
+from packbank.aggregator.telemetry import Telemetry
+
+Floats = NDArray[np.float64]
+
+PRIOR = 0.1  # ohm times Ah, one LFP cell some seconds after a step (0.36 mohm at 280 Ah), before anything is measured
+LOWEST, HIGHEST = 0.3, 5.0  # of the prior, what is believed
+ENOUGH = 0.03  # of the capacity, in A: a smaller step of the current shows nothing
+WORTH = 0.1**2  # square of a step, per Ah, whose evidence the prior, and then the mean of all packs, is worth
+MEMORY = 30.0  # of such steps: older evidence fades
+
+
+class Strings:
+    """Resistance of one cell of each pack, from step to step."""
+
+    def __init__(self, packs: int) -> None:
+        self._whole = np.full(packs, PRIOR)
+        self._evidence = np.zeros((2, packs))  # sums of voltage by current and of current squared, per Ah squared
+
+    def step(self, samples: Samples, tele: Telemetry) -> Floats:
+        """Ohm a cell, shape ``(packs,)``; ``NaN`` where the capacity is not known."""
+        size = tele.capacity
+        current, voltage = samples.steps()
+        learn = np.abs(current) > ENOUGH * size
+        if np.count_nonzero(learn):
+            part = np.where(learn, current / size, 0.0)
+            per_cell = np.where(learn, voltage / tele.cells, 0.0)
+            self._evidence += [part * np.where(np.isnan(per_cell), 0.0, per_cell), part * part]
+            self._evidence *= np.minimum(1.0, MEMORY * WORTH / np.maximum(self._evidence[1], WORTH))
+            self._whole = self._judge()
+        ohms: Floats = self._whole / size
+        return ohms
+
+    def _judge(self) -> Floats:
+        """Ohm times Ah of a cell of each pack: of its own evidence, of all packs' where it has little."""
+        products, squares = self._evidence
+        pooled = (PRIOR * WORTH + np.add.reduce(products)) / (WORTH + np.add.reduce(squares))
+        whole: Floats = np.clip((pooled * WORTH + products) / (WORTH + squares), LOWEST * PRIOR, HIGHEST * PRIOR)
+        return whole
+
+    def save(self, names: Sequence[str]) -> dict[str, list[float]]:
+        """The evidence by pack name, for a restart."""
+        return {name: [float(f"{value:.4g}") for value in self._evidence[:, i]] for i, name in enumerate(names)}
+
+    def restore(self, names: Sequence[str], saved: Mapping[str, Sequence[float]]) -> None:
+        """Take the evidence back; packs that are not named begin anew."""
+        known = dict(saved)
+        for i, name in enumerate(names):
+            if name in known:
+                product, square = map(float, known[name])
+                self._evidence[:, i] = product, max(square, 0.0)
+        self._whole = self._judge()

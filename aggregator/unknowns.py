@@ -1,0 +1,80 @@
+"""What stands for what packs do not tell: bounds for unknown settings, nothing for slots without a sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.bounds import STORED, bound_settings
+from packbank.aggregator.kept import KeptSettings
+from packbank.aggregator.presence import FRESH, Sets
+from packbank.aggregator.slots import SensorSlots
+from packbank.aggregator.table import DIRECTIONS, PackTable
+from packbank.aggregator.telemetry import COLDEST, Telemetry, read, row
+from packbank.model.battery import Cause, Limit
+from packbank.model.columns import SENSOR_NUMBERS
+from packbank.model.identity import Identity
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_SETTINGS_ROWS = np.array([row(column) for column in STORED])
+
+
+class Unknowns:
+    """Everything about packs that has to be bounded or left out, from step to step."""
+
+    def __init__(self, table: PackTable, buses: NDArray[np.int64] | None) -> None:
+        """``buses`` numbers the packs by their bus; ``None``: all on one."""
+        packs = len(table.capacity)
+        self._table = table
+        self.slots = SensorSlots(packs, buses)
+        self.kept = KeptSettings()
+        self._identities: Sequence[Identity] = ()
+        self._serials: list[str] = [""] * packs
+        self._kinds = np.zeros(packs, dtype=np.int64)
+
+    def read(self, matrix: Floats, now: float, wall: float, dt: float, identities: Sequence[Identity]) -> Telemetry:
+        """Take what the aggregator needs from ``matrix``, without slots that have no sensor."""
+        if identities and identities != self._identities:
+            self._identities = identities
+            self._serials = [identity.serial for identity in identities]
+            models = [identity.model for identity in identities]
+            self._kinds = np.array([models.index(model) for model in models])
+        tele = read(matrix, now, self._table, self.slots.absent)
+        self.slots.step(tele.told_sensors, dt)
+        self.kept.note(matrix, self._serials, wall)
+        return tele
+
+    def bound(self, tele: Telemetry, sets: Sets, wall: float) -> Bools:
+        """Fill unknown settings in ``tele``; which current limits, ``(2, packs)``, rest on other packs."""
+        unknown = np.isnan(tele.block[_SETTINGS_ROWS]) & sets.online
+        if not np.count_nonzero(unknown):
+            return np.zeros((2, len(sets.code)), dtype=np.bool_)
+        stored = self.kept.stored(self._serials, wall)
+        return bound_settings(tele, self._table.ceiling, sets.online, sets.code == FRESH, self._kinds, stored)
+
+    def explained(self, limit: Limit, direction: int, tele: Telemetry, estimated: Bools) -> Limit:
+        """``limit`` with a reason that names what is not known, where that is what limits."""
+        pack = limit.pack
+        if pack < 0:
+            return limit
+        if limit.cause in (Cause.BMS, Cause.CONFIG) and estimated[direction, pack]:
+            key = f"MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT"
+            return replace(limit, cause=Cause.ESTIMATE, detail=f"taken from other packs, set {key}")
+        suspect = self.slots.suspect[:, pack]
+        if limit.cause is Cause.TEMPERATURE and np.count_nonzero(suspect) and tele.extremes[COLDEST, pack] == 0.0:
+            names = ", ".join(f"T{number}" for number, flag in zip(SENSOR_NUMBERS, suspect, strict=True) if flag)
+            return replace(limit, detail=f"{names} reads exactly 0, if not fitted set TEMPERATURE_SOURCE_BATTERY")
+        return limit
+
+
+def with_unsure(sets: Sets, estimated: Bools) -> Sets:
+    """``sets`` in which packs whose limit rests on others may conduct or not: limits must hold either way."""
+    if not np.count_nonzero(estimated):
+        return sets
+    unsure = sets.sure & estimated
+    return replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure, any_maybe=True)

@@ -1,0 +1,93 @@
+#!/bin/sh
+# Installs packbank from what the stick brought to /data/packbank-stick, once the GX is up, and removes that folder.
+#
+# Beside venus-data.tar.gz on the stick:
+#   config.ini             is taken when packbank has no configuration yet and it is right
+#   packbank.txt           without one: PORT = /dev/ttyUSB0 and PACKS = 15; a configuration is written when two scans
+#                          find the same packs, as many as that. REPLACE_SERIALBATTERY = yes stops that driver.
+#   packbank-install.log   what was done, written here
+set -u
+stick=$(cd -P "$(dirname "$0")" && pwd)
+root=${PACKBANK_ROOT:-}
+app=$root/data/apps/packbank
+
+media=
+for folder in "$root"/media/*; do
+    for name in venus-data.tar.gz venus-data.tgz; do
+        if [ -z "$media" ] && [ -f "$folder/$name" ]; then media=$folder; fi
+    done
+done
+log=$media/packbank-install.log
+{ [ -n "$media" ] && : >>"$log"; } 2>/dev/null || log=$root/data/packbank-install.log
+exec >>"$log" 2>&1
+echo "== $(date)"
+
+# The words of packbank.txt, from whatever editor.
+told() { tr -d '\r' <"$media/packbank.txt" 2>/dev/null | sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//Ip" | sed 's/[[:space:]]*$//' | head -n 1; }
+
+await_system() {
+    seconds=0
+    until [ -S "$root/var/run/dbus/system_bus_socket" ] || [ "$seconds" -ge 180 ]; do
+        sleep 1
+        seconds=$((seconds + 1))
+    done
+}
+
+scan() {
+    tty=$(basename "$(readlink -f "${port:-none}")")
+    case $tty in tty*) "$root/opt/victronenergy/serial-starter/stop-tty.sh" "$tty" ;; esac
+    # shellcheck disable=SC2086 # without a port it is no word: all adapters
+    "$app/bin/packbank" scan $port >"$1"
+}
+
+same_packs() { [ "$(grep -v '^#' "$1")" = "$(grep -v '^#' "$2")" ]; }
+
+find_packs() {
+    port=$(told PORT) packs=$(told PACKS)
+    if ! { scan "$stick/first" && scan "$stick/second"; }; then
+        echo "no pack was found, see above; put that right, then start the GX again with the stick in"
+        return 1
+    fi
+    cat "$stick/second"
+    found=$(grep -c '^#   0x' "$stick/second")
+    cp "$stick/second" "$app/config.found.ini" # for those who look with ssh
+    cp "$stick/second" "$media/config.found.ini" 2>/dev/null
+    if [ -z "$packs" ]; then
+        echo "found $found packs. Nothing is shown on the GX yet: say in packbank.txt how many there are, and on which PORT,"
+        echo "or rename config.found.ini to config.ini; then start the GX again with the stick in"
+    elif [ "$found" != "$packs" ]; then
+        echo "found $found packs, and packbank.txt says $packs: nothing is shown on the GX until they agree; see docs/connect.md"
+    elif ! same_packs "$stick/first" "$stick/second"; then
+        echo "two scans found different packs: a bad cable, or two packs with one address; nothing is shown on the GX"
+    else
+        cp "$stick/second" "$app/config.ini" && return
+    fi
+    return 1
+}
+
+take_config() {
+    [ ! -f "$app/config.ini" ] || return 0
+    if [ ! -f "$media/config.ini" ]; then
+        find_packs
+        return
+    fi
+    tr -d '\r' <"$media/config.ini" >"$stick/config.ini"
+    if "$app/bin/packbank" check "$stick/config.ini"; then
+        cp "$stick/config.ini" "$app/config.ini"
+    else
+        echo "the stick's config.ini is wrong, see above; mend it, then start the GX again with the stick in"
+        return 1
+    fi
+}
+
+await_system
+answer=
+[ "$(told REPLACE_SERIALBATTERY)" != yes ] || answer=--yes
+# shellcheck disable=SC2086 # an option, or none
+if sh "$stick/install.sh" $answer "$stick"; then
+    if "$app/serialbattery.sh" && take_config; then
+        "$app/enable.sh"
+    fi
+fi
+rm -rf "$stick"
+sync

@@ -1,0 +1,118 @@
+#!/bin/sh
+# Called by install.sh, from the unpacked new version: puts it in the place of the one in the folder $1, and back
+# again when it does not bring a battery. The bank is without a battery from the old one's end to the new one's start.
+set -eu
+new=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
+app=${1:?folder}
+answer=${answer:-}
+# shellcheck source=packaging/venus/common.sh
+. "$new/common.sh"
+battery_within=${PACKBANK_BATTERY_WITHIN:-60} # seconds
+
+version=$(cat "$new/version")
+before=$(cat "$app/version" 2>/dev/null || echo none)
+
+check_config() {
+    [ -f "$app/config.ini" ] || return 0
+    "$new/bin/packbank" check "$app/config.ini" >/dev/null ||
+        die "packbank $version does not take $app/config.ini, see above; nothing was changed"
+}
+
+stop() {
+    svc -d "$app/service" || true # whether it has worked is seen below
+    await_end
+}
+
+# The old program, kept. Copies, not moves: a power cut must leave every small file in its place.
+keep_program() {
+    rm -rf "$previous"
+    mkdir -p "$previous/bin" "$previous/service/log"
+    small_files "$app" | while IFS= read -r file; do
+        mkdir -p "$previous/$(dirname "$file")"
+        cp -p "$app/$file" "$previous/$file" || exit 1
+    done
+}
+
+# Its state, which it has saved when it ended; from here on, a reboot goes back.
+keep_state() {
+    if [ -f "$app/config.state.json" ]; then
+        cp -p "$app/config.state.json" "$previous/config.state.json" || return 1
+    fi
+    cat /proc/sys/kernel/random/boot_id >"$unproven" && sync
+}
+
+# The new program into its place, small files one by one in a single step each, Python last.
+place() {
+    small_files "$new" | while IFS= read -r file; do
+        mkdir -p "$app/$(dirname "$file")"
+        replace_copy "$new/$file" "$app/$file" || exit 1
+    done || return 1
+    sync
+    if [ "$before" != none ]; then
+        small_files "$previous" | grep -vxFf "$new/files" | while IFS= read -r file; do rm -f "$app/$file"; done
+        mv "$app/python" "$previous/python" || return 1
+    else
+        rm -rf "$app/python"
+    fi
+    mv "$new/python" "$app/python" && sync
+}
+
+go_back() {
+    warn "$1; going back to packbank $before"
+    tail -n 20 "$root/var/log/packbank/current" >&2 2>/dev/null || true
+    stop || svc -k "$app/service" || true
+    restore_previous || die "going back failed, see above; install an archive again with --again"
+    svc -u "$app/service" || true
+    if await_battery 120; then
+        die "packbank $before is back, with its state, and shows its battery"
+    fi
+    die "packbank $before is back, with its state, but shows no battery either; 'tail /var/log/packbank/current' tells why"
+}
+
+# The old version goes on as if nothing had been asked of it.
+go_on() {
+    rm -f "$unproven"
+    svc -u "$app/service" || true
+    die "$1; nothing was changed, and it goes on"
+}
+
+now() { awk '{ printf "%d\n", $1 * 10 }' /proc/uptime; } # tenths of a second
+
+update_running() {
+    trap '' HUP INT TERM PIPE # a lost ssh connection must not leave the bank without a battery; this ends by itself
+    had_battery=
+    if await_battery 0; then had_battery=yes; fi
+    keep_program || die "the old version could not be kept; is the disk full? Nothing was changed"
+    stopped=$(now)
+    { stop && keep_state; } || go_on "packbank $before did not end, or its state could not be kept (is the disk full?)"
+    place || go_back "the new version could not be put in its place"
+    svc -u "$app/service" || true
+    if await_battery "$battery_within"; then
+        away=$(($(now) - stopped))
+        say "the battery was away for $((away / 10)).$((away % 10)) s"
+    elif [ -n "$had_battery" ]; then
+        go_back "packbank $version shows no battery within $battery_within s"
+    else
+        warn "there is no battery yet, as there was none before the update; 'bin/packbank doctor --config config.ini' tells why"
+    fi
+}
+
+check_config
+if [ "$before" != none ] && [ "$(service_state)" = up ]; then
+    update_running
+elif [ "$before" != none ]; then
+    { keep_program && keep_state && place; } || die "the disk is full, or cannot be written; start this again when there is room"
+else
+    place || die "the disk is full, or cannot be written; start this again when there is room"
+fi
+rm -f "$unproven"
+
+say "packbank $version is installed in $app$([ "$before" = none ] || echo ", was $before")"
+[ "$before" = none ] || exit 0
+"$app/serialbattery.sh" || true
+[ -f "$app/config.ini" ] || cat <<NEXT
+packbank: next: find the packs and start
+  cd $(quoted "$app")
+  bin/packbank scan -o config.ini
+  ./enable.sh
+NEXT

@@ -1,0 +1,56 @@
+"""What the owner should know about a pack that is neither lost nor in alarm, and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from packbank.model.battery import PackView
+from packbank.model.snapshot import Snapshot
+
+SETTLE = 30.0  # s that a remark must have held before it is made: settings may just be on their way
+
+_KEYS = {"charge": "MAX_BATTERY_CHARGE_CURRENT", "discharge": "MAX_BATTERY_DISCHARGE_CURRENT"}
+_NOT_FITTED = "leave it out of TEMPERATURE_SOURCE_BATTERY"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing to know about the pack in row ``pack``; ``text`` names the remedy."""
+
+    pack: int
+    text: str
+    serious: bool = True  # worth a warning
+
+
+def remarks(snapshot: Snapshot) -> Iterator[Remark]:
+    """All that is to be said of the packs of ``snapshot``; nothing is looked up while nothing is."""
+    packs = snapshot.battery.packs
+    odd = np.vstack((packs.unlimited, packs.estimated, packs.suspect, packs.absent)).any(axis=0)
+    for index in np.flatnonzero(odd).tolist():
+        for text, serious in _texts(packs[index]):
+            yield Remark(index, text, serious)
+
+
+def _texts(pack: PackView) -> Iterator[tuple[str, bool]]:
+    sides = (
+        ("charge", pack.charge_unlimited, pack.charge_estimated),
+        ("discharge", pack.discharge_unlimited, pack.discharge_estimated),
+    )
+    for direction, unlimited, estimated in sides:
+        key = _KEYS[direction]
+        if estimated:
+            yield f"its {direction} current limit is not known and taken from other packs; set {key} for it", True
+        elif unlimited:
+            yield f"no BMS tells a {direction} current limit: 0 A until {key} is set", True
+    if pack.suspect_sensors:
+        names = _sensors(pack.suspect_sensors)
+        yield f"{names} reads exactly 0 degC since the start and limits charge; if not fitted: {_NOT_FITTED}", True
+    if pack.absent_sensors:
+        yield f"{_sensors(pack.absent_sensors)} reads 0 degC while others are warm: counts as not fitted", False
+
+
+def _sensors(numbers: tuple[int, ...]) -> str:
+    return "battery sensor " + " and ".join(f"T{number}" for number in numbers)

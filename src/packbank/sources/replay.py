@@ -1,0 +1,103 @@
+"""A recording instead of a port: ``PORT = replay:///path/of/capture`` plays what ``run --capture`` wrote.
+
+For trying the whole daemon, D-Bus included, on what an owner's bus said. The recording is played once, at its own pace;
+after its end the packs fall silent.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+
+from packbank.bms.protocol import Protocol
+from packbank.config.model import BusConfig
+from packbank.errors import ConfigError, PackbankError
+from packbank.model.bus_stats import BusStats
+from packbank.sources.serial.gate import Member
+from packbank.sources.serial.recording import Event, read_events
+from packbank.sources.serial.replay import RecordedBus
+from packbank.sources.store import Store
+
+SCHEME = "replay://"
+log = logging.getLogger(__name__)
+
+
+class Replay:
+    """Plays the events of one bus into the store, in a thread of its own."""
+
+    def __init__(
+        self,
+        config: BusConfig,
+        protocol: Protocol,
+        members: Sequence[Member],
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """The bus of the recording is the one with the name of ``config``, or its only one.
+
+        Raises ConfigError when the recording cannot be read or has no such bus.
+        """
+        self.name = config.name
+        path = Path(config.port.removeprefix(SCHEME))
+        buses = {event.bus for event in read_events(path)}
+        if self.name not in buses and len(buses) != 1:
+            there = ", ".join(sorted(buses)) or "none"
+            raise ConfigError(f"{self.name}: {path} has no bus of that name; it has {there}")
+        self._path = path
+        self._recorded = self.name if self.name in buses else buses.pop()
+        self._bus = RecordedBus(self.name, protocol, members, store)
+        self._clock = clock
+        self._began = clock()
+        self._stop = Flag()
+        self._thread = Thread(target=self._run, name=f"replay {self.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end."""
+        self._stop.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the thread's end; whether it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def stats(self) -> BusStats:
+        """What was read so far."""
+        return self._bus.stats(self._clock() - self._began)
+
+    def _run(self) -> None:
+        try:
+            for event in self._at_its_pace():
+                self._bus.take(event)
+        except PackbankError as error:
+            log.error("%s: the recording ends early: %s", self.name, error)
+        self._bus.finish(self._clock())
+        if not self._stop.is_set():
+            log.warning("%s: the recording is over; its packs fall silent now", self.name)
+
+    def _at_its_pace(self) -> Iterator[Event]:
+        """The events when they are due, with the times of this run."""
+        shift: float | None = None
+        for event in read_events(self._path):
+            if event.bus != self._recorded:
+                continue
+            shift = self._clock() - event.time if shift is None else shift
+            if self._stop.wait(max(event.time + shift - self._clock(), 0.0)):
+                return
+            yield replace(event, time=self._clock())
+
+
+def start_replay(config: BusConfig, protocol: Protocol, members: Sequence[Member], store: Store) -> Replay:
+    """Play ``config.port`` into ``store``; raises ConfigError as :class:`Replay` does."""
+    source = Replay(config, protocol, members, store)
+    source.start()
+    return source

@@ -1,0 +1,5 @@
+"""What holds for every test."""
+
+from isolation import pytest_configure
+
+__all__ = ["pytest_configure"]
