@@ -22,7 +22,7 @@ from packbank.model.snapshot import Snapshot
 from packbank.outputs.mqtt.output import MqttOutput
 from virtual_battery import snapshot
 
-TIMEOUT = 20.0  # s until a test that waits has failed, however busy the machine is
+TIMEOUT = 60.0  # s until a test that waits has failed, however busy the machine is
 
 
 class Watcher:
