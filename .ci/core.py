@@ -10,6 +10,7 @@ from packbank.cli import main
 
 assert find_spec("dbus") is None, "this check needs an environment without dbus-python"
 assert find_spec("gi") is None, "this check needs an environment without PyGObject"
+assert find_spec("paho") is None, "this check needs an environment without paho-mqtt"
 
 extras = ("packbank.outputs.venus", "packbank.outputs.screen", "packbank.outputs.mqtt")
 skipped = (*extras, "packbank.cli", "packbank.__main__")

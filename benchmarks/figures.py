@@ -103,6 +103,15 @@ FIGURES = (
     daemon(8, "CPU a minute", CPU, 1.2),
     daemon(1, "memory", MEMORY, 45.0),
     daemon(8, "memory", MEMORY),
+    *(
+        Figure("mqtt", f"{what} of MQTT, {packs} packs", At(f"test_mqtt[{packs // 15}]", key), budget=budget)
+        for what, key, packs, budget in (
+            ("CPU a minute", CPU, 15, 0.15),
+            ("CPU a minute", CPU, 120, None),
+            ("memory", MEMORY, 15, 8.0),
+            ("memory", MEMORY, 120, None),
+        )
+    ),
     published("publish a second of 15 packs", "median"),
     published("D-Bus messages for it", "signals_a_second", budget=1.0),
     published("CPU of dbus-daemon for it", "daemon_us_a_second"),

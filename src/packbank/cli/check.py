@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from packbank.config.keys import Key, Keys, bank_keys, pack_keys, service_keys
+from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys
 from packbank.config.loader import load
 from packbank.config.model import BusConfig, Config
 from packbank.config.values import format_addresses, format_value
@@ -29,7 +29,8 @@ def run(args: Namespace) -> int:
     buses, packs = len(config.buses), sum(pack.expected for pack in config.packs)
     counted = f"{packs} pack{'s' * (packs != 1)}" if packs else "packs as they answer"
     print(f"{args.file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
-    for line in (*_topology(config), *_settings(config), *_reserve(config), *config.notes):
+    lines = (*_topology(config), *_outputs(config), *_settings(config), *_reserve(config), *config.notes)
+    for line in lines:
         print(f"  {line}")
     return 0
 
@@ -44,6 +45,15 @@ def _packs(config: Config, bus: BusConfig) -> str:
     if bus.addresses:
         return f"{format_addresses(bus.addresses)} ({names})"
     return f"whoever answers, and always {names}" if names else "whoever answers"
+
+
+def _outputs(config: Config) -> Iterator[str]:
+    if config.mqtt:
+        told = [
+            f"{key.name} = {format_value(getattr(config.mqtt, key.field))}"
+            for key in _changed(mqtt_keys(), config.mqtt)
+        ]
+        yield f"mqtt: {', '.join(told) or config.mqtt.broker}"
 
 
 def _settings(config: Config) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packbank.cli.signals import ended_by_signals, import_whole
 from packbank.config.loader import load
-from packbank.config.model import Config
+from packbank.config.model import Config, MqttConfig
 from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.journal import Journal
@@ -95,6 +95,17 @@ def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, 
     yield LocalSocket(args.config), True
     if args.json:
         yield JsonLines(sys.stdout.fileno()), True
+    if config.mqtt:
+        yield _mqtt(config.mqtt, config, _state_file(args, config)), True
+
+
+def _mqtt(mqtt: MqttConfig, config: Config, state_file: Path) -> Output:
+    """The MQTT output. Raises ConfigError when paho-mqtt is not installed."""
+    names = [pack.name if pack.named else "" for pack in config.packs]
+    output: Output = import_whole("packbank.outputs.mqtt.output").MqttOutput(
+        mqtt, names, state_file.with_suffix(".mqtt.json")
+    )
+    return output
 
 
 def _state_file(args: argparse.Namespace, config: Config) -> Path:

@@ -8,8 +8,8 @@ from functools import cache, partial
 from typing import Any, get_type_hints
 
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.config.model import CONFIG_VERSION, BusConfig, Config, PackConfig, ServiceConfig
-from packbank.config.values import parse_addresses, parse_value
+from packbank.config.model import CONFIG_VERSION, BusConfig, Config, MqttConfig, PackConfig, ServiceConfig
+from packbank.config.values import parse_addresses, parse_broker, parse_path, parse_topic_name, parse_value
 
 Keys = Mapping[str, "Key"]
 
@@ -24,7 +24,15 @@ def parse_version(text: str) -> int:
     return version
 
 
-_PARSERS: Mapping[str, Callable[[str], Any]] = {"addresses": parse_addresses, "config_version": parse_version}
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "addresses": parse_addresses,
+    "config_version": parse_version,
+    "broker": parse_broker,
+    "bank": parse_topic_name,
+    "ca": parse_path,
+    "certificate": parse_path,
+    "password_file": parse_path,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,11 @@ def bus_keys() -> Keys:
 def name_keys() -> Keys:
     """What only a [pack:...] section may hold."""
     return _keys(PackConfig, ("name",))
+
+
+def mqtt_keys() -> Keys:
+    """The broker, and what it is told: allowed in [mqtt]."""
+    return _keys(MqttConfig)
 
 
 @cache

@@ -56,6 +56,7 @@ class PackConfig:
     bus: str
     address: int
     name: str = setting("", "name shown to people, unique; empty: made of bus and address")
+    named: bool = False  # the name is the owner's
     expected: bool = True  # false: a candidate address of a bus without a list; counts only once it answered
     invert_current_measurement: bool = setting(
         False, "the BMS tells a charging current as a discharging one (some Daly)"
@@ -76,6 +77,24 @@ class ServiceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MqttConfig:
+    """The bank and its packs on an MQTT broker; the section's presence switches it on."""
+
+    broker: str = setting(
+        "mqtt://127.0.0.1:1883", "mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS; the GX's own needs no password here"
+    )
+    username: str = setting("", "the broker's user; empty: none")
+    password_file: str = setting("", "file whose first line is that user's password, read at each connection")
+    ca: str = setting("", "PEM file of the authority that signed the broker's certificate; empty: the system's")
+    certificate: str = setting(
+        "", "PEM file of the broker's own certificate: that one is wanted, whatever name it is for (as on a GX)"
+    )
+    bank: str = setting("home", "name of this bank in topics and ids; every bank of a broker needs its own")
+    home_assistant: bool = setting(True, "announce the bank and its packs to Home Assistant; False takes them back")
+    cells: bool = setting(False, "Home Assistant shows each cell at once; False: each can be enabled there")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything ``packbank run`` needs. ``packs`` is in row order: index in the tuple is index in the matrix."""
 
@@ -83,6 +102,7 @@ class Config:
     packs: tuple[PackConfig, ...]
     bank: BankSettings = field(default_factory=BankSettings)
     service: ServiceConfig = field(default_factory=ServiceConfig)
+    mqtt: MqttConfig | None = None  # None: the file has no such section
     config_version: int = setting(CONFIG_VERSION, "version of these keys; a newer one than the program's is refused")
     log_level: LogLevel = setting(LogLevel.INFO, "ERROR, WARNING, INFO or DEBUG")
     state_file: str = setting("", "where history and user settings are kept; empty: beside the config file")

@@ -29,7 +29,8 @@ class Problem:
     def __str__(self) -> str:
         """One line, without the file's name; a value that may be a secret is left out."""
         entry = self.entry
-        value = "..." if "PASS" in entry.key else " ".join(entry.value.split())
+        secret = "PASS" in entry.key or "@" in entry.value  # as in mqtt://user:password@host
+        value = "..." if secret else " ".join(entry.value.split())
         line = f"line {entry.line}" if entry.line else ""
         section = f"[{entry.section}]" if entry.section else ""
         setting = f"{entry.key} = {value}" if entry.key else ""

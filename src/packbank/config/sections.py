@@ -14,14 +14,16 @@ from packbank.config.problems import Entry, Problem
 from packbank.config.serialbattery import Change, translate
 
 DEFAULT = "DEFAULT"
-TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]"}
+TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]", "mqtt": "[mqtt]"}
+
+OURS = ("mqtt",)  # sections without a key that dbus-serialbattery knows
 
 
 @dataclass(slots=True)
 class Section:
     """One section: its entries under packbank's names, and the values of those that could be parsed."""
 
-    name: str  # what follows "bus:" or "pack:"
+    name: str  # what follows "bus:" or "pack:"; the title of a section that is there once
     entries: dict[str, Entry] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     place: tuple[str, int] | None = None  # of a pack: its bus and address, once they are known to be right
@@ -35,11 +37,12 @@ class Section:
 class Parsed:
     """A whole file, section by section; ``changes`` says what was translated from dbus-serialbattery."""
 
-    default: Section
-    buses: list[Section]
-    packs: list[Section]
-    changes: list[Change]
-    problems: list[Problem]
+    default: Section = field(default_factory=lambda: Section(DEFAULT))
+    buses: list[Section] = field(default_factory=list)
+    packs: list[Section] = field(default_factory=list)
+    outputs: dict[str, Section] = field(default_factory=dict)  # sections that are there once, by title
+    changes: list[Change] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def default_keys() -> Keys:
@@ -54,21 +57,24 @@ def understand(sections: Sections) -> Parsed:
         DEFAULT: default_keys(),
         "bus": {**keys.bus_keys(), **keys.reading_keys(), **keys.pack_keys()},
         "pack": {**keys.name_keys(), **keys.reading_keys(), **keys.pack_keys()},
+        "mqtt": keys.mqtt_keys(),
     }
-    parsed = Parsed(Section(DEFAULT), [], [], [], [])
+    parsed = Parsed()
     places = {"bus": parsed.buses, "pack": parsed.packs}
     for title, entries in sections.items():
         kind, _, name = title.partition(":")
-        if kind not in allowed or bool(name) == (kind == DEFAULT):
+        if kind not in allowed or bool(name) != (kind in places):
             parsed.problems.append(_unknown_section(title, entries))
             continue
-        own, changes = translate(entries, allowed[kind])
-        section = Section(name or DEFAULT, own, _parse(own, allowed, kind, parsed.problems))
+        own, changes = translate(entries, allowed[kind]) if kind not in OURS else (entries, [])
+        section = Section(name or kind, own, _parse(own, allowed, kind, parsed.problems))
         parsed.changes += changes
         if kind == DEFAULT:
             parsed.default = section
-        else:
+        elif kind in places:
             places[kind].append(section)
+        else:
+            parsed.outputs[kind] = section
     return parsed
 
 

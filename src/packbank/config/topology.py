@@ -131,6 +131,7 @@ def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols
                     bus=bus.name,
                     address=address,
                     name=own.values.get("NAME") or usual,
+                    named="NAME" in own.values,
                     expected=sure or own.place is not None,
                     settings=PackSettings(**_merged(layers, settings)),
                     **_merged(layers, reading),

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import NoneType
 from typing import Any, get_args
 
+BROKER = re.compile(r"mqtts?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+TOPIC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 INDENTED = "goes on over several lines; a line that begins with a blank belongs to the key above: remove the blank"
 
 
@@ -57,6 +59,29 @@ def parse_address(text: str) -> int:
     if text.isdecimal() and int(text) != value:
         raise ValueError(f"{text} can be read as {int(text)} or as {value}; write 0x{int(text):02X} or 0x{value:02X}")
     return value
+
+
+def parse_broker(text: str) -> str:
+    """An MQTT broker's URL without a password, which would be read by everyone who may read the file."""
+    if "@" in text:
+        raise ValueError("has a user or a password in it; write them as USERNAME and PASSWORD_FILE")
+    if not BROKER.fullmatch(text):
+        raise ValueError("is not a broker's address; write mqtt://HOST:1883, or mqtts://HOST:8883 with TLS")
+    return text
+
+
+def parse_topic_name(text: str) -> str:
+    """A name that can stand in topics and ids, and that no number of a schema can be taken for."""
+    if not TOPIC_NAME.fullmatch(text):
+        raise ValueError("cannot stand in a topic; write small letters, digits, - or _, a letter first")
+    return text
+
+
+def parse_path(text: str) -> str:
+    """The path of a file, whole, since a service starts in a folder of its own; empty: none."""
+    if text and not text.startswith("/"):
+        raise ValueError("is not a whole path; let it begin with /")
+    return text
 
 
 def format_value(value: Any) -> str:

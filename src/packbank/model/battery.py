@@ -115,6 +115,15 @@ class PackView:
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
 
 
+STAGES = (
+    "bulk",
+    "absorption",
+    "float",
+    "top balance: bulk",
+    "top balance: absorption",
+    "top balance: float",
+    "fixed",  # charge stages are switched off
+)
 PRESENCES = tuple(Presence)
 CAUSES = tuple(Cause)
 
@@ -234,7 +243,7 @@ class VirtualBattery:
     allow_to_balance: bool
     balancing: bool
     heating: bool
-    stage: str  # "bulk", "absorption", "float", "top balance", ...
+    stage: str  # one of STAGES
     waiting_for: tuple[int, ...]  # packs that keep the bank in absorption
     unfinished: tuple[int, ...]  # packs that were not balanced when the longest absorption ended
 

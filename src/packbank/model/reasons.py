@@ -5,7 +5,7 @@ Logs, the GX, JSON and the terminal all use these texts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 
 import numpy as np
@@ -17,6 +17,7 @@ from packbank.model.columns import Alarm
 RUNNING, ERROR, STANDBY = 9, 10, 14  # /State, as Venus OS numbers them
 NO_ERROR, COMMUNICATION_TIMEOUT = 0, 39  # /ErrorCode, Victron's numbers for batteries
 _NAMES_SHOWN = 3
+LEVELS = ("ok", "warning", "alarm")
 _USUAL = frozenset({Cause.NONE, Cause.BMS, Cause.CONFIG})
 
 
@@ -65,6 +66,11 @@ def place(extreme: Extreme, letter: str) -> str:
     Packs are numbered from 1 in the order of the configuration; ``letter`` is C for a cell, T for a sensor.
     """
     return f"P{extreme.pack + 1}{letter}{extreme.number}" if extreme.pack >= 0 else ""
+
+
+def raised(alarms: Mapping[Alarm, int]) -> str:
+    """The alarms that are on, with their levels: ``LowSoc warning, BmsCable alarm``; ``""`` when there is none."""
+    return ", ".join(f"{alarm.venus} {LEVELS[level]}" for alarm, level in alarms.items() if level)
 
 
 def state(battery: VirtualBattery) -> int:

@@ -18,7 +18,6 @@ from packbank.model.snapshot import Snapshot
 GAP = 2  # between two columns
 WIDEST = {"A": 6, "SoC %": 5, "age s": 4}  # texts that change their length, or columns would come and go with them
 LINE_EVERY = 2.0  # s between two lines of text
-LEVELS = ("ok", "warning", "alarm")
 
 
 class Display(ABC):
@@ -77,7 +76,7 @@ def line(snapshot: Snapshot) -> str:
 
 def raised_alarms(battery: VirtualBattery) -> str:
     """The alarms that are on, with their levels; ``""`` when there is none."""
-    return ", ".join(f"{alarm.venus} {LEVELS[level]}" for alarm, level in battery.alarms.items() if level)
+    return reasons.raised(battery.alarms)
 
 
 def limit_texts(battery: VirtualBattery) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""``packbank run`` where the D-Bus modules are not installed."""
+"""``packbank run`` where the modules of an extra are not installed."""
 
 from __future__ import annotations
 
@@ -22,3 +22,16 @@ def test_it_says_what_to_install_before_anything_starts(tmp_path: Path, module: 
     assert "pip install 'packbank[venus]'" in ended.stderr
     assert "apt install python3-dbus python3-gi" in ended.stderr
     assert "no-such-port" not in ended.stderr
+
+
+def test_it_says_what_mqtt_needs(tmp_path: Path) -> None:
+    config = tmp_path / "config.ini"
+    config.write_text("[bus:roof]\nPORT = /dev/no-such-port\nBATTERY_ADDRESSES = 0x01\n[mqtt]\n")
+    program = (
+        "import sys; sys.modules['paho'] = None; from packbank.cli import main; "
+        f"sys.exit(main(['run', '--no-dbus', '--config', {str(config)!r}]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert "[mqtt] needs paho-mqtt: pip install 'packbank[mqtt]'" in ended.stderr
+    assert "Traceback" not in ended.stderr

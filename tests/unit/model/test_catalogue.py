@@ -15,7 +15,10 @@ from packbank.sources.serial.statistics import Statistics
 from virtual_battery import lost_battery, snapshot
 
 TABLES: dict[str, tuple[Quantity[Any], ...]] = {"bank": BANK, "pack": PACK, "settings": PACK_SETTINGS, "bus": BUS}
-HOME_ASSISTANT = {"", "voltage", "current", "power", "battery", "temperature", "duration", "energy"}
+HOME_ASSISTANT = {
+    "", "voltage", "current", "power", "battery", "temperature", "duration", "energy", "energy_storage", "enum",
+    "problem", "connectivity", "running",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())

@@ -27,7 +27,8 @@ from packbank.cli.pages.words import (
 from packbank.model.battery import Presence
 from packbank.model.catalogue import PACK
 from packbank.model.columns import Alarm
-from packbank.outputs.terminal import GAP, LEVELS, WIDEST, fitting
+from packbank.model.reasons import LEVELS
+from packbank.outputs.terminal import GAP, WIDEST, fitting
 
 LIMITS = {"CVL": "charge_voltage_limit", "CCL": "charge_current_limit", "DCL": "discharge_current_limit"}
 SILENT = (Alarm.BMS_CABLE.venus, Presence.LOST)  # an alarm that a pack cannot tell itself

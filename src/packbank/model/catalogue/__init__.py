@@ -9,6 +9,19 @@ is a new quantity in all of them.
 from packbank.model.catalogue.bank import BANK
 from packbank.model.catalogue.bus import BUS, refusals
 from packbank.model.catalogue.pack import PACK, PACK_SETTINGS
-from packbank.model.catalogue.quantity import Quantity, Rate, Unit, Value, expand, plain
+from packbank.model.catalogue.quantity import Entity, Quantity, Rate, Unit, Value, expand, plain
 
-__all__ = ["BANK", "BUS", "PACK", "PACK_SETTINGS", "Quantity", "Rate", "Unit", "Value", "expand", "plain", "refusals"]
+__all__ = [
+    "BANK",
+    "BUS",
+    "PACK",
+    "PACK_SETTINGS",
+    "Entity",
+    "Quantity",
+    "Rate",
+    "Unit",
+    "Value",
+    "expand",
+    "plain",
+    "refusals",
+]

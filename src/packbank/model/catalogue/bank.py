@@ -8,10 +8,10 @@ from operator import attrgetter
 from typing import Any
 
 from packbank.model import reasons
-from packbank.model.battery import Extreme, Limit, VirtualBattery
+from packbank.model.battery import STAGES, Extreme, Limit, VirtualBattery
 from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.catalogue.controls import CONTROLS
-from packbank.model.catalogue.quantity import Quantity, Rate, Unit, Value
+from packbank.model.catalogue.quantity import Entity, Quantity, Rate, Unit, Value
 from packbank.model.columns import Alarm
 from packbank.model.snapshot import Snapshot
 
@@ -19,8 +19,9 @@ Row = Quantity[Snapshot]
 _LONGEST_TIME_TO_GO = 864000  # s, ten days, as a BMV has it
 _FAST, _SLOW, _CHANGE, _LIMIT = Rate.FAST, Rate.SLOW, Rate.CHANGE, Rate.LIMIT
 _V, _CELL_V, _A, _W, _DEGC, _PERCENT = Unit.VOLTS, Unit.CELL_VOLTS, Unit.AMPERES, Unit.WATTS, Unit.CELSIUS, Unit.PERCENT
-_AH, _KWH, _MINUTES, _NUMBER, _FLAG, _TEXT = (
+_AH, _WH, _KWH, _MINUTES, _NUMBER, _FLAG, _TEXT = (
     Unit.AMPERE_HOURS,
+    Unit.WATT_HOURS,
     Unit.KILOWATT_HOURS,
     Unit.MINUTES,
     Unit.NUMBER,
@@ -37,21 +38,55 @@ def _row(
     path: str = "",
     device_class: str = "",
     get: Callable[[VirtualBattery], Any] | None = None,
+    entity: Entity | None = None,
 ) -> Row:
     """A quantity of the battery: without ``get`` the attribute that ``key`` names."""
     of_battery = get or attrgetter(key)
-    return Quantity(key, title, unit, rate, lambda s: of_battery(s.battery), path, device_class)
+    return Quantity(key, title, unit, rate, lambda s: of_battery(s.battery), path, device_class, entity=entity)
 
 
 _MEASURED = (
-    _row("voltage", "voltage of the bank", _V, _FAST, "/Dc/0/Voltage", "voltage"),
-    _row("current", "current of the bank, + charges", _A, _FAST, "/Dc/0/Current", "current"),
-    _row("power", "power of the bank, + charges", _W, _FAST, "/Dc/0/Power", "power"),
-    _row("temperature", "mean of the packs' battery sensors", _DEGC, _SLOW, "/Dc/0/Temperature", "temperature"),
-    _row("temperature_mos", "warmest MOSFETs", _DEGC, _SLOW, "/System/MOSTemperature", "temperature"),
-    _row("soc", "state of charge", _PERCENT, _FAST, "/Soc", "battery"),
-    _row("soh", "state of health", _PERCENT, _SLOW, "/Soh"),
-    _row("remaining_capacity", "charge left", _AH, _SLOW, "/Capacity"),
+    _row("voltage", "voltage of the bank", _V, _FAST, "/Dc/0/Voltage", "voltage", entity=Entity("Voltage")),
+    _row(
+        "current",
+        "current of the bank, + charges",
+        _A,
+        _FAST,
+        "/Dc/0/Current",
+        "current",
+        entity=Entity("Current"),
+    ),
+    _row("power", "power of the bank, + charges", _W, _FAST, "/Dc/0/Power", "power", entity=Entity("Power")),
+    _row(
+        "temperature",
+        "mean of the packs' battery sensors",
+        _DEGC,
+        _SLOW,
+        "/Dc/0/Temperature",
+        "temperature",
+        entity=Entity("Temperature"),
+    ),
+    _row(
+        "temperature_mos",
+        "warmest MOSFETs",
+        _DEGC,
+        _SLOW,
+        "/System/MOSTemperature",
+        "temperature",
+        entity=Entity("MOSFET temperature"),
+    ),
+    _row("soc", "state of charge", _PERCENT, _FAST, "/Soc", "battery", entity=Entity("State of charge")),
+    _row("soh", "state of health", _PERCENT, _SLOW, "/Soh", entity=Entity("State of health", diagnostic=True)),
+    _row("remaining_capacity", "charge left", _AH, _SLOW, "/Capacity", entity=Entity("Capacity left")),
+    _row(
+        "stored_energy",
+        "charge left times the present voltage",
+        _WH,
+        _SLOW,
+        device_class="energy_storage",
+        get=lambda b: b.remaining_capacity * b.voltage,
+        entity=Entity("Stored energy"),
+    ),
     _row("installed_capacity", "charge when full", _AH, _SLOW, "/InstalledCapacity"),
     _row("consumed_ah", "charge missing to full, negative or 0", _AH, _SLOW, "/ConsumedAmphours"),
     _row(
@@ -62,6 +97,7 @@ _MEASURED = (
         "/TimeToGo",
         "duration",
         lambda b: min(b.time_to_go, _LONGEST_TIME_TO_GO),
+        entity=Entity("Time to go"),
     ),
 )
 
@@ -84,10 +120,11 @@ def _limit(
 ) -> tuple[Row, ...]:
     """A limit: its value, then which pack and what makes it so."""
     get: Callable[[VirtualBattery], Limit] = attrgetter(key)
-    device_class = "voltage" if unit is _V else "current"
+    device_class, precision = ("voltage", 1) if unit is _V else ("current", 0)
     name = title.partition(":")[0]
+    entity = Entity(name, precision=precision, details=key)
     return (
-        _row(f"{key}.value", title, unit, _LIMIT, path, device_class, lambda b: value(b, get(b).value)),
+        _row(f"{key}.value", title, unit, _LIMIT, path, device_class, lambda b: value(b, get(b).value), entity),
         _row(f"{key}.reason", f"why {name} is what it is", _TEXT, _SLOW, why, get=lambda b: reasons.reason(b, get(b))),
         _row(f"{key}.pack", "the pack that limits, if one does", _TEXT, _SLOW, get=lambda b: _name(b, get(b).pack)),
         _row(f"{key}.cause", "the cause, as in docs/limits.md", _TEXT, _SLOW, get=lambda b: get(b).cause.value),
@@ -131,7 +168,7 @@ _LIMITS = (
         lambda b: _positive(b.battery_low_voltage),
     ),
     _row("charge_request", "the bank asks for charge", _FLAG, _CHANGE, "/Info/ChargeRequest"),
-    _row("stage", "charge stage", _TEXT, _CHANGE),
+    _row("stage", "charge stage", _TEXT, _CHANGE, "", "enum", entity=Entity("Charge stage", options=STAGES)),
     _row(
         "charge_mode",
         "charge stage and the packs it waits for",
@@ -146,14 +183,14 @@ _LIMITS = (
 )
 
 
-def _extreme(key: str, title: str, path: str, place: str) -> tuple[Row, ...]:
+def _extreme(key: str, title: str, path: str, place: str, name: str) -> tuple[Row, ...]:
     """An extreme value: the value, whose it is, and the two in one short text."""
     get: Callable[[VirtualBattery], Extreme] = attrgetter(key)
     of_cells = key.endswith("cell")
     unit, kind, part = (_CELL_V, "voltage", "cell") if of_cells else (_DEGC, "temperature", "sensor")
     letter = "C" if of_cells else "T"
     return (
-        _row(f"{key}.value", title, unit, _SLOW, path, kind),
+        _row(f"{key}.value", title, unit, _SLOW, path, kind, entity=Entity(name, details=key)),
         _row(f"{key}.pack", "its pack", _TEXT, _SLOW, get=lambda b: _name(b, get(b).pack)),
         _row(f"{key}.number", f"the number of its {part}", _NUMBER, _SLOW, get=lambda b: get(b).number or None),
         _row(
@@ -176,8 +213,23 @@ _SYSTEM = (
         "/ConnectionInformation",
         get=reasons.connection_information,
     ),
-    _row("online", "packs that count", _NUMBER, _CHANGE, "/System/NrOfModulesOnline"),
+    _row(
+        "online",
+        "packs that count",
+        _NUMBER,
+        _CHANGE,
+        "/System/NrOfModulesOnline",
+        entity=Entity("Packs online", diagnostic=True),
+    ),
     _row("offline", "packs that do not count", _NUMBER, _CHANGE, "/System/NrOfModulesOffline"),
+    _row(
+        "expected",
+        "packs that are expected",
+        _NUMBER,
+        _CHANGE,
+        get=lambda b: b.online + b.offline,
+        entity=Entity("Packs expected", diagnostic=True),
+    ),
     _row("blocking_charge", "packs that take no charge", _NUMBER, _CHANGE, "/System/NrOfModulesBlockingCharge"),
     _row("blocking_discharge", "packs that give no charge", _NUMBER, _CHANGE, "/System/NrOfModulesBlockingDischarge"),
     _row(
@@ -188,19 +240,29 @@ _SYSTEM = (
         "/System/NrOfCellsPerBattery",
         get=lambda b: b.cells_per_pack or None,
     ),
-    *_extreme("lowest_cell", "lowest cell of all packs", "/System/MinCellVoltage", "/System/MinVoltageCellId"),
-    *_extreme("highest_cell", "highest cell of all packs", "/System/MaxCellVoltage", "/System/MaxVoltageCellId"),
+    *_extreme(
+        "lowest_cell", "lowest cell of all packs", "/System/MinCellVoltage", "/System/MinVoltageCellId", "Lowest cell"
+    ),
+    *_extreme(
+        "highest_cell",
+        "highest cell of all packs",
+        "/System/MaxCellVoltage",
+        "/System/MaxVoltageCellId",
+        "Highest cell",
+    ),
     *_extreme(
         "lowest_temperature",
         "coldest battery sensor",
         "/System/MinCellTemperature",
         "/System/MinTemperatureCellId",
+        "Lowest temperature",
     ),
     *_extreme(
         "highest_temperature",
         "warmest battery sensor",
         "/System/MaxCellTemperature",
         "/System/MaxTemperatureCellId",
+        "Highest temperature",
     ),
     _row("balancing", "some pack balances", _FLAG, _CHANGE, "/Balancing"),
     _row("heating", "some pack heats", _FLAG, _CHANGE),
@@ -235,7 +297,23 @@ def _alarm(alarm: Alarm) -> Row:
 
 
 _ALARMS = (
-    _row("alarm", "1: some alarm or warning is raised", _NUMBER, _CHANGE, "/Alarms/Alarm", get=_any_alarm),
+    _row(
+        "alarm",
+        "1: some alarm or warning is raised",
+        _NUMBER,
+        _CHANGE,
+        "/Alarms/Alarm",
+        "problem",
+        get=_any_alarm,
+        entity=Entity("Alarm", details="raised"),
+    ),
+    _row(
+        "raised",
+        "the alarms that are raised, with their levels",
+        _TEXT,
+        _CHANGE,
+        get=lambda b: reasons.raised(b.alarms),
+    ),
     *map(_alarm, Alarm),
 )
 
@@ -250,8 +328,24 @@ _HISTORY = (
     _row("history.maximum_cell_voltage", "highest cell", _CELL_V, _SLOW, "/History/MaximumCellVoltage", "voltage"),
     _row("history.minimum_temperature", "coldest", _DEGC, _SLOW, "/History/MinimumTemperature", "temperature"),
     _row("history.maximum_temperature", "warmest", _DEGC, _SLOW, "/History/MaximumTemperature", "temperature"),
-    _row("history.charged_energy", "energy ever charged", _KWH, _SLOW, "/History/ChargedEnergy", "energy"),
-    _row("history.discharged_energy", "energy ever drawn", _KWH, _SLOW, "/History/DischargedEnergy", "energy"),
+    _row(
+        "history.charged_energy",
+        "energy ever charged",
+        _KWH,
+        _SLOW,
+        "/History/ChargedEnergy",
+        "energy",
+        entity=Entity("Energy charged", state_class="total_increasing"),
+    ),
+    _row(
+        "history.discharged_energy",
+        "energy ever drawn",
+        _KWH,
+        _SLOW,
+        "/History/DischargedEnergy",
+        "energy",
+        entity=Entity("Energy discharged", state_class="total_increasing"),
+    ),
     _row(
         "history.time_since_full",
         "since the bank was full",

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.model import reasons
-from packbank.model.battery import Cause
+from packbank.model.battery import Cause, Presence
 from packbank.model.catalogue.alarms import ALARM_TITLES
-from packbank.model.catalogue.quantity import Quantity, Rate, Unit, Value
+from packbank.model.catalogue.quantity import Entity, Quantity, Rate, Unit, Value
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Alarm, Column
 from packbank.model.snapshot import PackSnapshot
 
@@ -30,7 +30,14 @@ _UNITS = {
     "bits": Unit.NUMBER,
     "": Unit.NUMBER,
 }
-_CLASSES = {Unit.VOLTS: "voltage", Unit.CELL_VOLTS: "voltage", Unit.AMPERES: "current", Unit.CELSIUS: "temperature"}
+_CLASSES = {
+    Unit.VOLTS: "voltage",
+    Unit.CELL_VOLTS: "voltage",
+    Unit.AMPERES: "current",
+    Unit.CELSIUS: "temperature",
+    Unit.WATTS: "power",
+}
+_SILENT = (Presence.ABSENT, Presence.LOST)
 _SENSORS: list[int] = list(BATTERY_TEMPERATURES)
 
 
@@ -44,19 +51,30 @@ def _row(
     column: str = "",
     rank: int = 0,
     size: int = 0,
+    device_class: str = "",
+    entity: Entity | None = None,
 ) -> Row:
-    return Quantity(key, title, unit, rate, get, path, _CLASSES.get(unit, ""), column, rank, size)
+    kind = device_class or _CLASSES.get(unit, "")
+    return Quantity(key, title, unit, rate, get, path, kind, column, rank, size, entity=entity)
 
 
 def _column(
-    of: Column, path: str = "", column: str = "", rank: int = 0, unit: Unit | None = None, rate: Rate = Rate.SLOW
+    of: Column,
+    path: str = "",
+    column: str = "",
+    rank: int = 0,
+    unit: Unit | None = None,
+    rate: Rate = Rate.SLOW,
+    device_class: str = "",
+    entity: Entity | None = None,
 ) -> Row:
     """A column of the matrix as it is."""
 
     def get(pack: PackSnapshot) -> float:
         return float(pack.row[of])
 
-    return _row(of.key, of.meaning, unit or _UNITS[of.unit], rate, get, path, column, rank)
+    unit = unit or _UNITS[of.unit]
+    return _row(of.key, of.meaning, unit, rate, get, path, column, rank, device_class=device_class, entity=entity)
 
 
 def _of(columns: slice | list[int], reduce: Callable[[NDArray[np.float64]], Any]) -> Callable[[PackSnapshot], float]:
@@ -121,6 +139,15 @@ _STANDING = (
         Unit.TEXT,
         _CHANGE,
         lambda p: p.view.presence.value,
+    ),
+    _row(
+        "connected",
+        "its BMS answers",
+        Unit.FLAG,
+        _CHANGE,
+        lambda p: p.view.presence not in _SILENT,
+        device_class="connectivity",
+        entity=Entity("Connected"),
     ),
     _row("age", "since the last accepted answer", Unit.SECONDS, _SLOW, attrgetter("view.age"), "", "age s", 9),
     _row("settings_age", "since its settings were read", Unit.SECONDS, _SLOW, attrgetter("settings_age")),
@@ -192,14 +219,18 @@ _STANDING = (
 )
 
 _MEASURED = (
-    _column(Column.VOLTAGE, "/Dc/0/Voltage", "V", 8),
-    _column(Column.CURRENT, "/Dc/0/Current", "A", 1),
-    _column(Column.POWER, "/Dc/0/Power"),
-    _column(Column.SOC, "/Soc", "SoC %", 2),
-    _column(Column.SOH, "/Soh"),
-    _column(Column.REMAINING_CAPACITY, "/Capacity"),
+    _column(Column.VOLTAGE, "/Dc/0/Voltage", "V", 8, entity=Entity("Voltage")),
+    _column(Column.CURRENT, "/Dc/0/Current", "A", 1, entity=Entity("Current")),
+    _column(Column.POWER, "/Dc/0/Power", entity=Entity("Power")),
+    _column(Column.SOC, "/Soc", "SoC %", 2, device_class="battery", entity=Entity("State of charge")),
+    _column(Column.SOH, "/Soh", entity=Entity("State of health", diagnostic=True)),
+    _column(Column.REMAINING_CAPACITY, "/Capacity", entity=Entity("Capacity left")),
     _column(Column.FULL_CAPACITY, "/InstalledCapacity"),
-    _column(Column.CYCLES, "/History/ChargeCycles"),
+    _column(
+        Column.CYCLES,
+        "/History/ChargeCycles",
+        entity=Entity("Cycles", state_class="total_increasing", diagnostic=True),
+    ),
     _column(Column.CYCLE_CAPACITY),
     _row(
         "cells",
@@ -209,6 +240,7 @@ _MEASURED = (
         lambda p: p.row[CELL_VOLTAGES].tolist(),
         "/Voltages/Cell{}",
         size=CELLS,
+        entity=Entity("Cell {}", diagnostic=True, enabled=False),
     ),
     _row(
         "lowest_cell.value",
@@ -219,6 +251,7 @@ _MEASURED = (
         "/System/MinCellVoltage",
         "low cell",
         4,
+        entity=Entity("Lowest cell", details="lowest_cell"),
     ),
     _row("lowest_cell.number", "its number", Unit.NUMBER, _SLOW, _cell_number(np.nanargmin), "", "#", 4),
     _row(
@@ -230,9 +263,17 @@ _MEASURED = (
         "/System/MaxCellVoltage",
         "high cell",
         3,
+        entity=Entity("Highest cell", details="highest_cell"),
     ),
     _row("highest_cell.number", "its number", Unit.NUMBER, _SLOW, _cell_number(np.nanargmax), "", "#", 3),
-    _row("cell_difference", "highest minus lowest cell", Unit.CELL_VOLTS, _SLOW, _of(CELL_VOLTAGES, np.ptp)),
+    _row(
+        "cell_difference",
+        "highest minus lowest cell",
+        Unit.CELL_VOLTS,
+        _SLOW,
+        _of(CELL_VOLTAGES, np.ptp),
+        entity=Entity("Cell difference", precision=0, unit="mV", factor=1000.0),
+    ),
     _row(
         "temperature",
         "mean of the battery sensors",
@@ -240,6 +281,7 @@ _MEASURED = (
         _SLOW,
         _of(_SENSORS, np.mean),
         "/Dc/0/Temperature",
+        entity=Entity("Temperature"),
     ),
     _row(
         "temperatures",
@@ -269,9 +311,9 @@ _MEASURED = (
         "max °C",
         7,
     ),
-    _column(Column.TEMPERATURE_MOS, "/System/MOSTemperature", "MOS °C", 10),
-    _column(Column.CHARGE_MOSFET, rate=_CHANGE),
-    _column(Column.DISCHARGE_MOSFET, rate=_CHANGE),
+    _column(Column.TEMPERATURE_MOS, "/System/MOSTemperature", "MOS °C", 10, entity=Entity("MOSFET temperature")),
+    _column(Column.CHARGE_MOSFET, rate=_CHANGE, entity=Entity("Charge switch", diagnostic=True)),
+    _column(Column.DISCHARGE_MOSFET, rate=_CHANGE, entity=Entity("Discharge switch", diagnostic=True)),
     _row(
         "balances",
         "a cell is being balanced",
@@ -279,6 +321,8 @@ _MEASURED = (
         _CHANGE,
         lambda p: float(np.sign(p.row[Column.BALANCING])),
         "/Balancing",
+        device_class="running",
+        entity=Entity("Balancing", diagnostic=True),
     ),
     _column(Column.BALANCING),
     _column(Column.BALANCE_CURRENT),
@@ -292,7 +336,27 @@ _MEASURED = (
     _column(Column.ALARM_BITS),
 )
 
-PACK: tuple[Row, ...] = _IDENTITY + _STANDING + _MEASURED + tuple(map(_alarm, Alarm))
+_ALARMS = (
+    _row(
+        "alarm",
+        "1: some alarm or warning of this pack is raised",
+        Unit.NUMBER,
+        _CHANGE,
+        lambda p: int(any(p.view.alarms.values())),
+        device_class="problem",
+        entity=Entity("Alarm", details="raised"),
+    ),
+    _row(
+        "raised",
+        "the alarms that are raised, with their levels",
+        Unit.TEXT,
+        _CHANGE,
+        lambda p: reasons.raised(p.view.alarms),
+    ),
+    *map(_alarm, Alarm),
+)
+
+PACK: tuple[Row, ...] = _IDENTITY + _STANDING + _MEASURED + _ALARMS
 
 _FIRST_SETTING, _LAST_SETTING = Column.CELL_UVP, Column.DEVICE_ADDRESS
 

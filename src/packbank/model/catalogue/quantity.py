@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -39,6 +39,7 @@ class Unit(Enum):
     PERCENT = float, "%", 1
     FRACTION = float, "", 3  # of 1
     AMPERE_HOURS = float, "Ah", 1
+    WATT_HOURS = float, "Wh", 0
     KILOWATT_HOURS = float, "kWh", 1
     SECONDS = float, "s", 1
     MILLISECONDS = float, "s", 3  # seconds, of an exchange on a bus
@@ -74,13 +75,34 @@ class Unit(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Entity:
+    """How Home Assistant shows a quantity; its words, its device class stands in the quantity itself.
+
+    A quantity in ``factor`` of its unit is shown in ``unit``. ``details`` is the group of keys beside the quantity
+    that go along as attributes, or one such key. Elements of a row with ``size`` have their number in ``name``.
+    """
+
+    name: str
+    _: KW_ONLY
+    state_class: str = "measurement"  # of a number; texts and flags have none
+    precision: int | None = None  # digits shown; None: as the quantity is rounded
+    unit: str = ""
+    factor: float = 1.0
+    diagnostic: bool = False
+    enabled: bool = True
+    options: tuple[str, ...] = ()  # every text that a quantity of class "enum" can have
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quantity(Generic[Source]):
     """One row of the catalogue.
 
     ``get`` may give NaN or None for what is not known. ``key`` is the name in JSON; a dot nests. A row with ``size``
     gives that many numbers. ``path`` is its place on the D-Bus, ``{}`` the number of an element; an empty key or path
     leaves it out there. ``column`` is its head in the terminal's table of packs and ``rank`` how early it is left out
-    there when room is short (0: never shown). ``device_class`` is Home Assistant's.
+    there when room is short (0: never shown). ``device_class`` is Home Assistant's;
+    a row without ``entity`` is not shown there.
     """
 
     key: str
@@ -94,6 +116,7 @@ class Quantity(Generic[Source]):
     rank: int = 0
     size: int = 0
     writeable: bool = False
+    entity: Entity | None = None
 
     def value(self, source: Source) -> Value:
         """The value in ``source``, rounded; for rows without ``size``."""

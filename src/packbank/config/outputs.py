@@ -1,0 +1,34 @@
+"""The sections that switch outputs on, and what does not go together in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packbank.config import keys
+from packbank.config.model import MqttConfig
+from packbank.config.problems import Entry, Problem
+from packbank.config.sections import Parsed
+
+
+def build_mqtt(parsed: Parsed) -> MqttConfig | None:
+    """What [mqtt] asks for, ``None`` when there is no such section; problems go to ``parsed.problems``."""
+    section = parsed.outputs.get("mqtt")
+    if section is None:
+        return None
+    mqtt = MqttConfig(**section.pick(keys.mqtt_keys()))
+    wrong = {problem.entry.key for problem in parsed.problems if problem.entry.section == section.name}
+    for key, text in _wrong_with_mqtt(mqtt):
+        if "BROKER" not in wrong:
+            parsed.problems.append(Problem(section.entries.get(key, Entry(section.name, key, "")), text))
+    return mqtt
+
+
+def _wrong_with_mqtt(mqtt: MqttConfig) -> Iterator[tuple[str, str]]:
+    if mqtt.password_file and not mqtt.username:
+        yield "PASSWORD_FILE", "belongs to a user; write USERNAME too"
+    if mqtt.ca and mqtt.certificate:
+        yield "CERTIFICATE", "is the only certificate that would be taken; remove CA, or this"
+    if not mqtt.broker.startswith("mqtts:"):
+        for key, value in (("CA", mqtt.ca), ("CERTIFICATE", mqtt.certificate)):
+            if value:
+                yield key, "has no use without TLS; let BROKER begin with mqtts://"

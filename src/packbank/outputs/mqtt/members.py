@@ -1,0 +1,154 @@
+"""Who the packs are to Home Assistant: ids that stay with a pack wherever it is moved, and which were announced."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank import state
+from packbank.model.battery import PRESENCES, Presence
+from packbank.model.columns import CELL_VOLTAGES, CELLS, Column
+from packbank.model.identity import Identity
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.mqtt.topics import Topics
+
+SERIAL_WAIT = 30.0  # s that a pack which answers is given to tell its serial number, before its place stands for it
+GONE_AFTER = 300.0  # s from the start until an announced pack that is nowhere in the configuration counts as gone
+_AWAY = [PRESENCES.index(presence) for presence in (Presence.ABSENT, Presence.LOST)]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Member:
+    """One pack; ``device`` is its device id, empty until it is known who it is."""
+
+    index: int
+    place: str
+    name: str  # the owner's, or ""
+    device: str = ""
+    identity: Identity = field(default_factory=Identity)
+    cells: int = 0
+    online: bool = False
+    answered: float = float("inf")  # when it first did
+    told: tuple[object, ...] = ()  # what its announcement was made from
+
+    @property
+    def title(self) -> str:
+        """Its name for people: the owner's, or what stays the same when it is moved."""
+        return self.name or self.identity.serial or self.place
+
+
+class Announced:
+    """The devices that Home Assistant was told of, with their places, kept in a file."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        saved: Any = (state.load(path) if path else {}).get("announced")
+        self.places: dict[str, str] = {}
+        if isinstance(saved, dict):
+            self.places = {str(device): str(place) for device, place in saved.items()}
+
+    def note(self, device: str, place: str) -> None:
+        """Remember a device, before it is announced."""
+        if self.places.get(device) != place:
+            self.places[device] = place
+            self._save()
+
+    def forget(self, device: str) -> None:
+        """Home Assistant no longer knows it."""
+        if self.places.pop(device, None) is not None:
+            self._save()
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        try:
+            state.save(self._path, {"announced": self.places})
+        except OSError as error:
+            log.warning("%s: not saved (%s); packs that leave may stay in Home Assistant", self._path, error)
+
+
+class Members:
+    """The packs of the bank as they come to be known."""
+
+    def __init__(self, topics: Topics, names: Sequence[str], announced: Announced) -> None:
+        """``names`` are those that the owner gave, ``""`` for others, in row order."""
+        self._topics = topics
+        self._names = names
+        self._announced = announced
+        self._began: float | None = None
+        self.packs: list[Member] = []
+
+    def update(self, snapshot: Snapshot) -> list[Member]:
+        """Take note of ``snapshot``; the packs that Home Assistant is to be told of, anew or for the first time."""
+        if self._began is None:
+            self._began = snapshot.time
+            self.packs = [
+                Member(index, place.name, name)
+                for index, (place, name) in enumerate(zip(snapshot.places, self._names, strict=True))
+            ]
+        there = (~np.isin(snapshot.battery.packs.presence, _AWAY)).tolist()
+        news = zip(self.packs, there, snapshot.identities, _cells(snapshot.rows).tolist(), strict=True)
+        for member, online, identity, cells in news:
+            member.online = online
+            if online:
+                member.identity, member.cells = identity, max(cells, member.cells)
+        return [member for member in self.packs if member.online and self._changed(member, snapshot.time)]
+
+    def gone(self, now: float) -> Iterator[str]:
+        """Announced packs that are not ours any more: no place of theirs is left, or another pack is there."""
+        here = {member.place: member.device for member in self.packs}
+        known = {self._topics.device, *here.values()}
+        settled = self._began is not None and now - self._began >= GONE_AFTER
+        for device, place in self._announced.places.items():
+            if device in known:
+                continue
+            if not device.startswith(f"{self._topics.device}_") or here.get(place) or (settled and place not in here):
+                yield device
+
+    def _changed(self, member: Member, now: float) -> bool:
+        """Find out who ``member`` is; whether what Home Assistant is told of it changed."""
+        told = (*_told(member.identity), member.cells)
+        if member.device and told == member.told:
+            return False
+        member.told = told
+        member.answered = min(member.answered, now)
+        device = self._device(member, now)
+        for other in self.packs:
+            if device and other is not member and other.device == device:
+                other.device = ""  # the pack was moved
+        member.device = device or member.device
+        return bool(member.device)
+
+    def _device(self, member: Member, now: float) -> str:
+        """Its id: by serial number; by place when it tells none; by both when another pack tells the same."""
+        serial = member.identity.serial
+        by_place = self._topics.pack_device(member.place)
+        if not serial:
+            waited = now - member.answered >= SERIAL_WAIT or by_place in self._announced.places
+            return by_place if waited else ""
+        by_serial = self._topics.pack_device(serial)
+        by_both = self._topics.pack_device(f"{serial}_{member.place}")
+        same = [other for other in self.packs if other is not member and other.identity.serial == serial]
+        twice = any(other.online and other.device == by_serial for other in same)
+        return by_both if twice or by_both in self._announced.places else by_serial
+
+
+def _told(identity: Identity) -> tuple[object, ...]:
+    """What a device's announcement says of it; the rest of an identity changes without end."""
+    return identity.serial, identity.model, identity.hardware, identity.software
+
+
+def _cells(rows: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many cells each pack has, as it says or as far as it tells voltages; shape ``(packs,)``."""
+    known = ~np.isnan(rows[:, CELL_VOLTAGES])
+    seen = np.where(known.any(axis=1), CELLS - known[:, ::-1].argmax(axis=1), 0)
+    said = np.nan_to_num(rows[:, Column.CELL_COUNT]).clip(0, CELLS)
+    return np.maximum(seen, said.astype(np.int64))
