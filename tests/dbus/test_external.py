@@ -85,3 +85,21 @@ def test_no_source_is_no_value(bench: Any) -> None:
     read = source(bench, "", "")
     assert math.isnan(read.read(10).current)
     assert math.isnan(read.read(10).soc)
+
+
+def test_running_loads_are_amperes_at_the_batterys_voltage(bench: Any) -> None:
+    values: dict[str, Value] = {"/Dc/Battery/Voltage": 50.0, "/Ac/ConsumptionOnOutput/L1/Power": 2000.0}
+    system = Service(bench, SYSTEM, values | {"/Dc/System/Power": 500.0})
+    read = ExternalSource(bench.bus(), "", "", OWN, loads_from_system=True)
+    bench.until(lambda: read.read(10).loads == 50.0)
+    system.set("/Ac/ConsumptionOnOutput/L1/Power", 0.0)
+    bench.until(lambda: read.read(10).loads == 10.0)
+    system.set("/Dc/Battery/Voltage", None)
+    bench.until(lambda: math.isnan(read.read(10).loads))
+
+
+def test_loads_are_not_asked_for_without_the_key(bench: Any) -> None:
+    Service(bench, SYSTEM, {"/Dc/Battery/Voltage": 50.0, "/Ac/ConsumptionOnOutput/L1/Power": 2000.0})
+    read = source(bench, "", "")
+    bench.settle()
+    assert math.isnan(read.read(10).loads)

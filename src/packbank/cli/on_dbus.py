@@ -31,7 +31,13 @@ def serve(daemon: Daemon, tick: Callable[[], bool]) -> None:
     daemon.outputs.add_vital(output)
     if service.publish_packs:
         daemon.outputs.add(PackServices(output.identity))
-    source = ExternalSource(output.bus, service.current_from, service.soc_from, output.service.name)
+    source = ExternalSource(
+        output.bus,
+        service.current_from,
+        service.soc_from,
+        output.service.name,
+        loads_from_system=service.loads_from_system,
+    )
     daemon.external = lambda: source.read(output.service.device_instance)
     run_loop(tick, TICK)
 

@@ -74,6 +74,11 @@ class ServiceConfig:
     publish_packs: bool = setting(False, "also a battery service for each pack, without CVL")
     current_from: str = setting("", "D-Bus service whose current stands for the bank's; empty: the sum of the packs'")
     soc_from: str = setting("", "D-Bus service whose SoC stands for the bank's; empty: from the packs'")
+    loads_from_system: bool = setting(
+        False,
+        "keep room in CCL for the loads that the GX knows, which leave their current to the packs when they go off; "
+        "matters where a BMS's charge over-current delay is below 6 s",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

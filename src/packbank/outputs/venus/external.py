@@ -1,4 +1,4 @@
-"""Current and SoC of the bank as another service measures them: a shunt, or what systemcalc has chosen.
+"""The bank as others measure it: current and SoC by a shunt or by what systemcalc has chosen, and the running loads.
 
 Values are cached as they are signalled, so reading them costs nothing. A service that leaves the bus takes its
 values with it, and the packs' own count again. A shunt's driver that hangs cannot be told from a steady
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from math import isnan
 from typing import Any
 
 from packbank.errors import ConfigError
@@ -18,6 +19,9 @@ from packbank.outputs.venus.bus import DBus, from_wire
 
 SYSTEM = "com.victronenergy.system"
 ACTIVE_BATTERY = "/ActiveBatteryService"
+# W, what runs on the inverters' outputs and beside the batteries on DC.
+_LOADS = (*(f"/Ac/ConsumptionOnOutput/L{phase}/Power" for phase in (1, 2, 3)), "/Dc/System/Power")
+_BATTERY_VOLTAGE = "/Dc/Battery/Voltage"
 _LOG = logging.getLogger(__name__)
 
 
@@ -66,9 +70,11 @@ class Remote:
 
 
 class ExternalSource:
-    """What ``CURRENT_FROM`` and ``SOC_FROM`` name, read as :class:`External`."""
+    """What ``CURRENT_FROM`` and ``SOC_FROM`` name and ``LOADS_FROM_SYSTEM`` asks for, read as :class:`External`."""
 
-    def __init__(self, bus: DBus, current_from: str, soc_from: str, own_name: str) -> None:
+    def __init__(
+        self, bus: DBus, current_from: str, soc_from: str, own_name: str, *, loads_from_system: bool = False
+    ) -> None:
         """Empty names stand for the packs' own values. Raises ConfigError when a name cannot be a source."""
         for key, service in ("CURRENT_FROM", current_from), ("SOC_FROM", soc_from):
             _check(key, service, own_name)
@@ -76,6 +82,7 @@ class ExternalSource:
         self._remotes = {service: Remote(bus, service, paths) for service, paths in wanted.items()}
         self._current_from = current_from
         self._soc_from = soc_from
+        self._loads = Remote(bus, SYSTEM, (*_LOADS, _BATTERY_VOLTAGE)) if loads_from_system else None
 
     def read(self, own_instance: int) -> External:
         """The values now, NaN where there is none. ``own_instance`` is our device instance.
@@ -84,8 +91,18 @@ class ExternalSource:
         our own value, and keep it for ever.
         """
         return External(
-            current=self._value(self._current_from, 0, own_instance), soc=self._value(self._soc_from, 1, own_instance)
+            current=self._value(self._current_from, 0, own_instance),
+            soc=self._value(self._soc_from, 1, own_instance),
+            loads=self._load_current(),
         )
+
+    def _load_current(self) -> float:
+        """A, of the loads that are told; NaN when none is."""
+        if self._loads is None:
+            return NAN
+        told = [watts for path in _LOADS if not isnan(watts := self._loads.number(path))]
+        volts = self._loads.number(_BATTERY_VOLTAGE)
+        return max(sum(told), 0.0) / volts if told and volts > 0.0 else NAN
 
     def _value(self, service: str, index: int, own_instance: int) -> float:
         remote = self._remotes.get(service)
