@@ -232,14 +232,14 @@ class BankSettings:
     )
     ccl_recovery_rate_a_per_sec: float = setting(
         10.0,
-        "how fast CCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5, which swings near full)",
+        "how fast CCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5)",
         "A/s",
         0,
         1000,
     )
     dcl_recovery_rate_a_per_sec: float = setting(
         10.0,
-        "how fast DCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5, which swings near empty)",
+        "how fast DCL rises, for each conducting pack; 0: at once (dbus-serialbattery: 5)",
         "A/s",
         0,
         1000,

@@ -12,6 +12,7 @@ from packbank.config.migrate import Migration, migrate
 from packbank.config.problems import InvalidConfigError
 from packbank.config.serialbattery import Change, Kind
 from packbank.errors import ConfigError
+from packbank.files import replace_text
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -27,6 +28,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Write the new file and the account."""
+    if args.output is not None and args.output.exists():
+        raise ConfigError(f"{args.output} exists; name another file with -o")
     sections, problems = read(args.file)
     if problems:
         raise InvalidConfigError(args.file, problems)
@@ -36,7 +39,7 @@ def run(args: Namespace) -> int:
         sys.stdout.write(text)
     else:
         try:
-            args.output.write_text(text, encoding="utf-8")
+            replace_text(args.output, text)
         except OSError as error:
             raise ConfigError(f"{args.output}: cannot be written, {error.strerror}; choose another place") from error
     for line in account(migration):

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         return int(failed)
     _say_known(known, scans)
-    return _write(args.output, text, len(new), failed)
+    return _write(args.output, text, new, failed)
 
 
 def _known(output: Path | None, extend: bool) -> Config:
@@ -89,7 +89,7 @@ def _known(output: Path | None, extend: bool) -> Config:
     return load(output)
 
 
-def _write(output: Path, text: str, new: int, failed: bool) -> int:
+def _write(output: Path, text: str, new: Sequence[Scan], failed: bool) -> int:
     if failed:
         print(f"{output}: not written, because something was heard that is no pack as it should be", file=sys.stderr)
         return 1
@@ -101,7 +101,9 @@ def _write(output: Path, text: str, new: int, failed: bool) -> int:
         replace_text(output, old + text)
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written: {error.strerror}") from error
-    print(f"{output}: {new} bus{'es' * (new != 1)} written; look at it with 'packbank check {output}'", file=sys.stderr)
+    buses, packs = len(new), sum(len(scan.found) for scan in new)
+    written = f"{buses} bus{'es' * (buses != 1)}, {packs} pack{'s' * (packs != 1)} written"
+    print(f"{output}: {written}; look at it with 'packbank check {output}'", file=sys.stderr)
     return 0
 
 

@@ -89,7 +89,8 @@ def check_bank_arguments(args: argparse.Namespace) -> None:
     """Raise ConfigError for a bank that cannot be."""
     for name, allowed in (("packs", PACKS), ("buses", BUSES), ("cells", CELLS)):
         if getattr(args, name) not in allowed:
-            raise ConfigError(f"--{name} {getattr(args, name)}: write {allowed[0]} to {allowed[-1]}")
+            more = "; for 16 packs write --packs 8 --buses 2" if name == "packs" else ""
+            raise ConfigError(f"--{name} {getattr(args, name)}: write {allowed[0]} to {allowed[-1]}{more}")
     if args.seconds is not None and not args.seconds > 0:
         raise ConfigError(f"--seconds {args.seconds:g}: write more than 0, or leave it away to go on until Ctrl-C")
     if args.mix and args.master:

@@ -23,7 +23,7 @@ DRIVER_DEFAULTS = {"MAX_BATTERY_CHARGE_CURRENT": "50", "MAX_BATTERY_DISCHARGE_CU
 
 
 def _fast(amperes_per_second: float) -> bool:
-    return amperes_per_second > 1 or amperes_per_second == 0
+    return amperes_per_second > 10 or amperes_per_second == 0
 
 
 # Values that are right for one pack and doubtful for many in parallel: key, when, why.
@@ -34,12 +34,12 @@ DOUBTS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "SOC_RESET_CELL_VOLTAGE",
         lambda volts: volts >= 3.6,
-        "all packs are raised to it together; keep off the BMS's OVP",
+        "all packs are raised to it on the same day, at most to 30 mV below their BMS's protection",
     ),
-    ("SOC_RESET_AFTER_DAYS", bool, "the whole bank is raised at once; the charge curve must let current through there"),
+    ("SOC_RESET_AFTER_DAYS", bool, "the whole bank is raised on the same day, with at most 5 % of each pack's ceiling"),
     ("VOLTAGE_DROP", bool, "is added once for the bank; measure it at the bank's current, not at one pack's"),
-    ("CCL_RECOVERY_RATE_A_PER_SEC", _fast, "is for each pack: many of them rising fast swing near full; ours is 1"),
-    ("DCL_RECOVERY_RATE_A_PER_SEC", _fast, "is for each pack: many of them rising fast swing near empty; ours is 1"),
+    ("CCL_RECOVERY_RATE_A_PER_SEC", _fast, "is for each pack; ours is 10"),
+    ("DCL_RECOVERY_RATE_A_PER_SEC", _fast, "is for each pack; ours is 10"),
     ("CVCM_ENABLE", lambda on: not on, "the bank then holds its target voltage for ever"),
     ("CCCM_CV_ENABLE", lambda on: not on, "no high cell slows the charging any more"),
     ("DCCM_CV_ENABLE", lambda on: not on, "no low cell slows the discharging any more"),

@@ -178,6 +178,14 @@ def test_migrate_refuses_what_is_no_file_of_the_driver(
     assert message in capsys.readouterr().err
 
 
+def test_migrate_changes_no_file_that_is_there(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = tmp_path / "new.ini"
+    new.write_text("# mine\n", encoding="utf-8")
+    assert main(["migrate", str(old), "-o", str(new)]) == 2
+    assert "exists" in capsys.readouterr().err
+    assert new.read_text(encoding="utf-8") == "# mine\n"
+
+
 def test_migrate_says_when_it_cannot_write(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", str(old), "-o", str(old / "below" / "a-file")]) == 2
     assert "cannot be written" in capsys.readouterr().err

@@ -156,7 +156,8 @@ def _trouble(address: int, outcomes: list[Outcome]) -> Trouble | None:
     if refused:
         return Trouble(address, f"answers, but is refused ({refused[-1]})", remedy(refused[-1].reason))
     if any(outcome.heard for outcome in outcomes):
-        return Trouble(address, "sends bytes that are no answer", remedy("unknown"))
+        why = "two packs at this address, bad wiring, or another protocol"
+        return Trouble(address, "sends bytes that are no answer", why)
     return None
 
 
