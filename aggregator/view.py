@@ -12,7 +12,6 @@ from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import COLDEST, HOTTEST
 from packbank.model.battery import CAUSES as ALL_CAUSES
 from packbank.model.battery import Cause, Packs
-from packbank.model.columns import Column
 
 # Codes of the causes of a pack's own limit: by the row of its smallest fraction, and of its ceiling.
 _BY_FRACTION = np.array([ALL_CAUSES.index(cause) for cause in CAUSES], dtype=np.int8)
@@ -22,7 +21,6 @@ _CONFIG, _BMS, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause
 def view(names: tuple[str, ...], instant: Instant, table: PackTable, slots: SensorSlots) -> Packs:
     """The packs as ``instant`` has them."""
     tele, sets, own = instant.tele, instant.sets, instant.own
-    settled = sets.online & ~np.isnan(tele[Column.SETTINGS_TIME])
     return Packs(
         names=names,
         presence=sets.code.copy(),
@@ -31,7 +29,7 @@ def view(names: tuple[str, ...], instant: Instant, table: PackTable, slots: Sens
         limit=own.value.copy(),
         share=_shares(instant),
         cause=_causes(own, table, instant.estimated),
-        unlimited=np.isnan(own.ceiling) & settled,
+        unlimited=np.isnan(own.ceiling) & sets.online,
         estimated=instant.estimated.copy(),
         suspect=slots.suspect.copy(),
         absent=slots.absent.copy(),

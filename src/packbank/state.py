@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 from packbank.errors import ConfigError
 from packbank.model.controls import Controls
@@ -29,10 +31,12 @@ def load(path: Path) -> dict[str, Any]:
     something else, such as a configuration: packbank would overwrite it.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigError(f"{path} is not a file: let STATE_FILE name a file of its own")
         data = path.read_bytes()
         if not _may_be_ours(data):
             raise ConfigError(f"{path} is not a state file of packbank: let STATE_FILE name a file of its own")
-        state = json.loads(data, parse_constant=_refuse)
+        state = json.loads(data, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
         if not isinstance(state, dict):
             raise ValueError("no JSON object")
     except FileNotFoundError:
@@ -51,11 +55,34 @@ def load(path: Path) -> dict[str, Any]:
     return {}
 
 
+def lock(path: Path) -> IO[bytes] | None:
+    """Hold the state for this process, as long as what is returned is open: two daemons would overwrite each other's.
+
+    ``None`` where nothing can be written. Raises ConfigError when another process holds it.
+    """
+    path = path.resolve()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = path.with_name(f"{path.name}.lock").open("ab")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise ConfigError(f"another packbank runs with {path}: stop it, or name another file with --state") from None
+    except OSError:  # a file system without locks
+        held.close()
+        return None
+    return held
+
+
 def save(path: Path, state: Mapping[str, object]) -> None:
     """Replace the file by ``state`` in one step: a reader, or a power cut, sees the old or the new, whole.
 
     Raises OSError when the folder cannot be written.
     """
+    path = path.resolve()  # a link stays a link
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     try:
@@ -84,7 +111,7 @@ def _may_be(value: object, none: object) -> bool:
     """Whether ``value`` can stand where ``none`` means that there is none: a switch, or a cap."""
     if isinstance(none, bool) or isinstance(value, bool):
         return type(value) is type(none)
-    return value is None or isinstance(value, int | float)
+    return value is None or (isinstance(value, int | float) and value >= 0)
 
 
 def _may_be_ours(data: bytes) -> bool:
@@ -92,6 +119,17 @@ def _may_be_ours(data: bytes) -> bool:
     return data.lstrip()[:1] in (b"{", b"", b"\0")
 
 
-def _refuse(constant: str) -> None:
+def _finite(number: str) -> float:
+    """The figure; ValueError for one that no float can hold."""
+    return float(number) if isfinite(float(number)) else _refuse(number)
+
+
+def _whole(number: str) -> int:
+    """The figure; ValueError for one that is too large for a float."""
+    _finite(number)
+    return int(number)
+
+
+def _refuse(constant: str) -> NoReturn:
     """JSON has no NaN and no infinity, and :func:`save` writes none."""
     raise ValueError(f"{constant} is not a saved figure")

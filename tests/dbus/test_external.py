@@ -8,7 +8,7 @@ import pytest
 from packbank.errors import ConfigError
 from packbank.model.catalogue import Value
 from packbank.model.controls import External
-from packbank.outputs.venus.external import ACTIVE_BATTERY, SYSTEM, ExternalSource
+from packbank.outputs.venus.external import ACTIVE_BATTERY, ExternalSource
 from packbank.outputs.venus.item import Item
 from packbank.outputs.venus.items import Items
 

@@ -15,6 +15,44 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert state.load(path) == {"schema": state.SCHEMA, "stage": "float", "ah": 1.5}
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "1e400", "-1e999"])
+def test_a_number_that_no_float_can_hold_is_damage(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(f'{{"schema": 2, "controls": {{"charge_current": {number}}}}}', encoding="utf-8")
+    assert state.load(path) == {}
+
+
+def test_a_cap_below_zero_is_damage() -> None:
+    assert state.controls_of({"controls": {"charge_current": -5}}) is None
+
+
+def test_a_second_daemon_cannot_have_the_state_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    held = state.lock(path)
+    assert held is not None
+    with pytest.raises(ConfigError, match="another packbank runs"):
+        state.lock(path)
+    held.close()
+    again = state.lock(path)
+    assert again is not None
+    again.close()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "disk" / "s.json", tmp_path / "state.json"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    state.save(link, {"ah": 1.0})
+    assert link.is_symlink()
+    assert state.load(target)["ah"] == 1.0
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="is not a file"):
+        state.load(tmp_path / "pipe")
+
+
 def test_no_file_is_an_empty_state_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert state.load(tmp_path / "none.json") == {}
     assert not caplog.records

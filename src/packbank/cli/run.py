@@ -6,8 +6,10 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
+from packbank import state
 from packbank.cli.signals import ended_by_signals, import_whole
 from packbank.config.loader import load
 from packbank.config.model import Config, MqttConfig
@@ -69,12 +71,13 @@ def _run(args: argparse.Namespace, config: Config) -> int:
         log.info("%s: %s", args.config, note)
     serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
     capture = Capture(args.capture) if args.capture else None
+    held = state.lock(_state_file(args, config))
     daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
     for output, may_block in outputs(args, config):
         daemon.outputs.add(output, may_block=may_block)
     ended_well = True
 
-    with daemon, Watchdog() as watchdog:
+    with held or nullcontext(), daemon, Watchdog() as watchdog:
 
         def tick() -> bool:
             nonlocal ended_well

@@ -12,7 +12,7 @@ from packbank.config.crosscheck import crosscheck
 from packbank.config.dip import table
 from packbank.config.inifile import Sections, read
 from packbank.config.model import Config, ServiceConfig
-from packbank.config.outputs import build_mqtt
+from packbank.config.outputs import build_mqtt, service_problems
 from packbank.config.problems import InvalidConfigError, Problem
 from packbank.config.sections import understand
 from packbank.config.serialbattery import Change, Kind
@@ -42,6 +42,7 @@ def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None,
     default = parsed.default
     bank = BankSettings(**default.pick(keys.bank_keys()))
     parsed.problems += list(crosscheck(parsed, packs, bank))
+    parsed.problems += list(service_problems(parsed))
     mqtt = build_mqtt(parsed)
     if parsed.problems:
         return None, parsed.problems

@@ -1,13 +1,32 @@
-"""The sections that switch outputs on, and what does not go together in them."""
+"""What outputs need to be right beyond each key: the sections that switch them on, and names of D-Bus services."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from packbank.config import keys
 from packbank.config.model import MqttConfig
 from packbank.config.problems import Entry, Problem
 from packbank.config.sections import Parsed
+
+SYSTEM = "com.victronenergy.system"
+_BATTERY = re.compile(r"com\.victronenergy\.battery(\.[A-Za-z_-][A-Za-z0-9_-]*)+")
+
+
+def wrong_service(service: str) -> str:
+    """Why a bank's current or SoC cannot come from this D-Bus service; empty when it can."""
+    if not service or service == SYSTEM or _BATTERY.fullmatch(service):
+        return ""
+    return f"write the name of a battery service such as com.victronenergy.battery.ttyUSB1 (a SmartShunt), or {SYSTEM}"
+
+
+def service_problems(parsed: Parsed) -> Iterator[Problem]:
+    """The keys of [DEFAULT] that name a service which can be none."""
+    for key in ("CURRENT_FROM", "SOC_FROM"):
+        entry = parsed.default.entries.get(key)
+        if entry is not None and (text := wrong_service(entry.value)):
+            yield Problem(entry, text)
 
 
 def build_mqtt(parsed: Parsed) -> MqttConfig | None:

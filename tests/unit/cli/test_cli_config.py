@@ -17,7 +17,7 @@ FLOAT_CELL_VOLTAGE = 3,35
 SOC_RESET_AFTER_DAYS = 0
 max_battery_charge_current = 80
 CCL_RECOVERY_RATE_A_PER_SEC = 5
-DCL_RECOVERY_RATE_A_PER_SEC = 1
+DCL_RECOVERY_RATE_A_PER_SEC = 20
 MQTT_PASSWORD = secret%%
 CELL_VOLTAGES_WHILE_CHARGING = 3.55,
     3.5, 3.45, 3.4, 3.3
@@ -108,7 +108,7 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
         "MAX_CELL_VOLTAGE = 3.5",
         "MAX_BATTERY_CHARGE_CURRENT = 80",
         "CCL_RECOVERY_RATE_A_PER_SEC = 5",
-        "DCL_RECOVERY_RATE_A_PER_SEC = 1",
+        "DCL_RECOVERY_RATE_A_PER_SEC = 20",
         "CELL_VOLTAGES_WHILE_CHARGING = 3.55, 3.5, 3.45, 3.4, 3.3",
         "BATTERY_ADDRESSES = 0x01, 0x02",
         "CHARGE_MODE = 2",
@@ -131,8 +131,8 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
     assert "dropped  SOC_RESET_AFTER_DAYS = 0: 0 is out of range" in text
     assert "added    MAX_BATTERY_DISCHARGE_CURRENT = 60: dbus-serialbattery's default" in text
     assert "think    MAX_BATTERY_CHARGE_CURRENT = 80: holds for each pack" in text
-    assert "think    CCL_RECOVERY_RATE_A_PER_SEC = 5: is for each pack" in text
-    assert "think    DCL_RECOVERY_RATE_A_PER_SEC" not in text
+    assert "think    DCL_RECOVERY_RATE_A_PER_SEC = 20: is for each pack" in text
+    assert "think    CCL_RECOVERY_RATE_A_PER_SEC" not in text
     assert "secret" not in text
 
 

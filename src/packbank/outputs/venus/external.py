@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from math import isnan
 from typing import Any
 
+from packbank.config.outputs import SYSTEM, wrong_service
 from packbank.errors import ConfigError
 from packbank.model.catalogue import Value
 from packbank.model.controls import NAN, External
 from packbank.outputs.venus.bus import DBus, from_wire
 
-SYSTEM = "com.victronenergy.system"
 ACTIVE_BATTERY = "/ActiveBatteryService"
 # W, what runs on the inverters' outputs and beside the batteries on DC.
 _LOADS = (*(f"/Ac/ConsumptionOnOutput/L{phase}/Power" for phase in (1, 2, 3)), "/Dc/System/Power")
@@ -124,8 +124,5 @@ def _paths(service: str) -> tuple[str, ...]:
 def _check(key: str, service: str, own_name: str) -> None:
     if service == own_name:
         raise ConfigError(f"{key} = {service} is this bank itself: name the shunt's service, see 'dbus -y'")
-    if service and service != SYSTEM and not service.startswith("com.victronenergy.battery."):
-        raise ConfigError(
-            f"{key} = {service}: write the name of a battery service such as "
-            f"com.victronenergy.battery.ttyUSB1 (a SmartShunt), or {SYSTEM}"
-        )
+    if wrong := wrong_service(service):
+        raise ConfigError(f"{key} = {service}: {wrong}")

@@ -97,7 +97,9 @@ class LocalSettings:
     def _on_properties(self, properties: Mapping[str, Any], path: str) -> None:
         if path.startswith(self._root) and "Value" in properties and self._changed is not None:
             key, value = path.removeprefix(self._root), from_wire(properties["Value"])
-            if key not in self._unsaved and self._known.get(key) != value:
+            if self._known.get(key) == value:
+                self._unsaved.discard(key)  # it has what we sent, though its reply may have come too late
+            elif key not in self._unsaved:
                 self._known[key] = value
                 self._changed(key, value)
 

@@ -112,6 +112,8 @@ class Record:
         self._clock = Clock()
         self._caution_until = -inf
         self._caution = np.full(len(LOWERED), np.nan)
+        self._settings = np.zeros(COLUMNS, dtype=np.bool_)  # columns that the last settings filled
+        self._suspected = inf  # since when another pack may be at this address, until one tells its serial
 
     def judge(self, answer: Answer) -> Judgement:
         """Judge an answer, and remember it when it is accepted or a doubt."""
@@ -159,6 +161,7 @@ class Record:
         self._doubted_since.setdefault(answer.topic, answer.arrived)
         if agreed is None:
             wanted = {Topic.STATUS: (Topic.SETTINGS, Topic.ABOUT)}.get(answer.topic, (Topic.STATUS,))
+            self._suspected = min(self._suspected, answer.arrived)
             return Judgement(error=error, reread=wanted)
         row, identity = agreed
         self._be_cautious(answer.arrived)
@@ -200,14 +203,28 @@ class Record:
         reread = self._changed(answer.topic, row, identity)
         if identity is not who and who.serial and identity.serial != who.serial:
             warning = f"another pack, serial {identity.serial or 'unknown'} instead of {who.serial}"
+            if not row.item(Column.SETTINGS_TIME) >= self._suspected:
+                row[self._settings] = np.nan  # they are those of the pack before
         if Topic.SETTINGS in reread:  # it may be another pack, and the new limits come before its name
             self._be_cautious(answer.arrived)
+        self._remember(answer, reread)
         self._row, self._identity = row, identity
         told = row
         if answer.arrived < self._caution_until:
             told = row.copy()
-            told[LOWERED] = np.fmin(row[LOWERED], self._caution)
+            lower = np.fmin(row[LOWERED], self._caution)
+            told[LOWERED] = np.where(np.isnan(row[LOWERED]), np.nan, lower)
         return Judgement(told, identity, reread=reread, warning=warning)
+
+    def _remember(self, answer: Answer, reread: tuple[Topic, ...]) -> None:
+        """Note which columns are settings, and since when the pack may be another one."""
+        if answer.topic is Topic.SETTINGS:
+            told, _ = self._decoded(answer, unknown(), Identity())
+            self._settings = ~np.isnan(told)
+        if answer.topic is Topic.ABOUT:
+            self._suspected = inf
+        elif Topic.ABOUT in reread:
+            self._suspected = min(self._suspected, answer.arrived)
 
     def _changed(self, topic: Topic, row: Row, identity: Identity) -> tuple[Topic, ...]:
         """What to read again because this answer is of a pack that was exchanged, restarted or set anew."""

@@ -231,6 +231,29 @@ def test_one_exchange_of_packs_is_not_two_packs(bench: Bench) -> None:
     assert not bench.record.shared
 
 
+def test_the_limits_of_the_pack_before_are_not_those_of_another_serial(bench: Bench) -> None:
+    other = Pack("TWO", -100_000.0)
+    other.row[Column.CHARGE_CURRENT_LIMIT] = 50.0
+    assert bench.ask(Topic.ABOUT, 1002.0, other) == ACCEPTED
+    assert np.isnan(bench.told(Column.CHARGE_CURRENT_LIMIT))
+    assert np.isnan(bench.told(Column.SETTINGS_TIME))
+    assert bench.ask(Topic.STATUS, 1003.0) == ACCEPTED
+    assert np.isnan(bench.told(Column.CHARGE_CURRENT_LIMIT)), "also with the caution for a changed pack"
+    assert bench.ask(Topic.SETTINGS, 1004.0, other) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 50.0
+
+
+def test_settings_that_came_since_the_clock_was_set_back_are_those_of_the_new_serial(bench: Bench) -> None:
+    other = Pack("TWO", 900.0)  # just switched on
+    other.row[Column.CHARGE_CURRENT_LIMIT] = 50.0
+    bench.ask(Topic.STATUS, 1002.0, other)
+    bench.ask(Topic.STATUS, 1008.0, other)
+    assert Topic.SETTINGS in bench.last.reread
+    assert bench.ask(Topic.SETTINGS, 1009.0, other) == ACCEPTED
+    assert bench.ask(Topic.ABOUT, 1010.0, other) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 50.0
+
+
 def test_a_new_serial_number_is_a_warning_and_the_limits_are_read_again(bench: Bench) -> None:
     bench.pack.identity = replace(bench.pack.identity, serial="TWO")
     assert bench.ask(Topic.ABOUT, 1002.0) == ACCEPTED

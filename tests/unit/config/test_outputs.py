@@ -24,6 +24,13 @@ def refused(folder: Path, *lines: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["SmartShunt", "com.victronenergy.battery.a b", "com.victronenergy.battery..x"])
+@pytest.mark.parametrize("key", ["CURRENT_FROM", "SOC_FROM"])
+def test_a_name_that_no_service_can_have_is_refused(tmp_path: Path, key: str, name: str) -> None:
+    with pytest.raises(InvalidConfigError, match="name of a battery service"):
+        mqtt(tmp_path, f"{key} = {name}")
+
+
 def test_without_the_section_there_is_no_mqtt(tmp_path: Path) -> None:
     assert mqtt(tmp_path) is None
 
