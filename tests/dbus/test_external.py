@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from packbank.config.outputs import SYSTEM
 from packbank.errors import ConfigError
 from packbank.model.catalogue import Value
 from packbank.model.controls import External
