@@ -148,9 +148,9 @@ cdef class Scanner:
         return 0
 
     cdef object unit(self, str kind, Py_ssize_t i, Py_ssize_t size):
-        return Unit(
-            kind, self.position - self.held + i, PyBytes_FromStringAndSize(<const char*> self.buffer + i, size)
-        )
+        # Named, since Cython takes a sum of int64_t and Py_ssize_t for a Py_ssize_t: 32 bits on a GX.
+        cdef int64_t start = self.position - self.held + i
+        return Unit(kind, start, PyBytes_FromStringAndSize(<const char*> self.buffer + i, size))
 
 
 cdef str name_of(Found found):
