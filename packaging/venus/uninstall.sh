@@ -25,7 +25,7 @@ sed -n 's|/[^/]*$||p' files | sort -ru >.packbank-folders
 # its buffer ends, hence -n.
 xargs -n 50 rm -f <.packbank-files
 if [ -n "$all" ]; then
-    rm -f config.ini config.state.json config.found.ini
+    rm -f config.ini config.state.json config.state.mqtt.json config.found.ini
     rm -rf "$root/var/log/packbank"
 fi
 # Folders of folders come later; one with something of somebody else's in it stays.

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from socket import AF_UNIX, SOCK_STREAM, socket
+from typing import Any, NoReturn
 
 from packbank.errors import ConfigError
 from packbank.model.controls import Controls
@@ -55,25 +57,20 @@ def load(path: Path) -> dict[str, Any]:
     return {}
 
 
-def lock(path: Path) -> IO[bytes] | None:
-    """Hold the state for this process, as long as what is returned is open: two daemons would overwrite each other's.
+def lock(path: Path) -> socket:
+    """Hold the state for this process until what is returned is closed: two daemons would overwrite each other's.
 
-    ``None`` where nothing can be written. Raises ConfigError when another process holds it.
+    The lock is a name in Linux's abstract socket namespace (unix(7)): it leaves no file, and goes with the process.
+    Raises ConfigError when another process holds it.
     """
-    path = path.resolve()
+    held = socket(AF_UNIX, SOCK_STREAM)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        held = path.with_name(f"{path.name}.lock").open("ab")
-    except OSError:
-        return None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        held.bind(b"\0packbank-state-" + sha256(os.fsencode(path.resolve())).hexdigest().encode())
+    except OSError as error:
         held.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         raise ConfigError(f"another packbank runs with {path}: stop it, or name another file with --state") from None
-    except OSError:  # a file system without locks
-        held.close()
-        return None
     return held
 
 

@@ -6,7 +6,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 from packbank import state
@@ -77,7 +76,7 @@ def _run(args: argparse.Namespace, config: Config) -> int:
         daemon.outputs.add(output, may_block=may_block)
     ended_well = True
 
-    with held or nullcontext(), daemon, Watchdog() as watchdog:
+    with held, daemon, Watchdog() as watchdog:
 
         def tick() -> bool:
             nonlocal ended_well
