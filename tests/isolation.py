@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 FOREIGN = ("DBUS_", "PACKBANK_", "PYTHONWARNINGS", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "XDG_", "LC_", "LANG")
+# What scripts/test-install tells the tests of the emulated GX: without it they would be left out.
+TOLD = ("PACKBANK_ARCHIVE", "PACKBANK_PARTS", "PACKBANK_CPU")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -25,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Temporary files go to a folder that is removed at the end, so that a process that was killed leaves none; pytest's
     own folders stay where they are.
     """
-    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+    for name in [name for name in os.environ if name.startswith(FOREIGN) and name not in TOLD]:
         del os.environ[name]
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     scratch = Path(tempfile.mkdtemp(prefix="packbank-tests-"))

@@ -21,9 +21,13 @@ done
 cd "$app"
 cp files .packbank-files
 sed -n 's|/[^/]*$||p' files | sort -ru >.packbank-folders
-# No name has a blank: scripts/bundle sees to that, since not every xargs knows -0. BusyBox's cuts a name in two where
-# its buffer ends, hence -n.
-xargs -n 50 rm -f <.packbank-files
+# Some at a time, without xargs: BusyBox's may cut a name in two where its buffer ends.
+set --
+while IFS= read -r name; do
+    set -- "$@" "$name"
+    [ "$#" -lt 50 ] || { rm -f "$@"; set --; }
+done <.packbank-files
+rm -f "$@"
 if [ -n "$all" ]; then
     rm -f config.ini config.state.json config.state.mqtt.json config.found.ini
     rm -rf "$root/var/log/packbank"
