@@ -133,12 +133,22 @@ def test_after_kill_9_the_next_start_finds_a_clean_bus(bank: Path, start: Start)
 def test_a_second_daemon_on_the_same_ports_says_who_has_them(bank: Path, start: Start) -> None:
     one = start(bank)
     first_battery(one, 4)
-    other = start(bank)
+    other = start(bank, "--state", str(bank / "other.state.json"))
     time.sleep(3)
     log = end(other)
     end(one)
     assert str(bank) in log
     assert "in use by" in log
+
+
+def test_a_second_daemon_with_the_same_state_is_refused(bank: Path, start: Start) -> None:
+    one = start(bank)
+    first_battery(one, 4)
+    other = start(bank)
+    _, log = other.communicate(timeout=30)
+    end(one)
+    assert other.returncode == 2
+    assert "another packbank runs with" in log
 
 
 def test_a_capture_has_the_traffic_and_replays(bank: Path, start: Start) -> None:
