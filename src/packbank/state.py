@@ -18,6 +18,7 @@ from socket import AF_UNIX, SOCK_STREAM, socket
 from typing import Any, NoReturn
 
 from packbank.errors import ConfigError
+from packbank.files import replace_text
 from packbank.model.controls import Controls
 
 SCHEMA = 2
@@ -79,17 +80,9 @@ def save(path: Path, state: Mapping[str, object]) -> None:
 
     Raises OSError when the folder cannot be written.
     """
-    path = path.resolve()  # a link stays a link
+    text = json.dumps({"schema": SCHEMA, **state}, allow_nan=False)  # dump() makes reference cycles
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(json.dumps({"schema": SCHEMA, **state}, allow_nan=False))  # dump() makes reference cycles
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    replace_text(path, text)
 
 
 def controls_of(state: Mapping[str, Any]) -> Controls | None:

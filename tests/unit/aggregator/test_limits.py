@@ -272,6 +272,15 @@ def test_where_no_pack_tells_a_limit_there_is_none_to_allow() -> None:
     assert (limit.value, limit.detail) == (0.0, "neither its BMS nor the configuration tells one")
 
 
+@pytest.mark.parametrize("told_settings", [True, False])
+def test_packs_that_tell_no_limit_are_named_whether_or_not_they_told_settings(told_settings: bool) -> None:
+    rig = Rig(2)
+    rig.rows[:, Column.CHARGE_CURRENT_LIMIT] = NAN
+    if not told_settings:
+        rig.rows[:, Column.SETTINGS_TIME] = NAN
+    assert [pack.charge_unlimited for pack in rig.step().packs] == [True, True]
+
+
 def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
     rig = Rig(1)
     rig.rows[0, CELL_VOLTAGES] = NAN

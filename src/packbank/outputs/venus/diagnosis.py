@@ -43,8 +43,8 @@ def battery_findings(bus: DBus) -> Iterator[Finding]:
     items = _items(bus, OURS)
     if not items:
         yield wrong(
-            f"{OURS} is not on the D-Bus: packbank does not run, or no pack has answered yet",
-            "see the log: /var/log/packbank/current on the GX, journalctl -u packbank elsewhere",
+            f"{OURS} is not on the D-Bus: packbank does not run, or its packs have not told enough yet",
+            "ask 'packbank show', and see the log: /var/log/packbank/current on the GX, journalctl -u packbank elsewhere",
         )
         return
     yield ok(f"{OURS}, device instance {items['/DeviceInstance']}, SoC {items['/Soc']} %")
