@@ -11,18 +11,18 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
 from typing import Any, NoReturn
+from zlib import crc32
 
 from packbank.errors import ConfigError
 from packbank.files import replace_text
 from packbank.model.controls import Controls
 
 SCHEMA = 2
-_DAMAGED = (ArithmeticError, OSError, RecursionError, ValueError)  # nested too deep, numbers too long, not UTF-8, ...
+_DAMAGED = (OSError, RecursionError, ValueError)  # nested too deep, numbers too long, not UTF-8, ...
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def lock(path: Path) -> socket:
     """
     held = socket(AF_UNIX, SOCK_STREAM)
     try:
-        held.bind(b"\0packbank-state-" + sha256(os.fsencode(path.resolve())).hexdigest().encode())
+        held.bind(b"\0packbank-state-%08x" % crc32(os.fsencode(path.resolve())))
     except OSError as error:
         held.close()
         if error.errno != errno.EADDRINUSE:

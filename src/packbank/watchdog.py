@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from typing import Self
 
-LIMIT = 30.0  # s without a step; a step has to wait for a D-Bus answer or a disk at times
+LIMIT = 30.0  # s without a step; a step has to wait for a D-Bus answer at times
 
 
 class Watchdog:

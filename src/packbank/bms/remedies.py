@@ -10,7 +10,7 @@ _WIRES = (
     "address garble each other"
 )
 _FAMILY = "the pack speaks another protocol: set PROTOCOL, or the protocol in the BMS's app"
-_MASTER = "let only one device ask: no pack at address 0, no other program or display on this bus; or MODE = listen"
+MASTER = "let only one device ask: no pack at address 0, no other program or display on this bus; or MODE = listen"
 _BMS = "these values cannot be true: update the firmware of the BMS, else send us 'packbank run --capture FILE'"
 
 REMEDIES: Mapping[str, str] = MappingProxyType(
@@ -19,7 +19,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
             ("sum8", "sum16", "ack", "check", "truncated", "incomplete", "payload", "ids", "groups"), _WIRES
         ),
         **dict.fromkeys(("type", "layout", "ascii", "terminal", "unknown"), _FAMILY),
-        **dict.fromkeys(("foreign", "master", "unattributed"), _MASTER),
+        **dict.fromkeys(("foreign", "master", "unattributed"), MASTER),
         "modbus": "set the protocol of this port as the message says, or PROTOCOL",
         "refused": "the pack does not know this question: update its firmware, or set another PROTOCOL",
         "unlisted": "add the address to BATTERY_ADDRESSES, or take the pack off this bus",
@@ -31,7 +31,6 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "board": "give every Daly pack its own board number and its own 'Battery code' in BmsMonitor",
     }
 )
-MASTER = _MASTER
 SHARED = "give each pack an address of its own (DIP switches: 'packbank dip'), then restart both"
 
 

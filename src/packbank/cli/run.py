@@ -53,8 +53,9 @@ that did; docs/venus.md says what the GX then shows. Logs to standard error, one
   packbank run --config /data/apps/dbus-serialbattery/config.ini --port /dev/ttyUSB0
 
 Ends with SIGTERM or Ctrl-C: exit code 0. Exit codes: 1 the D-Bus is gone or the name is taken, so that a supervisor
-starts it again; 2 the configuration is wrong, or the D-Bus is not installed. When the main loop stands still for 30 s
-the kernel ends the process with SIGALRM. The keys of --json are in docs/json.md.
+starts it again; 2 the configuration or the state file cannot be used, another packbank runs with that state, or the
+D-Bus or paho-mqtt is not installed. When the main loop stands still for 30 s the kernel ends the process with SIGALRM.
+The keys of --json are in docs/json.md.
 """
 
 

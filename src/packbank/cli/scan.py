@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     new = [found for found in scans if (found.found or found.master) and not _bus_of(known, found)]
     numbers = (number for number in count(1) if all(bus.name != f"bus{number}" for bus in known.buses))
     text = "\n\n".join([table, *(_stanza(number, found) for number, found in zip(numbers, new, strict=False))]) + "\n"
-    failed = any(found.troubles for found in scans) or not any(found.found or found.master for found in scans)
+    failed = any(found.troubles for found in scans)
     if args.output is None or failed:
         print(text, end="")
     if args.output is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from packbank.config import keys
 from packbank.config.model import MqttConfig
@@ -36,18 +36,17 @@ def build_mqtt(parsed: Parsed) -> MqttConfig | None:
         return None
     mqtt = MqttConfig(**section.pick(keys.mqtt_keys()))
     wrong = {problem.entry.key for problem in parsed.problems if problem.entry.section == section.name}
-    for key, text in _wrong_with_mqtt(mqtt):
-        if "BROKER" not in wrong:
-            parsed.problems.append(Problem(section.entries.get(key, Entry(section.name, key, "")), text))
+    for key, text in _wrong_with_mqtt(mqtt, wrong):
+        parsed.problems.append(Problem(section.entries.get(key, Entry(section.name, key, "")), text))
     return mqtt
 
 
-def _wrong_with_mqtt(mqtt: MqttConfig) -> Iterator[tuple[str, str]]:
-    if mqtt.password_file and not mqtt.username:
+def _wrong_with_mqtt(mqtt: MqttConfig, wrong: Set[str]) -> Iterator[tuple[str, str]]:
+    if mqtt.password_file and not mqtt.username and "USERNAME" not in wrong:
         yield "PASSWORD_FILE", "belongs to a user; write USERNAME too"
     if mqtt.ca and mqtt.certificate:
         yield "CERTIFICATE", "is the only certificate that would be taken; remove CA, or this"
-    if not mqtt.broker.startswith("mqtts:"):
+    if "BROKER" not in wrong and not mqtt.broker.startswith("mqtts:"):
         for key, value in (("CA", mqtt.ca), ("CERTIFICATE", mqtt.certificate)):
             if value:
                 yield key, "has no use without TLS; let BROKER begin with mqtts://"

@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from socket import AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, socket
 from urllib.parse import quote, unquote_to_bytes
+from zlib import crc32
 
 from packbank.errors import LinkError
 from packbank.model.catalogue import PACK_SETTINGS, plain
@@ -54,7 +54,7 @@ def runtime_folders() -> list[Path]:
 def socket_name(config_file: Path) -> str:
     """The name of the socket of the daemon that runs with ``config_file``; :func:`config_of` turns it back."""
     whole = quote(os.fsencode(config_file.resolve()), safe="")
-    return (whole if len(whole) <= LONGEST_NAME else sha256(whole.encode()).hexdigest()) + SUFFIX
+    return (whole if len(whole) <= LONGEST_NAME else f"{crc32(whole.encode()):08x}") + SUFFIX
 
 
 def config_of(path: Path) -> str:

@@ -44,7 +44,7 @@ def battery_findings(bus: DBus) -> Iterator[Finding]:
     if not items:
         yield wrong(
             f"{OURS} is not on the D-Bus: packbank does not run, or its packs have not told enough yet",
-            "ask 'packbank show', and see the log: /var/log/packbank/current on the GX, journalctl -u packbank elsewhere",
+            "ask 'packbank show'; the log is /var/log/packbank/current on the GX, journalctl -u packbank elsewhere",
         )
         return
     yield ok(f"{OURS}, device instance {items['/DeviceInstance']}, SoC {items['/Soc']} %")

@@ -1,6 +1,6 @@
 """One bus in one thread: open its port, poll or listen, and begin again when that fails.
 
-:func:`start_bus` is all that the daemon, the demo and the tests need of this package.
+:func:`start_bus` makes one from a configuration.
 """
 
 from __future__ import annotations

@@ -147,12 +147,12 @@ class Record:
 
     def _doubt(self, answer: Answer, error: FrameError) -> Judgement:
         """What becomes of an answer that does not fit: it may be wrong, or what is known may be."""
+        if error.reason == "frozen":
+            return Judgement(error=error)
         try:
             alone, _ = self._decoded(answer, unknown(), Identity())
             self._protocol.check(alone, unknown())
         except FrameError:
-            return Judgement(error=error)
-        if error.reason == "frozen":
             return Judgement(error=error)
         if error.reason == "ticks":
             self._clock.doubt(answer.arrived)
