@@ -30,7 +30,7 @@ from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
 from packbank.aggregator.strings import Strings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
-from packbank.aggregator.telemetry import Telemetry, rows
+from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry
 from packbank.aggregator.unknowns import Unknowns, with_unsure
 from packbank.aggregator.view import view
 from packbank.model.battery import Limit, VirtualBattery
@@ -114,9 +114,9 @@ class Bank:
         self._last, self._wall = now, wall
         tele = self._unknowns.read(matrix, now, wall, dt, identities)
         sets = self._presence.step(tele, now)
-        told = _told(tele, self._table)
+        told = None if self._presence.ready else _told(tele, self._table)  # before bounds stand in
         estimated = self._unknowns.bound(tele, sets, wall)
-        if not self._presence.ready:
+        if told is not None:
             self._presence.judge_start(told, _told(tele, self._table), now)
         self._samples.take(tele)
         cell_ohms = self._strings.step(self._samples, tele)
@@ -239,7 +239,7 @@ class Bank:
 
 def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
     """Which packs have told what limits need: a status, a voltage, their cells, and a ceiling from BMS or user."""
-    ceiling = np.fmin(table.ceiling, tele.block[rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)])
+    ceiling = np.fmin(table.ceiling, tele.block[BMS_CEILINGS])
     told: NDArray[np.bool_] = ~np.isnan(tele.age + tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
     return told
 

@@ -18,9 +18,8 @@ from packbank.aggregator.presence import LOST
 from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
-from packbank.aggregator.telemetry import rows
+from packbank.aggregator.telemetry import BMS_CEILINGS, OCP_DELAYS
 from packbank.model.battery import Cause, Limit
-from packbank.model.columns import Column
 from packbank.model.controls import NAN, Controls
 
 Floats = NDArray[np.float64]
@@ -28,12 +27,9 @@ Floats = NDArray[np.float64]
 # A protection that waits this long lets our step, DVCC's (every 3 s), and chargers that follow in 2 s come first, if
 # the limit is cut deep (cut.py).
 PATIENT = 6.0  # s
-PATIENT_WITHOUT = 10.0  # s, without: what a reserve that the user asks for is kept against
+PATIENT_WITHOUT = 10.0  # s, the same without a deep cut; RESERVE_PACKS is kept for BMSes that wait no longer
 
 LOADS_FADE = 4.0  # s: DVCC goes on granting for as long what loads that have gone off took
-
-_DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
-_TRIPS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
 
 
 class _Outlook(NamedTuple):
@@ -116,7 +112,7 @@ class BankLimits:
 
     def _trips(self, direction: int, instant: Instant, side: Side) -> Floats:
         """The drive at which each pack's BMS sees over-current."""
-        bms = instant.tele.block[_TRIPS][direction]
+        bms = instant.tele.block[BMS_CEILINGS][direction]
         ceiling = np.fmax(np.where(np.isnan(bms), instant.own.ceiling[direction], bms), 0.0)
         return highest_drives(side, ceiling / (1.0 + self._settings.sensor_error))
 
@@ -165,7 +161,7 @@ class BankLimits:
 
 def _shortest_delay(direction: int, instant: Instant) -> float:
     """Of the sure packs' over-current protections, s; ``NaN`` when one of them does not tell it."""
-    delays = instant.tele[_DELAYS[direction]]
+    delays = instant.tele[OCP_DELAYS[direction]]
     return float(np.minimum.reduce(delays, where=instant.sets.sure[direction], initial=np.inf))
 
 

@@ -13,17 +13,13 @@ import numpy as np
 
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.predict import Side
-from packbank.aggregator.telemetry import rows
+from packbank.aggregator.telemetry import BMS_CEILINGS, OCP_DELAYS
 from packbank.model.battery import Cause, Limit
-from packbank.model.columns import Column
 
 SHORTEST, LONGEST = 2.0, 10.0  # s, delays of the BMS for which a cut helps
 LOOK = 4.0  # s, a look of DVCC (3 s) and a step of ours
 DEEPEST = 0.3  # of the limit
 DEPTH = 10.0  # times what the bank must carry less: the lag of chargers counts by a tenth of what it would
-
-_TRIPS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
-_DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
 
 
 class Cut:
@@ -46,10 +42,10 @@ class Cut:
     def _look(self, direction: int, limit: Limit, instant: Instant, side: Side) -> None:
         """Begin a cut if a pack's BMS counts down."""
         tele, flow = instant.tele, instant.tele.flow[direction]
-        excess = flow - tele.block[_TRIPS][direction]
+        excess = flow - tele.block[BMS_CEILINGS][direction]
         if not np.count_nonzero(excess > 0.0):
             return
-        delay = tele[_DELAYS[direction]]
+        delay = tele[OCP_DELAYS[direction]]
         hasty = (
             (excess > 0.0)
             & (delay >= SHORTEST)

@@ -27,8 +27,3 @@ class Instant:
     wall: float  # epoch s
     dt: float  # s since the last step, 0 at the first
     ready: bool
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """Each pack's part of a change of the bank's current, shape ``(2, packs)``; only their ratios matter."""
-        return np.stack([self.lines.weight, self.lines.weight])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.presence import HELD, Sets
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
-from packbank.aggregator.telemetry import COLDEST, HIGHEST, HOTTEST, LOWEST, MOSFETS, Telemetry, row, rows
+from packbank.aggregator.telemetry import BMS_CEILINGS, COLDEST, HIGHEST, HOTTEST, LOWEST, MOSFETS, Telemetry, row
 from packbank.model.battery import Cause
 from packbank.model.columns import BATTERY_TEMPERATURES, Column
 
@@ -50,7 +50,6 @@ _PROTECTIONS = (
 )
 _PROTECTION_ROWS = np.array([row(protection.column) for protection in _PROTECTIONS])
 _WATCHED = np.array([protection.watched for protection in _PROTECTIONS])
-_BMS_CEILINGS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
 CELL_NOISE = 0.002  # V: a BMS tells whole millivolts, some of them noise
 SMOOTH = 0.15  # of a change within the noise, a step
 _SIGNS = np.array([[1.0], [-1.0]])
@@ -109,7 +108,7 @@ class OwnLimitCurves:
         ``cell_ohms`` is the resistance of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual
         voltage a top balance takes each pack's cells, V.
         """
-        ceiling = np.fmin(self._table.ceiling, tele.block[_BMS_CEILINGS])
+        ceiling = np.fmin(self._table.ceiling, tele.block[BMS_CEILINGS])
         extremes = _extremes_now(tele, sets, busbar)
         fractions = self._fractions(tele, extremes, self._load_line(tele, sets, extremes, ceiling, cell_ohms), raised)
         value = np.fmax(ceiling, 0.0) * np.minimum.reduce(fractions, axis=1)

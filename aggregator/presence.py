@@ -13,7 +13,7 @@ For limits, two sets a direction matter (arrays of shape ``(2, packs)``, charge 
 
 Where no pack has both switches closed, those that conduct through a diode are the sure ones.
 
-A limit must be right whether the ``maybe`` packs carry their share or nothing (limits.py).
+A limit must be right whether the ``maybe`` packs carry their share or nothing (predict.py).
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ class Sets:
     sure: Bools  # (2, packs)
     maybe: Bools  # (2, packs)
     any_lost: bool
-    any_maybe: bool
     all_fresh: bool  # every pack that is on the busbar has told its current just now
     settled: bool  # ``code`` and ``blocked`` alone say it all: no pack might conduct although it does not count
 
@@ -226,7 +225,6 @@ class PresenceTracker:
             sure=sure,
             maybe=maybe,
             any_lost=any_lost,
-            any_maybe=bool(np.count_nonzero(maybe)),
             all_fresh=not np.count_nonzero(held),
             settled=not any_lost and bool(np.logical_and.reduce(sure, axis=None)),
         )

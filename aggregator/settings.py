@@ -212,7 +212,7 @@ class BankSettings:
     reserve_packs: int = setting(
         0,
         "room in the limits for as many packs that drop out at once, so that none of the others trips; costs about "
-        "their part of the bank; only where a BMS waits for less than 10 s",
+        "their part of the bank; only where a BMS waits for 10 s or less, or does not tell",
         "",
         0,
         8,

@@ -15,7 +15,6 @@ Bools = NDArray[np.bool_]
 
 _USED = (
     Column.STATUS_TIME,
-    Column.SETTINGS_TIME,
     Column.VOLTAGE,
     Column.CURRENT,
     Column.POWER,
@@ -73,6 +72,8 @@ def rows(first: Column, last: Column) -> slice:
     return slice(_ROW[first], _ROW[last] + 1)
 
 
+BMS_CEILINGS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)  # A, at which BMSes trip, too
+OCP_DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
 _SENSORS = rows(Column.TEMPERATURE_1, Column.TEMPERATURE_5)
 _POSITIVE = rows(Column.CELL_COUNT, Column.FULL_CAPACITY)
 

@@ -79,4 +79,4 @@ def with_unsure(instant: Instant) -> Instant:
         return instant
     sets = instant.sets
     unsure = sets.sure & instant.estimated
-    return replace(instant, sets=replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure, any_maybe=True))
+    return replace(instant, sets=replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure))

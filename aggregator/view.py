@@ -40,7 +40,7 @@ def view(names: tuple[str, ...], instant: Instant, table: PackTable, slots: Sens
 
 def _shares(instant: Instant) -> NDArray[np.float64]:
     """Shares of the packs that certainly conduct; their sum is 1 in each direction, or 0 when none does."""
-    weights = np.where(instant.sets.sure, instant.weights, 0.0)
+    weights = np.where(instant.sets.sure, instant.lines.weight, 0.0)
     shares: NDArray[np.float64] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     return shares
 

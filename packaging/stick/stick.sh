@@ -81,10 +81,10 @@ take_config() {
 }
 
 await_system
-answer=
-[ "$(told REPLACE_SERIALBATTERY)" != yes ] || answer=--yes
+export answer= # what serialbattery.sh goes by, also where install.sh has nothing to do
+[ "$(told REPLACE_SERIALBATTERY)" != yes ] || answer=yes
 # shellcheck disable=SC2086 # an option, or none
-if sh "$stick/install.sh" $answer "$stick"; then
+if sh "$stick/install.sh" ${answer:+--yes} "$stick"; then
     if "$app/serialbattery.sh" && take_config; then
         "$app/enable.sh"
     fi

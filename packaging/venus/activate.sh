@@ -4,7 +4,6 @@
 set -eu
 new=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
 app=${1:?folder}
-answer=${answer:-}
 # shellcheck source=packaging/venus/common.sh
 . "$new/common.sh"
 battery_within=${PACKBANK_BATTERY_WITHIN:-60} # seconds
