@@ -16,7 +16,7 @@ class SlowService:
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
-        self.signals: dict[str, Callable[..., None]] = {}
+        self.signal: Callable[[str, Value], None]
 
     def has_owner(self, name: str) -> bool:
         return bool(name)
@@ -24,9 +24,9 @@ class SlowService:
     def ask(self, *call: Any) -> None:
         self.sent.append(call[-1])
 
-    def listen(self, service: str, signal: str, heard: Callable[..., None], path: str = "") -> None:
-        del service, path
-        self.signals[signal] = heard
+    def listen(self, service: str, heard: Callable[[str, Value], None]) -> None:
+        del service
+        self.signal = heard
 
     def watch_owner(self, service: str, heard: Callable[..., None]) -> None:
         """It never leaves."""
@@ -39,9 +39,9 @@ def test_a_reply_that_came_too_late_does_not_hide_later_changes() -> None:
     settings.watch(lambda key, value: changes.append((key, value)))
     settings.write("MaxChargeCurrent", 33.0)
     assert len(bus.sent) == 1
-    bus.signals["PropertiesChanged"]({"Value": 12.0}, PATH)
+    bus.signal(PATH, 12.0)
     assert not changes, "older than what was sent"
-    bus.signals["PropertiesChanged"]({"Value": 33.0}, PATH)
+    bus.signal(PATH, 33.0)
     assert not changes, "our own"
-    bus.signals["PropertiesChanged"]({"Value": 44.0}, PATH)
+    bus.signal(PATH, 44.0)
     assert changes == [("MaxChargeCurrent", 44.0)]

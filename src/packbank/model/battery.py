@@ -27,6 +27,9 @@ class Presence(StrEnum):
     JOINING = "joining"  # answers, but does not yet count for limits
 
 
+SILENT = (Presence.ABSENT, Presence.LOST)  # packs that do not answer
+
+
 class Cause(StrEnum):
     """Why a limit is what it is."""
 

@@ -126,7 +126,7 @@ _FIRST_ALARM = _FIRST_SCALAR + len(Column)
 
 
 class Alarm(IntEnum):
-    """An alarm a pack can raise, named as Venus OS names it (``/Alarms/<venus>``, venus.md 2.5)."""
+    """An alarm a pack can raise, named as Venus OS names it (``/Alarms/<venus>``)."""
 
     venus: str
 

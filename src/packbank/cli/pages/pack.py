@@ -22,12 +22,11 @@ from packbank.cli.pages.words import (
     with_unit,
     without_unit,
 )
-from packbank.model.battery import Presence
+from packbank.model.battery import SILENT
 from packbank.model.catalogue import BUS, PACK, PACK_SETTINGS, Quantity
 
 CELL_WIDTH = len("16 3.470 +150 high") + 2
 IDENTITY = ("model", "hardware", "software", "serial", "bms_name", "manufactured")
-SILENT = (Presence.LOST, Presence.ABSENT)
 HEAD = ("voltage", "current", "power", "soc")
 ELSEWHERE = {  # in the other parts of the page; a dotted key by its first part
     *("name", "bus", "address", "presence", "age", "settings_age", *HEAD, "remaining_capacity", "full_capacity"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.model import reasons
-from packbank.model.battery import Cause, Presence
+from packbank.model.battery import SILENT, Cause
 from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.catalogue.quantity import Entity, Quantity, Rate, Unit, Value
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Alarm, Column
@@ -37,7 +37,6 @@ _CLASSES = {
     Unit.CELSIUS: "temperature",
     Unit.WATTS: "power",
 }
-_SILENT = (Presence.ABSENT, Presence.LOST)
 _SENSORS: list[int] = list(BATTERY_TEMPERATURES)
 
 
@@ -145,7 +144,7 @@ _STANDING = (
         "its BMS answers",
         Unit.FLAG,
         _CHANGE,
-        lambda p: p.view.presence not in _SILENT,
+        lambda p: p.view.presence not in SILENT,
         device_class="connectivity",
         entity=Entity("Connected"),
     ),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank import state
-from packbank.model.battery import PRESENCES, Presence
+from packbank.model.battery import PRESENCES, SILENT
 from packbank.model.columns import CELL_VOLTAGES, CELLS, Column
 from packbank.model.identity import Identity
 from packbank.model.snapshot import Snapshot
@@ -20,7 +20,7 @@ from packbank.outputs.mqtt.topics import Topics
 
 SERIAL_WAIT = 30.0  # s that a pack which answers is given to tell its serial number, before its place stands for it
 GONE_AFTER = 300.0  # s from the start until an announced pack that is nowhere in the configuration counts as gone
-_AWAY = [PRESENCES.index(presence) for presence in (Presence.ABSENT, Presence.LOST)]
+_AWAY = [PRESENCES.index(presence) for presence in SILENT]
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ from packbank.model.battery import PRESENCES, Presence
 from packbank.model.catalogue import PACK, Quantity, Rate, Unit, Value
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.model.snapshot import PackSnapshot, Snapshot
+from packbank.outputs.venus.changes import EARLY
 from packbank.outputs.venus.item import Item, item, item_of
+from packbank.outputs.venus.writes import is_number
 
 REQUEST = "/Battery/Request/Id"
 PERIOD = 5.0  # s between two refreshes of the chosen pack
-_EARLY = 0.25  # s; a tick that comes this much early still counts
 _NOTHING = Item(None, "---")
 _ABSENT = PRESENCES.index(Presence.ABSENT)
 
@@ -90,18 +91,14 @@ class BatteryInfo:
         if not due and numbered == self._numbered:
             return {}
         self._numbered = numbered
-        self._due = snapshot.time + PERIOD - _EARLY
+        self._due = snapshot.time + PERIOD - EARLY
         if self._chosen > len(numbered):
             self._chosen = 1
         return self._changed(self._serials() | self._details())
 
     def choose(self, value: Value) -> dict[str, Item] | None:
         """Show pack ``value``; what changes by that, to be sent in one signal. ``None``: there is no such pack."""
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or value not in range(1, len(self._numbered) + 1)
-        ):
+        if not is_number(value) or value not in range(1, len(self._numbered) + 1):
             return None
         self._chosen = int(value)
         return self._changed(self._details())

@@ -128,9 +128,20 @@ class DBus:
         message.append(*args, signature=signature)
         self._connection.send_message(message)
 
-    def listen(self, service: str, member: str, handler: Callable[..., None], path: str | None = None) -> None:
-        """Call ``handler(*args, path=...)`` for each BusItem signal ``member`` of ``service``."""
-        self._connection.add_signal_receiver(handler, member, BUS_ITEM, service, path, path_keyword="path")
+    def listen(self, service: str, heard: Callable[[str, Value], None]) -> None:
+        """Call ``heard(path, value)`` for each value that ``service`` signals, alone or many at a time."""
+
+        def one(properties: Mapping[str, Any], path: str) -> None:
+            if "Value" in properties:
+                heard(path, from_wire(properties["Value"]))
+
+        def many(items: Mapping[str, Mapping[str, Any]], path: str) -> None:
+            del path
+            for name, properties in items.items():
+                one(properties, str(name))
+
+        for member, handler, path in ("PropertiesChanged", one, None), ("ItemsChanged", many, "/"):
+            self._connection.add_signal_receiver(handler, member, BUS_ITEM, service, path, path_keyword="path")
 
     def watch_owner(self, name: str, handler: Callable[[str], None]) -> None:
         """Call ``handler(owner)`` now and whenever ``name`` changes hands; the owner is empty when it left."""

@@ -12,7 +12,7 @@ from packbank.model.catalogue.quantity import Source
 from packbank.outputs.venus.item import Item, item_of
 from packbank.outputs.venus.paths import MODULE, MODULES, Module, modules
 
-_EARLY = 0.25  # s; a tick that comes this much early still counts as its second
+EARLY = 0.25  # s; a tick that comes this much early still counts as its second
 
 
 class Changes(Generic[Source]):
@@ -28,7 +28,7 @@ class Changes(Generic[Source]):
         changes: dict[str, Item] = {}
         told = self._told
         for index, (rate, rows) in enumerate(self._rows):
-            due = now - self._sent[index] >= rate.period - _EARLY
+            due = now - self._sent[index] >= rate.period - EARLY
             if due:
                 self._sent[index] = now
             elif not rate.limit:

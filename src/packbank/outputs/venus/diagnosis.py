@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from packbank.config.outputs import SYSTEM
 from packbank.errors import LinkError
 from packbank.findings import Finding, note, ok, wrong
 from packbank.model.catalogue import Value
@@ -13,7 +14,7 @@ from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.columns import Alarm
 from packbank.outputs.venus.bank import NAME, STATUS
 from packbank.outputs.venus.bus import DBus, from_wire
-from packbank.outputs.venus.service import PREFIX, SYSTEM, on_venus
+from packbank.outputs.venus.service import PREFIX, on_venus
 from packbank.outputs.venus.settings import SERVICE as SETTINGS
 
 OURS = PREFIX + NAME

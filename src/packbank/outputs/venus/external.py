@@ -8,7 +8,7 @@ current: the D-Bus has no heartbeat.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import isnan
 from typing import Any
 
@@ -32,8 +32,7 @@ class Remote:
         self._bus = bus
         self._service = service
         self._values: dict[str, Value] = dict.fromkeys(paths)
-        bus.listen(service, "PropertiesChanged", self._on_properties)
-        bus.listen(service, "ItemsChanged", self._on_items, "/")
+        bus.listen(service, self._on_value)
         bus.watch_owner(service, self._on_owner)
 
     def text(self, path: str) -> str:
@@ -48,7 +47,7 @@ class Remote:
 
     def _on_owner(self, owner: str) -> None:
         self._values = dict.fromkeys(self._values)
-        _LOG.info("%s is %s", self._service, "there" if owner else "not there: the packs' own values count")
+        _LOG.info("%s is %s", self._service, "there" if owner else "not there: its values are not known")
         if owner:
             for path in self._values:
                 self._bus.ask(self._service, path, "GetValue", self._keeper(path))
@@ -59,14 +58,9 @@ class Remote:
 
         return keep
 
-    def _on_properties(self, properties: Mapping[str, Any], path: str) -> None:
-        if path in self._values and "Value" in properties:
-            self._values[path] = from_wire(properties["Value"])
-
-    def _on_items(self, items: Mapping[str, Mapping[str, Any]], path: str) -> None:
-        del path
-        for name, properties in items.items():
-            self._on_properties(properties, str(name))
+    def _on_value(self, path: str, value: Value) -> None:
+        if path in self._values:
+            self._values[path] = value
 
 
 class ExternalSource:
@@ -79,10 +73,12 @@ class ExternalSource:
         for key, service in ("CURRENT_FROM", current_from), ("SOC_FROM", soc_from):
             _check(key, service, own_name)
         wanted = {service: _paths(service) for service in (current_from, soc_from) if service}
+        if loads_from_system:
+            wanted[SYSTEM] = (*wanted.get(SYSTEM, ()), *_LOADS, _BATTERY_VOLTAGE)
         self._remotes = {service: Remote(bus, service, paths) for service, paths in wanted.items()}
         self._current_from = current_from
         self._soc_from = soc_from
-        self._loads = Remote(bus, SYSTEM, (*_LOADS, _BATTERY_VOLTAGE)) if loads_from_system else None
+        self._loads = self._remotes[SYSTEM] if loads_from_system else None
 
     def read(self, own_instance: int) -> External:
         """The values now, NaN where there is none. ``own_instance`` is our device instance.

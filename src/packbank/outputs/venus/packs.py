@@ -10,14 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from packbank.model.battery import Presence
+from packbank.model.battery import SILENT
 from packbank.model.snapshot import PackSnapshot, Snapshot
 from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.changes import Changes
 from packbank.outputs.venus.paths import PACK_PATHS, ServiceIdentity
 from packbank.outputs.venus.service import PATIENCE, BatteryService
-
-_PRESENT = frozenset({Presence.FRESH, Presence.HELD, Presence.JOINING})
 
 
 class PackServices:
@@ -38,7 +36,7 @@ class PackServices:
         """Bring each pack's service up to date. Raises LinkError as the bank's output does."""
         for index, pack in enumerate(snapshot.packs()):
             service = self._services.get(index)
-            if pack.view.presence in _PRESENT:
+            if pack.view.presence not in SILENT:
                 service = service or self._open(index, pack)
                 service.show(pack, snapshot.time)
             elif service is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path as File
 
+from packbank.config.outputs import SYSTEM
 from packbank.errors import LinkError
 from packbank.model.catalogue import Value
 from packbank.outputs.venus import settings
@@ -18,7 +19,6 @@ from packbank.outputs.venus.paths import IDENTITY, ServiceIdentity
 from packbank.outputs.venus.settings import INSTANCE, LocalSettings, parse_instance
 
 PREFIX = "com.victronenergy.battery."
-SYSTEM = "com.victronenergy.system"
 PATIENCE = 60.0  # s that a starting Venus OS gets to bring up its own services
 CUSTOM_NAME = "CustomName"
 _LONGEST_NAME = 64

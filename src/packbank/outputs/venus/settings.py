@@ -64,8 +64,7 @@ class LocalSettings:
     def watch(self, changed: Callable[[str, Value], None]) -> None:
         """Call ``changed(key, value)`` when somebody changes one of the device's settings."""
         self._changed = changed
-        self._bus.listen(SERVICE, "PropertiesChanged", self._on_properties)
-        self._bus.listen(SERVICE, "ItemsChanged", self._on_items, "/")
+        self._bus.listen(SERVICE, self._on_value)
         self._bus.watch_owner(SERVICE, self._on_owner)
 
     def _rows(self, defaults: Mapping[str, Value]) -> list[dict[str, Value]]:
@@ -94,19 +93,15 @@ class LocalSettings:
 
         self._bus.ask(SERVICE, "/", "AddSettings", added, "aa{sv}", self._rows(unsaved), interface=_INTERFACE)
 
-    def _on_properties(self, properties: Mapping[str, Any], path: str) -> None:
-        if path.startswith(self._root) and "Value" in properties and self._changed is not None:
-            key, value = path.removeprefix(self._root), from_wire(properties["Value"])
-            if self._known.get(key) == value:
-                self._unsaved.discard(key)  # it has what we sent, though its reply may have come too late
-            elif key not in self._unsaved:
-                self._known[key] = value
-                self._changed(key, value)
-
-    def _on_items(self, items: Mapping[str, Mapping[str, Any]], path: str) -> None:
-        del path
-        for name, properties in items.items():
-            self._on_properties(properties, str(name))
+    def _on_value(self, path: str, value: Value) -> None:
+        if not path.startswith(self._root) or self._changed is None:
+            return
+        key = path.removeprefix(self._root)
+        if self._known.get(key) == value:
+            self._unsaved.discard(key)  # it has what we sent, though its reply may have come too late
+        elif key not in self._unsaved:
+            self._known[key] = value
+            self._changed(key, value)
 
 
 def parse_instance(setting: Value, default: int) -> int:
