@@ -108,3 +108,18 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         for process in (*bench.processes, daemon):
             process.kill()
             process.communicate()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    """The configuration of a simulated bank of two packs."""
+    simulate = [sys.executable, "-m", "packbank", "simulate", "--packs", "2", "--buses", "1"]
+    with subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as packs:
+        assert packs.stdout is not None
+        lines: list[str] = []
+        while not (lines and lines[-1].startswith("BATTERY_ADDRESSES")):
+            lines.append(packs.stdout.readline())
+        config = tmp_path / "config.ini"
+        config.write_text("[DEFAULT]\nSTART_TIMEOUT = 5\n" + "".join(lines))
+        yield config
+        packs.kill()

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,6 @@ from brokers import MOSQUITTO, BadBroker, Mosquitto, closes, floods, free_port, 
 NAME = "com.victronenergy.battery.packbank"
 PACKBANK = [sys.executable, "-m", "packbank"]
 SECONDS = 6
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Iterator[Path]:
-    simulate = [*PACKBANK, "simulate", "--packs", "2", "--buses", "1"]
-    with subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as packs:
-        assert packs.stdout is not None
-        lines: list[str] = []
-        while not (lines and lines[-1].startswith("BATTERY_ADDRESSES")):
-            lines.append(packs.stdout.readline())
-        config = tmp_path / "config.ini"
-        config.write_text("[DEFAULT]\nSTART_TIMEOUT = 5\n" + "".join(lines))
-        yield config
-        packs.kill()
 
 
 def goes_on(bench: Any, config: Path, url: str, log: Path, halfway: Callable[[], object]) -> None:
