@@ -64,26 +64,27 @@ class BankLimits:
         ``loads`` A are known to run beside the batteries and may go off.
         """
         self._loads = max(0.0 if isnan(loads) else loads, self._loads * exp(-instant.dt / LOADS_FADE))
-        sides = Side.both(instant.lines, instant.sets.sure)
-        drives = highest_drives(sides, instant.own.value / (1.0 + self._settings.sensor_error))
-        charge = self._one(CHARGE, instant, sides.row(CHARGE), drives[CHARGE], self._loads)
-        discharge = self._one(DISCHARGE, instant, sides.row(DISCHARGE), drives[DISCHARGE], 0.0)
+        charge = self._one(CHARGE, instant, self._loads)
+        discharge = self._one(DISCHARGE, instant, 0.0)
         return (
             self._cap(CHARGE, charge, controls.charge_current, controls.charge_off),
             self._cap(DISCHARGE, discharge, controls.discharge_current, controls.discharge_off),
         )
 
-    def _one(self, direction: int, instant: Instant, side: Side, drives: Floats, loads: float) -> Limit:
+    def _one(self, direction: int, instant: Instant, loads: float) -> Limit:
         """The limit of one direction before the bank's own caps."""
         sets, own = instant.sets, instant.own.value[direction]
+        side = Side.of(instant.lines, direction, sets.sure[direction])
+        drives = highest_drives(side, own / (1.0 + self._settings.sensor_error))
         now = shared_limit(side, drives, own, sets.sure[direction], sets.maybe[direction])
+        outlook = _Outlook(side, drives, now)
         limit = self._explain(direction, now, instant)
         if now.pack >= 0:
-            reserves = self._reserves(direction, instant, _Outlook(side, drives, now))
+            reserves = self._reserves(direction, instant, outlook)
             limit = min((limit, *reserves), key=_value)
         limit = self._follow(direction, limit, instant)
         if now.pack >= 0 and loads > 0.0 and not _shortest_delay(direction, instant) >= PATIENT:
-            limit = min((limit, self._beside(loads, direction, instant, _Outlook(side, drives, now))), key=_value)
+            limit = min((limit, self._beside(loads, direction, instant, outlook)), key=_value)
         return self._cuts[direction].step(direction, limit, instant, side)
 
     def _reserves(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:

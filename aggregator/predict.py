@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.share import Lines
+from packbank.cext.lines import highest_drives as compiled_drives
+from packbank.cext.lines import lowest_drive, one_side
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -15,8 +17,7 @@ Bools = NDArray[np.bool_]
 SIGMAS = 2.0  # standard deviations that a prediction is kept from the limit
 STEP_ERROR = 0.03  # of a step of the current beyond what flows: shares shift a little with time after it
 LEAST = 0.02  # of what shares alone allow: a DCL of 0 shuts an islanded inverter down for a passing exchange
-TINY = 1e-12
-_SIGNS = np.array([[1.0], [-1.0]])  # of a current that charges, in either direction
+_SIGNS = (1.0, -1.0)  # of a current that charges, in either direction
 
 
 class Shared(NamedTuple):
@@ -29,55 +30,29 @@ class Shared(NamedTuple):
 
 
 class Side(NamedTuple):
-    """The packs' lines as one direction sees them: currents and drive are positive in that direction.
+    """The packs' lines as one direction sees them: currents and drive are positive in that direction."""
 
-    Arrays have shape ``(packs,)``, or ``(2, packs)`` for both directions at once, charge first.
-    """
-
-    exchange: Floats
+    exchange: Floats  # arrays of shape (packs,)
     weight: Floats
     xx: Floats
     xw: Floats
     ww: Floats
     others: Floats  # part of a step of the bank's current that other packs carry
-    drive: float | Floats
+    drive: float
 
     @classmethod
-    def both(cls, lines: Lines, chosen: Bools) -> Side:
-        """``lines`` in both directions; errors are those that are left of each pack's own when the ``chosen`` share.
+    def of(cls, lines: Lines, direction: int, chosen: Bools) -> Side:
+        """``lines`` in one direction; errors are those that are left of each pack's own when the ``chosen`` share.
 
         The chosen packs' currents add up to the bank's, so an error that all have in common is none: of the error
         ``e_i`` there remains ``e_i - s_i * sum of e``, whose variance is ``(1 - s_i)^2 var_i + s_i^2 * (the others')``.
         """
-        whole = np.add.reduce(np.where(chosen, lines.weight, 0.0), axis=1, keepdims=True)
-        share = lines.weight / np.where(chosen, np.maximum(whole, TINY), whole + lines.weight)
-        others = 1.0 - share
-        own, rest = others * others, share * share
-        variances = np.stack([lines.xx, lines.xw, lines.ww])[:, None, :]
-        of_chosen = np.where(chosen, variances, 0.0)
-        left = own * variances + rest * (np.add.reduce(of_chosen, axis=2, keepdims=True) - of_chosen)
-        xx, xw, ww = left
-        return cls(_SIGNS * lines.exchange, lines.weight, xx, _SIGNS * xw, ww, others, _SIGNS * lines.drive)
+        block = np.empty((5, len(lines.weight)))
+        one_side(lines.arrays, _SIGNS[direction], chosen, block)
+        exchange, others, xx, xw, ww = block
+        return cls(exchange, lines.weight, xx, xw, ww, others, _SIGNS[direction] * lines.drive)
 
-    @classmethod
-    def of(cls, lines: Lines, direction: int, chosen: Bools) -> Side:
-        """``lines`` in one direction."""
-        return cls.both(lines, np.stack([chosen, chosen])).row(direction)
-
-    def row(self, direction: int) -> Side:
-        """One direction of :meth:`both`."""
-        exchange, _, xx, xw, ww, others, drive = self
-        return Side(
-            exchange[direction],
-            self.weight,
-            xx[direction],
-            xw[direction],
-            ww[direction],
-            others[direction],
-            float(np.asarray(drive)[direction, 0]),
-        )
-
-    def current(self, drive: float | Floats) -> Floats:
+    def current(self, drive: float) -> Floats:
         """Each pack's at ``drive``."""
         flows: Floats = self.exchange + self.weight * drive
         return flows
@@ -89,25 +64,8 @@ def highest_drives(side: Side, limits: Floats) -> Floats:
     That is the root of ``x + w v + e (1 - s) w max(v - v_now, 0) + z sqrt(xx + 2 v xw + v^2 ww) = limit``; ``-inf``
     where uncertainty alone is above the limit at every drive.
     """
-    flat = _root(side, limits - side.exchange, side.weight)
-    beyond = STEP_ERROR * side.weight * side.others
-    steep = _root(side, limits - side.exchange + beyond * side.drive, side.weight + beyond)
-    drives: Floats = np.where(flat > side.drive, np.maximum(steep, side.drive), flat)
-    return drives
-
-
-def _root(side: Side, room: Floats, weight: Floats) -> Floats:
-    """The largest root of ``weight v + z sqrt(xx + 2 v xw + v^2 ww) = room``, by squaring it."""
-    z2 = SIGMAS * SIGMAS
-    a = weight * weight - z2 * side.ww
-    b = room * weight + z2 * side.xw
-    c = room * room - z2 * side.xx
-    square = b * b - a * c
-    root = np.sqrt(np.maximum(square, 0.0))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        found = np.where(b > 0.0, c / (b + root), (b - root) / a)  # one root, without the difference of equals
-        valid = (square >= -1e-9 * b * b) & (room - weight * found >= -1e-6 * (1.0 + np.abs(room)))
-    drives: Floats = np.where(valid, found, -np.inf)
+    drives = np.empty(len(limits))
+    compiled_drives(side[:6], limits, side.drive, SIGMAS, STEP_ERROR, drives)
     return drives
 
 
@@ -117,21 +75,15 @@ def shared_limit(side: Side, drives: Floats, own: Floats, sure: Bools, maybe: Bo
     Arrays have shape ``(packs,)``; ``own`` are the packs' limits. Each ``maybe`` pack may conduct and set the limit;
     of the other ``maybe`` packs those then conduct that would take current away. All this only ever lowers the limit.
     """
-    if not np.count_nonzero(sure):
+    pack, limit, neediest, least, whole, narrower = lowest_drive(side.exchange, side.weight, drives, own, sure, maybe)
+    if pack < 0:
         return Shared(0.0, -1, np.nan)
-    each = np.where(sure, drives, np.inf)
-    pack = int(each.argmin())
-    limit = _carried(side, sure, maybe, float(each[pack]))
-    narrower = maybe & (drives < each[pack])
-    if np.count_nonzero(narrower):
-        others = np.flatnonzero(narrower)
+    if narrower:
+        others = np.flatnonzero(maybe & (drives < drives[pack]))
         less = _carried_with(side, sure, maybe, others, drives[others])
         least_of = int(less.argmin())
         pack, limit = (int(others[least_of]), float(less[least_of])) if less[least_of] < limit else (pack, limit)
-    whole = float(np.add.reduce(side.weight, where=sure))
-    by_weight = np.where(sure | maybe, own / side.weight, np.inf)
-    neediest = int(by_weight.argmin())
-    least = LEAST * whole * float(by_weight[neediest])
+    least *= LEAST * whole
     if not limit > least:
         pack, limit = neediest, least
     return Shared(limit, pack, float(side.weight[pack]) / whole, least)
@@ -160,14 +112,6 @@ def after_loss(side: Side, drives: Floats, sure: Bools, lost: int) -> Shared:
             leaver = int(order[rank + 1 + largest[-1]]) if leave else int(order[0])
             best = Shared(value, leaver, float(side.weight[leaver]) / whole)
     return best
-
-
-def _carried(side: Side, sure: Bools, maybe: Bools, drive: float) -> float:
-    """What the bank carries at least at ``drive``, whichever of the ``maybe`` packs conduct."""
-    if drive == -np.inf:
-        return -np.inf
-    flows = side.current(drive)
-    return float(np.add.reduce(flows, where=sure) + np.add.reduce(np.minimum(flows, 0.0), where=maybe))
 
 
 def _carried_with(side: Side, sure: Bools, maybe: Bools, packs: NDArray[np.intp], drives: Floats) -> Floats:

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.presence import FRESH, Sets
-from packbank.aggregator.samples import Samples, Together
+from packbank.aggregator.samples import Samples
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry
+from packbank.cext.lines import LineFilter, centre
 from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
@@ -56,7 +57,18 @@ class Lines:
     drive: float  # as measured last
     level: float  # the drive that was learned at last: it stays where it is while the drive moves by less than noise
 
-    def current(self, drive: float | Floats) -> Floats:
+    @classmethod
+    def of(cls, block: Floats, drive: float, level: float) -> Lines:
+        """Lines with the rows of ``block``, of shape ``(5, packs)``."""
+        exchange, weight, xx, xw, ww = block
+        return cls(exchange, weight, xx, xw, ww, drive, level)
+
+    @property
+    def arrays(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """What there is of each pack."""
+        return self.exchange, self.weight, self.xx, self.xw, self.ww
+
+    def current(self, drive: float) -> Floats:
         """A, each pack's at ``drive``."""
         flows: Floats = self.exchange + self.weight * drive
         return flows
@@ -67,6 +79,18 @@ class ShareEstimator:
 
     def __init__(self, table: PackTable) -> None:
         self._table = table
+        self._filter = LineFilter(
+            drift=DRIFT,
+            drift_current=DRIFT_CURRENT,
+            drift_exchange=DRIFT_EXCHANGE,
+            drift_weight=DRIFT_WEIGHT,
+            weight_error=WEIGHT_ERROR,
+            noise_amperes=NOISE_AMPERES,
+            noise_fraction=NOISE_FRACTION,
+            still=STILL,
+            surprise=SURPRISE,
+            least_weight=LEAST_WEIGHT,
+        )
         self._saved = np.full((2, len(table.capacity)), np.nan)  # weights and their errors
         self._lines: Lines | None = None
         self._conducting: Bools | None = None  # in the last step
@@ -76,31 +100,38 @@ class ShareEstimator:
         """Learn from this step's currents."""
         prior, size = self._prior(tele)
         lines = self._lines or _begin(prior, size, self._saved)
-        lines = self._drift(lines, tele, prior, size, dt)
+        block = np.empty((5, len(prior)))
+        self._filter.wander(lines.arrays, prior, size, tele.flow, dt, block)
+        lines = Lines.of(block, lines.drive, lines.level)
         conducting = _conducting(sets)
         chosen = conducting & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
         if np.count_nonzero(chosen):
-            lines = self._regauge(lines, conducting, chosen, prior)
-            told = samples.together(chosen)
-            if told is not None:
-                lines = _learn(lines, chosen & ~np.isnan(told.current), told, prior)
-                lines = _centre(lines, chosen, chosen, prior)
-            lines = _foresee(lines, tele, chosen, sets, cell_ohms)
+            drive, level = self._regauge(lines, conducting, chosen, prior, block)
+            together = samples.together(chosen)
+            if together is not None:
+                drive, level = self._filter.learn(block, prior, chosen, *together, drive, level)
+                drive, level = centre(block, prior, chosen, chosen, drive, level)
+            lines = _foresee(Lines.of(block, drive, level), tele, chosen, sets, cell_ohms)
         self._lines = lines
         return lines
 
-    def _regauge(self, lines: Lines, conducting: Bools, chosen: Bools, prior: Floats) -> Lines:
-        """The lines as seen from the ``chosen`` packs; those that conduct now carry what those before them carried."""
+    def _regauge(
+        self, lines: Lines, conducting: Bools, chosen: Bools, prior: Floats, block: Floats
+    ) -> tuple[float, float]:
+        """Drive and level as seen from the ``chosen`` packs; ``block``, the arrays of ``lines``, is moved with them.
+
+        The packs that conduct now carry what those before them carried.
+        """
+        drive, level = lines.drive, lines.level
         before, self._conducting = self._conducting, conducting
         if before is not None and not np.array_equal(conducting, before):
-            carried = float(np.add.reduce(lines.current(lines.drive), where=before))
+            carried = float(np.add.reduce(lines.current(drive), where=before))
             rest = carried - float(np.add.reduce(lines.exchange, where=conducting))
-            drive = rest / float(np.add.reduce(lines.weight, where=conducting))
-            lines = replace(lines, drive=drive, level=drive)
-        if self._chosen is not None and np.array_equal(chosen, self._chosen):
-            return lines
-        self._chosen = chosen
-        return _centre(lines, chosen, np.ones_like(chosen), prior)
+            drive = level = rest / float(np.add.reduce(lines.weight, where=conducting))
+        if self._chosen is None or not np.array_equal(chosen, self._chosen):
+            self._chosen = chosen
+            drive, level = centre(block, prior, chosen, np.ones_like(chosen), drive, level)
+        return drive, level
 
     def save(self, names: Sequence[str]) -> dict[str, list[float]]:
         """Weights and their errors by pack name, for a restart; what packs exchange is seen at the next sample."""
@@ -130,14 +161,6 @@ class ShareEstimator:
         prior: Floats = capacity / self._table.resistance
         return prior, capacity
 
-    def _drift(self, lines: Lines, tele: Telemetry, prior: Floats, size: Floats, dt: float) -> Lines:
-        flow = np.add.reduce(tele.flow, axis=0)
-        wander = DRIFT * size + DRIFT_CURRENT * flow + DRIFT_EXCHANGE * np.abs(lines.exchange)
-        xx = lines.xx + wander * wander * dt
-        loose = WEIGHT_ERROR * np.maximum(prior, lines.weight)
-        ww = lines.ww + np.where(lines.ww < loose * loose, (DRIFT_WEIGHT * lines.weight) ** 2 * dt, 0.0)
-        return replace(lines, xx=xx, ww=ww)
-
 
 def _begin(prior: Floats, size: Floats, saved: Floats) -> Lines:
     """Lines before anything is measured, with the weights of another run where they are known."""
@@ -151,56 +174,6 @@ def _begin(prior: Floats, size: Floats, saved: Floats) -> Lines:
 def _conducting(sets: Sets) -> Bools:
     both: Bools = sets.sure[CHARGE] & sets.sure[DISCHARGE]
     return both if np.count_nonzero(both) else sets.sure[CHARGE] | sets.sure[DISCHARGE]
-
-
-def _learn(lines: Lines, chosen: Bools, told: Together, prior: Floats) -> Lines:
-    """One step of the filters of the ``chosen`` packs."""
-    told_current = np.where(chosen, told.current, 0.0)
-    weights = np.where(chosen, lines.weight, 0.0)
-    whole = float(np.add.reduce(weights))
-    if whole <= 0.0:
-        return lines
-    drive = float(np.add.reduce(np.where(chosen, told_current - lines.exchange, 0.0))) / whole
-    xx, xw, ww = lines.xx, lines.xw, lines.ww
-    noise = NOISE_AMPERES**2 + (NOISE_FRACTION * told_current) ** 2 + np.where(chosen, told.error, 0.0) ** 2
-    unsure = STILL * float(np.sqrt(np.add.reduce(noise, where=chosen))) / whole
-    level = lines.level if abs(drive - lines.level) < unsure else drive  # else noise would teach weights
-    by_x, by_w = xx + level * xw, xw + level * ww
-    spread = by_x + level * by_w
-    off = np.where(chosen, told_current - lines.current(drive), 0.0)
-    wider = np.maximum(off * off / (SURPRISE * (spread + noise)), 1.0)
-    if np.count_nonzero(wider > 1.0):
-        xx, xw, ww, by_x, by_w, spread = xx * wider, xw * wider, ww * wider, by_x * wider, by_w * wider, spread * wider
-    gain = np.where(chosen, 1.0 / (spread + noise), 0.0)
-    return Lines(
-        exchange=lines.exchange + gain * by_x * off,
-        weight=np.maximum(lines.weight + gain * by_w * off, LEAST_WEIGHT * prior),
-        xx=xx - gain * by_x * by_x,
-        xw=xw - gain * by_x * by_w,
-        ww=ww - gain * by_w * by_w,
-        drive=drive,
-        level=level,
-    )
-
-
-def _centre(lines: Lines, chosen: Bools, packs: Bools, prior: Floats) -> Lines:
-    """Let exchange sum up to 0 over the ``chosen`` packs and weights to their priors, by another drive for ``packs``.
-
-    After a step of the filters only the packs that have learned are moved: what is left over is their own error.
-    """
-    weight = float(np.add.reduce(lines.weight, where=chosen))
-    shift = np.where(packs, float(np.add.reduce(lines.exchange, where=chosen)) / weight, 0.0)
-    scale = np.where(packs, float(np.add.reduce(prior, where=chosen)) / weight, 1.0)
-    common_shift, common_scale = float(shift[chosen][0]), float(scale[chosen][0])
-    return Lines(
-        exchange=lines.exchange - shift * lines.weight,
-        weight=lines.weight * scale,
-        xx=lines.xx - 2.0 * shift * lines.xw + shift * shift * lines.ww,
-        xw=(lines.xw - shift * lines.ww) * scale,
-        ww=lines.ww * (scale * scale),
-        drive=(lines.drive + common_shift) / common_scale,
-        level=(lines.level + common_shift) / common_scale,
-    )
 
 
 def _foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms: Floats) -> Lines:
