@@ -92,6 +92,13 @@ class BankLimits:
         side, drives, now = outlook
         sets, own = instant.sets, instant.own.value[direction]
         sure, returning = sets.sure[direction], instant.returning[direction]
+        unsure = sets.maybe[direction] & instant.estimated[direction]
+        if np.count_nonzero(unsure):  # they conduct as far as anyone knows: how they share is as unsure as ever
+            both = sure | unsure
+            among = Side.of(instant.lines, direction, both)
+            drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
+            less = shared_limit(among, drives_among, own, both, sets.maybe[direction] & ~unsure)
+            yield self._explain(direction, less, instant)
         if np.count_nonzero(returning):
             less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
             if less.value < now.value:

@@ -183,6 +183,17 @@ def test_the_order_of_packs_changes_nothing_but_their_names(packs: list[dict[str
     assert (one.online, one.blocking_charge, one.alarms) == (other.online, other.blocking_charge, other.alarms)
 
 
+@given(currents=st.lists(st.tuples(st.floats(-300.0, 300.0), st.floats(-300.0, 300.0)), min_size=2, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_packs_of_unknown_limits_share_as_uncertainly_as_others(currents: list[tuple[float, float]]) -> None:
+    rows = rows_of([{"cells": [3.0] * 16}, {"cells": [3.0] * 15 + [3.5]}])
+    rows[0, Column.DISCHARGE_CURRENT_LIMIT] = NAN
+    subject = bank(2)
+    for now, pair in enumerate(currents, 1001):
+        rows[:, Column.STATUS_TIME], rows[:, Column.CURRENT] = now, pair
+        check_predictions(subject, subject.step(rows, now, WALL))
+
+
 @given(packs=near())
 @settings(max_examples=60, deadline=None)
 def test_a_missing_or_blocked_pack_never_raises_a_limit(packs: list[dict[str, Any]]) -> None:
