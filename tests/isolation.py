@@ -24,14 +24,14 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def pytest_configure(config: pytest.Config) -> None:
     """Leave out the user's environment, and look for Venus OS in an empty folder instead of the machine's root.
 
-    Temporary files go to a folder that is removed at the end, so that a process that was killed leaves none; pytest's
-    own folders stay where they are.
+    Temporary files go to a folder that is removed at the end, so that a process that was killed leaves none. So do
+    those of pytest unless ``--basetemp`` names a folder: its own names, and xdist's, are too long for Unix sockets.
     """
     for name in [name for name in os.environ if name.startswith(FOREIGN) and name not in TOLD]:
         del os.environ[name]
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-    scratch = Path(tempfile.mkdtemp(prefix="packbank-tests-"))
+    scratch = Path(tempfile.mkdtemp(prefix="packbank-"))
     config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    config.option.basetemp = config.option.basetemp or str(scratch / "t")
     for variable, name in (("PACKBANK_ROOT", "root"), ("TMPDIR", "tmp"), ("RUNTIME_DIRECTORY", "run")):
         (scratch / name).mkdir(mode=0o700)
         os.environ[variable] = str(scratch / name)

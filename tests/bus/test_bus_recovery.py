@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -178,8 +179,10 @@ class Gateway:
 
     def drop(self) -> None:
         """The gateway restarts: the connection ends."""
-        if self._client:
-            self._client.shutdown(socket.SHUT_RDWR)
+        client = self._client
+        if client:
+            with suppress(OSError):  # it has gone meanwhile
+                client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
@@ -197,7 +200,7 @@ class Gateway:
             except OSError:
                 return
             self._client = client
-            with client:
+            with client, suppress(ConnectionError):
                 while data := client.recv(4096):
                     os.write(self._serial, data)
             self._client = None
@@ -208,8 +211,10 @@ class Gateway:
                 data = os.read(self._serial, 4096)
             except OSError:
                 return
-            if self._client and data:
-                self._client.sendall(data)
+            client = self._client
+            if client and data:
+                with suppress(OSError):  # it has gone meanwhile
+                    client.sendall(data)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, release
     until(lambda: gx.get("/Info/MaxChargeCurrent") <= 100.0, 60.0, gx.log)
     assert outside(gx) == {
         "data/rc.local", "service/packbank", "run/packbank.started",
-        "run/packbank/%2Fdata%2Fapps%2Fpackbank%2Fconfig.ini.sock",
+        "run/packbank/+data+apps+packbank+config.ini.sock",
         "var/log/packbank/current", "var/log/packbank/lock", "var/log/packbank/state",
     }  # fmt: skip
     process = Path(f"/proc/{gx.daemon()}")

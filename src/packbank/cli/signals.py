@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import signal
+import sys
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from threading import current_thread, main_thread
+from threading import Timer, current_thread, main_thread
 from types import FrameType, ModuleType
+
+AGAIN = 0.01  # s after which an interrupt comes again that met a finalizer, where Python ignores it
 
 
 @contextmanager
 def interrupted_once() -> Iterator[None]:
-    """Let a second Ctrl-C not disturb the cleaning up after the first."""
+    """Let a second Ctrl-C not disturb the cleaning up after the first, and none get lost in a finalizer."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise KeyboardInterrupt
 
+    def ignored(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            before(unraisable)
+            return
+        signal.signal(signal.SIGINT, interrupt)
+        again = Timer(AGAIN, interrupt_main)
+        again.daemon = True
+        again.start()
+
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
         yield
         return
+    before, sys.unraisablehook = sys.unraisablehook, ignored
     signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
+        sys.unraisablehook = before
         if signal.getsignal(signal.SIGINT) is interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 

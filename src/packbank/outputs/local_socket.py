@@ -36,8 +36,8 @@ CLIENTS = 8
 PATIENCE = 10.0  # s that a client may leave a line unread before a new one takes its place
 SEND_TIME = 0.5  # s a snapshot, for lines that are longer than a socket's buffer
 SUFFIX = ".sock"
-LONGEST_NAME = 200  # bytes; a file's name may have 255
 LONGEST_ADDRESS = 107  # bytes of a path that bind and connect take (unix(7))
+LONGEST_NAME = LONGEST_ADDRESS - len("/proc/self/fd/12345/") - len(SUFFIX)
 
 
 def runtime_folders() -> list[Path]:
@@ -53,13 +53,13 @@ def runtime_folders() -> list[Path]:
 
 def socket_name(config_file: Path) -> str:
     """The name of the socket of the daemon that runs with ``config_file``; :func:`config_of` turns it back."""
-    whole = quote(os.fsencode(config_file.resolve()), safe="")
+    whole = quote(os.fsencode(config_file.resolve()), safe="").replace("%2F", "+")  # a plus itself is %2B
     return (whole if len(whole) <= LONGEST_NAME else f"{crc32(whole.encode()):08x}") + SUFFIX
 
 
 def config_of(path: Path) -> str:
     """The configuration of the daemon whose socket is ``path``; of a very long name a number stands for it."""
-    return os.fsdecode(unquote_to_bytes(path.name.removesuffix(SUFFIX)))
+    return os.fsdecode(unquote_to_bytes(path.name.removesuffix(SUFFIX).replace("+", "/")))
 
 
 def connect(path: Path) -> socket:

@@ -280,7 +280,7 @@ def test_no_folder_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch, tm
         LocalSocket(CONFIG).show(scene(0.0))
 
 
-@pytest.mark.parametrize("length", [10, 150, 300, 3000])
+@pytest.mark.parametrize("length", [10, 40, 55, 66, 77, 90, 150, 300, 3000])
 def test_paths_of_any_length_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     folder = tmp_path / ("f" * 120)
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder))
