@@ -6,10 +6,15 @@
 #   packbank.txt           without one: PORT = /dev/ttyUSB0 and PACKS = 15; a configuration is written when two scans
 #                          find the same packs, as many as that. REPLACE_SERIALBATTERY = yes stops that driver.
 #   packbank-install.log   what was done, written here
+#   config.found.ini       the packs that were found, written here
+#
+# Without a number of packs those that two scans find are shown on the GX without limits, until the owner decides.
 set -u
 stick=$(cd -P "$(dirname "$0")" && pwd)
 root=${PACKBANK_ROOT:-}
 app=$root/data/apps/packbank
+
+mark=$(cat "$stick/mark") # the first line of a configuration that is only shown, see pre-hook.sh
 
 media=
 for folder in "$root"/media/*; do
@@ -52,17 +57,30 @@ find_packs() {
     found=$(grep -c '^#   0x' "$stick/second")
     cp "$stick/second" "$app/config.found.ini" # for those who look with ssh
     cp "$stick/second" "$media/config.found.ini" 2>/dev/null
-    if [ -z "$packs" ]; then
-        echo "found $found packs. Nothing is shown on the GX yet: say in packbank.txt how many there are, and on which PORT,"
-        echo "or rename config.found.ini to config.ini; then start the GX again with the stick in"
+    if ! same_packs "$stick/first" "$stick/second"; then
+        echo "two scans found different packs: a bad cable, or two packs with one address; nothing is shown on the GX"
+    elif [ -z "$packs" ]; then
+        echo "found $found packs. The GX shows them and is not controlled by them. When all is right, say in packbank.txt"
+        echo "how many packs there are, and on which PORT; then start the GX again with the stick in"
+        shown_only <"$stick/second" >"$app/config.ini" && return
     elif [ "$found" != "$packs" ]; then
         echo "found $found packs, and packbank.txt says $packs: nothing is shown on the GX until they agree; see docs/connect.md"
-    elif ! same_packs "$stick/first" "$stick/second"; then
-        echo "two scans found different packs: a bad cable, or two packs with one address; nothing is shown on the GX"
     else
         cp "$stick/second" "$app/config.ini" && return
     fi
     return 1
+}
+
+# A configuration under which the GX only shows the battery.
+shown_only() {
+    printf '%s\n' "$mark"
+    awk '{ print } /^\[DEFAULT\]/ && !done { print "PUBLISH_LIMITS = False"; done = 1 }'
+}
+
+# A configuration that was only shown makes room for what the owner has decided meanwhile.
+drop_shown_only() {
+    [ "$(head -n 1 "$app/config.ini" 2>/dev/null)" = "$mark" ] || return 0
+    "$app/disable.sh" && rm "$app/config.ini"
 }
 
 take_config() {
@@ -85,7 +103,7 @@ export answer= # what serialbattery.sh goes by, also where install.sh has nothin
 [ "$(told REPLACE_SERIALBATTERY)" != yes ] || answer=yes
 # shellcheck disable=SC2086 # an option, or none
 if sh "$stick/install.sh" ${answer:+--yes} "$stick"; then
-    if "$app/serialbattery.sh" && take_config; then
+    if "$app/serialbattery.sh" && drop_shown_only && take_config; then
         "$app/enable.sh"
     fi
 fi

@@ -60,6 +60,22 @@ def test_port_and_number_of_packs_are_enough(gx: Gx, stick: Path) -> None:
 
 
 @pytest.mark.slow
+def test_without_a_word_packs_are_shown_and_the_owner_decides(gx: Gx, stick: Path) -> None:
+    assert "found 3 packs" in plug_in(gx)
+    until(gx.battery, START, gx.log)
+    assert gx.get("/System/NrOfModulesOnline") == 3
+    assert gx.get("/Info/MaxChargeVoltage") is None
+    assert gx.get("/Info/MaxChargeCurrent") is None
+    process = gx.daemon()
+    assert plug_in(gx).startswith("blocked\n")
+    assert gx.daemon() == process
+    (stick / "packbank.txt").write_text("PORT = /dev/ttyUSB0\nPACKS = 3\n")
+    plug_in(gx)
+    until(lambda: gx.battery() and gx.get("/Info/MaxChargeVoltage"), START, gx.log)
+    assert plug_in(gx).startswith("blocked\n")
+
+
+@pytest.mark.slow
 def test_another_number_of_packs_starts_nothing_until_it_is_put_right(gx: Gx, stick: Path) -> None:
     (stick / "packbank.txt").write_text("PORT = /dev/ttyUSB0\nPACKS = 4\n")
     assert "found 3 packs, and packbank.txt says 4" in plug_in(gx)

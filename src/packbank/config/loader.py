@@ -18,6 +18,10 @@ from packbank.config.sections import understand
 from packbank.config.serialbattery import Change, Kind
 from packbank.config.topology import build_buses, build_packs
 
+NO_LIMITS = (
+    "PUBLISH_LIMITS = False: the GX shows this battery and is not controlled by it; remove the line when all is right"
+)
+
 
 def load(path: Path, ports: Sequence[str] = ()) -> Config:
     """The configuration in ``path``; ``ports``, of the command line, stand in for a ``PORT`` in [DEFAULT].
@@ -46,13 +50,14 @@ def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None,
     mqtt = build_mqtt(parsed)
     if parsed.problems:
         return None, parsed.problems
+    service = ServiceConfig(**default.pick(keys.service_keys()))
     config = Config(
         buses=buses,
         packs=packs,
         bank=bank,
-        service=ServiceConfig(**default.pick(keys.service_keys())),
+        service=service,
         mqtt=mqtt,
-        notes=notes(parsed.changes),
+        notes=(*notes(parsed.changes), *([] if service.publish_limits else [NO_LIMITS])),
         **default.pick(keys.program_keys()),
     )
     return config, []

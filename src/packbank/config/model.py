@@ -71,6 +71,9 @@ class ServiceConfig:
     device_instance: int = setting(10, "preferred DeviceInstance; localsettings has the last word", "", 0, 255)
     product_name: str = setting("packbank", "product name on D-Bus")
     custom_name: str = setting("", "name at the first start; later the one given in the GUI holds")
+    publish_limits: bool = setting(
+        True, "False: the GX shows the battery and is not controlled by it, CVL, CCL and DCL are not published there"
+    )
     publish_packs: bool = setting(False, "also a battery service for each pack, without CVL")
     current_from: str = setting("", "D-Bus service whose current stands for the bank's; empty: the sum of the packs'")
     soc_from: str = setting("", "D-Bus service whose SoC stands for the bank's; empty: from the packs'")

@@ -29,7 +29,7 @@ from packbank.outputs.venus.battery_info import REQUEST, BatteryInfo
 from packbank.outputs.venus.bus import DBus
 from packbank.outputs.venus.changes import Changes, ModulePages
 from packbank.outputs.venus.item import Item, item, item_of
-from packbank.outputs.venus.paths import BANK_PATHS, ServiceIdentity
+from packbank.outputs.venus.paths import BANK_PATHS, BANK_PATHS_WITHOUT_LIMITS, ServiceIdentity
 from packbank.outputs.venus.service import PATIENCE, BatteryService
 from packbank.outputs.venus.writes import (
     ACTIONS,
@@ -84,6 +84,7 @@ class BankOutput:
             custom_name=service.custom_name,
             hardware=hardware,
         )
+        self._paths = BANK_PATHS if service.publish_limits else BANK_PATHS_WITHOUT_LIMITS
         self._send = send
         self._rows = {setting_key(row): row for row in CONTROLS}
         self._values = {key: _value(row, controls or Controls()) for key, row in self._rows.items()}
@@ -134,7 +135,7 @@ class BankOutput:
 
     def _forget(self) -> None:
         """Begin anew: the next battery goes out whole."""
-        self._changes = Changes(BANK_PATHS)
+        self._changes = Changes(self._paths)
         self._pages = ModulePages()
         self._info = BatteryInfo()
 

@@ -79,6 +79,9 @@ BANK_PATHS: tuple[Quantity[Snapshot], ...] = (
     *(replace(row, path=ALIASES[row.path], title=f"the same as `{row.path}`") for row in BANK if row.path in ALIASES),
 )
 
+# The bank as it is shown where it must not control the GX: systemcalc takes a battery without CVL for no BMS.
+BANK_PATHS_WITHOUT_LIMITS = tuple(replace(row, get=lambda _: None) if row.rate.limit else row for row in BANK_PATHS)
+
 PACK_PATHS: tuple[Quantity[PackSnapshot], ...] = expand(row for row in PACK if row.path)
 
 

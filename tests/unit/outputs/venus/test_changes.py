@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packbank.model.battery import Limit
 from packbank.model.columns import Alarm
 from packbank.outputs.venus.changes import Changes, ModulePages
-from packbank.outputs.venus.paths import BANK_PATHS, MODULE, MODULES
+from packbank.outputs.venus.paths import BANK_PATHS, BANK_PATHS_WITHOUT_LIMITS, MODULE, MODULES
 from virtual_battery import pack_view, snapshot, virtual_battery
 
 CCL = "/Info/MaxChargeCurrent"
@@ -17,6 +17,14 @@ CCL = "/Info/MaxChargeCurrent"
 def test_the_first_call_tells_everything() -> None:
     assert set(Changes(BANK_PATHS).select(snapshot(), 100.0)) == {row.path for row in BANK_PATHS}
     assert len(ModulePages().select(virtual_battery())) == MODULES * len(MODULE)
+
+
+def test_without_limits_the_battery_is_shown_and_is_no_bms() -> None:
+    shown = Changes(BANK_PATHS).select(snapshot(), 100.0)
+    without = Changes(BANK_PATHS_WITHOUT_LIMITS).select(snapshot(), 100.0)
+    differ = {path for path in shown if shown[path] != without[path]}
+    assert differ == {"/Info/MaxChargeVoltage", CCL, "/Info/MaxDischargeCurrent"}
+    assert all(without[path].value is None for path in differ)
 
 
 def test_a_tick_that_comes_a_little_early_is_on_time() -> None:
