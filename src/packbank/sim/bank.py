@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
-from packbank.sim.busbar import Network, ladder
+from packbank.sim.busbar import NO_EXPORT, Export, Network, ladder
 from packbank.sim.cell import Cells
 from packbank.sim.pack import (
     MOS_RESISTANCE,
@@ -50,6 +50,8 @@ class Odd:
     soc: float = 0.0  # points
     ambient: float = 0.0  # K
     leading_cell: float = 0.0  # points of SoC by which one cell leads; it is 10 % smaller too
+    gain: float = 1.0  # of its current sensor, a factor
+    offset: float = 0.0  # A, of its current sensor
     reads: float = 0.0  # V, by which its BMS's voltmeter is wrong
     connected: bool = True  # its switches at the start
 
@@ -68,6 +70,7 @@ class BankSpec:
     soc: float = 50.0  # %, middle of the packs
     soc_spread: float = 0.0  # points, half width, packs spread evenly over it
     odd: tuple[Odd, ...] = ()  # as many packs are these
+    in_turn: bool = False  # the special pack hangs at place `seed` of the packs, so that seeds go through all places
     charge_delay: float = SETTINGS[Column.CHARGE_OCP_DELAY]  # s, of the BMS's charge over-current protection
     charge_limit: float = SETTINGS[Column.CHARGE_CURRENT_LIMIT]  # A, of the BMS of a pack of `capacity`
     discharge_limit: float = SETTINGS[Column.DISCHARGE_CURRENT_LIMIT]
@@ -96,6 +99,8 @@ class PhysicalBank:
         self.time = 0.0
         self._rng = np.random.default_rng(spec.seed)
         self.places = self._rng.permutation(spec.packs)  # the odd packs first
+        if spec.in_turn:
+            self.places = np.roll(self.places, -int(np.flatnonzero(self.places == spec.seed % spec.packs)[0]))
         capacity = spec.capacity * self._odd("capacity", 1.0) * self._around(1.0, spec.capacity_spread)
         age = self._rng.permutation(np.linspace(spec.newest, spec.oldest, spec.packs)) * self._odd("resistance", 1.0)
         spread = self._rng.permutation(np.linspace(-spec.soc_spread, spec.soc_spread, spec.packs))
@@ -113,7 +118,10 @@ class PhysicalBank:
         self.counter = Counter(self.settings, capacity, self.cells.soc.mean(axis=0))
         normal = self._rng.standard_normal((2, spec.packs))
         self.sensor = CurrentSensor(
-            1 + spec.sensor_gain * normal[0], spec.sensor_offset * normal[1], spec.sensor_dead_band, spec.sensor_noise
+            (1 + spec.sensor_gain * normal[0]) * self._odd("gain", 1.0),
+            spec.sensor_offset * normal[1] + self._odd("offset", 0.0),
+            spec.sensor_dead_band,
+            spec.sensor_noise,
         )
         self.telemetry = Readings(spec.packs, float(self._rng.uniform(0.0, ROUND)))
         self.charge_enabled = self._odd("connected", 1.0) > 0  # the user's switches
@@ -175,17 +183,19 @@ class PhysicalBank:
         network = Network(source.sum(axis=0), pack, charge, discharge, self.shared)
         return network, source, resistance
 
-    def step(self, dt: float, current: float, ceiling: float = np.inf, least: float = 0.0) -> Network:
+    def step(
+        self, dt: float, current: float, ceiling: float = np.inf, least: float = 0.0, export: Export = NO_EXPORT
+    ) -> Network:
         """Let a source offer ``current`` A (negative: a load) for ``dt`` s without lifting the bus over ``ceiling`` V.
 
-        ``least`` as in `Network.carry`. Returns the network as it was solved. The poller's turns that fall into the
+        ``least`` and ``export`` as in `Network.carry`. Returns the network as it was solved. The poller's turns that fall into the
         step see the state before it.
         """
         heard, turn = self.telemetry.turns(self.time + dt)
         if heard.size:
             self.telemetry.take(heard, turn, self._answers(heard))
         network, source, resistance = self.network(dt)
-        self.voltage, self.currents = network.carry(current, ceiling, least)
+        self.voltage, self.currents = network.carry(current, ceiling, least, export)
         self.cell_voltages = source + resistance * self.currents
         rested, _ = self.cells.open_circuit()
         self.cells.integrate(dt, self.currents, self.balancer.step(dt, self.cell_voltages))

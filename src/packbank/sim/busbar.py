@@ -11,6 +11,7 @@ allows: a linear complementarity problem, which is solved by exchanging packs be
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,20 @@ def ladder(packs: int, link: float) -> Array | None:
     """What a daisy-chained busbar shares: ``link`` ohm from the source to the first pack and from pack to pack."""
     place = np.arange(1, packs + 1)
     return link * np.minimum.outer(place, place).astype(float) if link else None
+
+
+class Export(NamedTuple):
+    """An inverter that takes up to ``current`` A to bring the bus down to ``voltage`` V.
+
+    It leaves the packs at ``floor`` A (negative: discharge) or more.
+    """
+
+    voltage: float = np.inf
+    current: float = 0.0
+    floor: float = 0.0
+
+
+NO_EXPORT = Export()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +119,30 @@ class Network:
             return float(np.copysign(np.inf, current))
         return float(self.source[one_way].mean()) if one_way.any() else np.nan
 
-    def carry(self, current: float, ceiling: float, least: float = 0.0) -> tuple[float, Array]:
+    def carry(
+        self, current: float, ceiling: float, least: float = 0.0, export: Export = NO_EXPORT
+    ) -> tuple[float, Array]:
         """Bus voltage and pack currents when a source offers ``current`` but never lifts the bus over ``ceiling``.
 
-        A negative current is a load and does not lift the bus. What the packs cannot take or give does not flow. A
-        ``least`` below 0 is the current that an inverter would draw to bring the bus down to ``ceiling``.
+        A negative current is a load and does not lift the bus. What the packs cannot take or give does not flow.
+        ``least`` is the current that is left when the source gives nothing: 0, or negative with loads beside it.
         """
-        voltage, currents = self._settle(None, current)
+        free, currents = self._settle(None, current)
+        voltage = self._brought_down(free, current, export)
         if voltage > ceiling:
-            bottom, _ = self._settle(None, min(current, least))
-            if not bottom >= voltage:
-                voltage, currents = self._settle(max(ceiling, bottom), None)
+            alone = min(current, least)
+            voltage = max(ceiling, self._brought_down(self.voltage(alone), alone, export))
+        if voltage < free:
+            voltage, currents = self._settle(voltage, None)
         if not np.isfinite(voltage):
             voltage, currents = self._settle(None, 0.0)
         if not np.isfinite(voltage):
             return float(self.source.mean()), np.zeros_like(self.source)
         return voltage, currents
+
+    def _brought_down(self, voltage: float, current: float, export: Export) -> float:
+        """The bus voltage of ``current`` once the inverter has exported what it can."""
+        if not voltage > export.voltage:
+            return voltage
+        most = min(current, max(current - export.current, export.floor))
+        return max(export.voltage, self.voltage(most))

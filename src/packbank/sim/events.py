@@ -8,6 +8,7 @@ import numpy as np
 
 from packbank.sim.bank import PhysicalBank
 from packbank.sim.inverter import Inverter
+from packbank.sim.sensors import PACKS_ON_A_BUS
 
 Event = Callable[[PhysicalBank, Inverter], None]
 
@@ -42,6 +43,11 @@ def silence_some(bank: PhysicalBank, _: Inverter) -> None:
     bank.telemetry.silent[bank.places[: max(1, bank.spec.packs // 4)]] = True
 
 
+def silence_bus(bank: PhysicalBank, _: Inverter) -> None:
+    """The first bus falls silent."""
+    bank.telemetry.silent[:PACKS_ON_A_BUS] = True
+
+
 def silence_all(bank: PhysicalBank, _: Inverter) -> None:
     """The buses fall silent."""
     bank.telemetry.silent[:] = True
@@ -62,6 +68,12 @@ def freeze(bank: PhysicalBank, _: Inverter) -> None:
     bank.sensor.frozen[bank.special] = True
 
 
+def stick(bank: PhysicalBank, _: Inverter) -> None:
+    """Its current sensor says 30 A."""
+    bank.sensor.gain[bank.special] = 0.0
+    bank.sensor.offset[bank.special] = 30.0
+
+
 def invert(bank: PhysicalBank, _: Inverter) -> None:
     """Its current sensor has the wrong sign."""
     bank.sensor.gain[bank.special] *= -1
@@ -75,6 +87,12 @@ def no_current(bank: PhysicalBank, _: Inverter) -> None:
 def heat_mosfets(bank: PhysicalBank, _: Inverter) -> None:
     """Its MOSFETs are at 91 degC."""
     bank.heat.mos[bank.special] = 91.0
+
+
+def overheat(bank: PhysicalBank, inverter: Inverter) -> None:
+    """Its cells are at 52 degC, its MOSFETs at 91 degC."""
+    bank.heat.cells[bank.special] = 52.0
+    heat_mosfets(bank, inverter)
 
 
 def forget_soc(bank: PhysicalBank, _: Inverter) -> None:

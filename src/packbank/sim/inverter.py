@@ -2,7 +2,9 @@
 
 Every three seconds the published limits are taken over: the chargers hold the CVL as their voltage and may give the
 CCL plus what the inverter draws (smoothed), the inverter may draw up to the DCL from the packs; what a load
-wants beyond that comes from the grid. Between two such ticks nobody looks at the limits. Chargers and inverter follow
+wants beyond that comes from the grid. With feed-in chargers heed no CCL, and an inverter that exports holds the bus at
+the CVL, while the chargers hold up to 0.4 V more so that they never limit by voltage. Where the bus is above the chargers'
+voltage they give nothing, and loads are the packs' alone, whatever the sun. Between two such ticks nobody looks at the limits. Chargers and inverter follow
 with a lag; a cloud, or a load that goes off, is felt at once.
 """
 
@@ -11,19 +13,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, isnan
 
+from packbank.sim.busbar import NO_EXPORT, Export
+
 DVCC_PERIOD = 3.0  # s
 LAG = 2.0  # s, time constant of chargers and inverter
 SMOOTHING = 3.0  # s, of the inverter's draw that DVCC grants the chargers on top of the CCL
+FEED_IN_OFFSET = 0.4  # V, by which Venus OS lets solar chargers hold more than the CVL while an inverter exports
+_AT = 1e-6  # V
 
 
 @dataclass(frozen=True, kw_only=True)
 class InverterSpec:
-    """The machines' own limits, A. ``feed_in``: chargers heed no CCL; ``exports``: so does what lies above the CVL."""
+    """The machines' own limits, A. ``feed_in``: chargers heed no CCL.
+
+    ``exports`` is what the inverter can feed into the grid to hold the bus at the CVL. ``charger_error`` is the voltage by
+    which the chargers hold another one than the CVL.
+    """
 
     charge: float
     discharge: float
     feed_in: bool = False
-    exports: bool = False
+    exports: float = 0.0
+    charger_error: float = 0.0  # V
 
 
 class Inverter:
@@ -32,7 +43,7 @@ class Inverter:
     def __init__(self, spec: InverterSpec) -> None:
         self.spec = spec
         self.ceiling = 0.0  # V, held by the chargers
-        self.least = 0.0  # A, negative: what the inverter exports to bring the bus down to the ceiling
+        self.cvl = 0.0  # V, as DVCC took it last
         self.draw = 0.0  # A, of the loads
         self._solar = 0.0
         self._smooth = 0.0
@@ -50,11 +61,11 @@ class Inverter:
         if self._deaf > 0:
             return
         gone = isnan(cvl)
-        self.ceiling = 0.0 if gone else cvl
+        self.cvl = 0.0 if gone else cvl
+        self.ceiling = 0.0 if gone else cvl + self.spec.charger_error
         granted = self.spec.charge if self.spec.feed_in else ccl + self._smooth
         self._solar_limit = 0.0 if gone else granted
         self._discharge_limit = 0.0 if gone else dcl
-        self.least = -min(self._discharge_limit, self.spec.discharge) if self.spec.exports else 0.0
 
     def ignore_limits(self, seconds: float) -> None:
         """The chargers give all they can for so long."""
@@ -72,6 +83,20 @@ class Inverter:
         self._smooth += (self.draw - self._smooth) * (1 - exp(-dt / SMOOTHING))
         return self._solar - self.draw
 
-    def settle(self, current: float) -> None:
+    @property
+    def least(self) -> float:
+        """What flows when the chargers give nothing, A: the loads."""
+        return -self.draw
+
+    @property
+    def export(self) -> Export:
+        """What the inverter does with a bus above the CVL."""
+        if not self.spec.exports or not self.cvl:
+            return NO_EXPORT
+        return Export(self.cvl, self.spec.exports, -min(self._discharge_limit, self.spec.discharge))
+
+    def settle(self, voltage: float, current: float) -> None:
         """Take note of what the packs really took: chargers at their voltage give less than they could."""
-        self._solar = min(self._solar, max(current + self.draw, 0.0))
+        if voltage >= self.ceiling - _AT:
+            exported = self.spec.exports if self.cvl and voltage >= self.cvl - _AT else 0.0
+            self._solar = min(self._solar, max(current + self.draw + exported, 0.0))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +14,7 @@ Array = NDArray[np.float64]
 
 FAINT = 0.1  # of the packs' ceilings: smaller currents, near full and empty, are not compared
 NOTABLE = 0.02  # of the packs' ceilings: a current limit that turns by less has not turned
-NOTABLE_CVL = 0.1  # V
+NOTABLE_CVL = 0.05  # V
 RECOVERED = 0.95  # of the best possible
 STAYS = 30.0  # s above it
 PATIENT = 6.0  # s of over-current that outlast a look of DVCC and the lag of the chargers
@@ -34,11 +32,13 @@ class Meter:
         self.over = self.over_5 = self.over_20 = 0.0  # s
         self.could = self.did = 0.0  # A, summed over the looks at which more was wanted than is possible
         self.moved = self.drawn = 0.0  # Ah, both ways and out of the packs
+        self.exported_below = 0.0  # Ah, out of the packs into the grid below the voltage at the start
+        self._start = bank.voltage
         self.highest_cell = 0.0  # V
-        self.rise = 0.0  # of the packs' ceilings, by which a limit rose while packs were held
+        self.rise = 0.0  # of the packs' ceilings, by which a current limit rose while packs were held
+        self.cvl_rise = 0.0  # V, likewise
         self._silent_since = np.inf
-        self._lowest = np.full(2, np.inf)  # limits of this silence
-        self._recent: deque[float] = deque(maxlen=60)
+        self._lowest = np.full(3, np.inf)  # limits of this silence
         self.load = np.zeros(bank.spec.packs)  # fraction of what each pack may carry
         self._ceilings = np.array([judge.charge.ceiling.sum(), judge.discharge.ceiling.sum()])
         self._notable = np.array([*(NOTABLE * self._ceilings), NOTABLE_CVL])
@@ -47,8 +47,8 @@ class Meter:
         self._turns = np.zeros(3)
         self._looks: dict[float, list[tuple[float, float]]] = {1.0: [], -1.0: []}  # by direction: time, limit / best
 
-    def step(self, dt: float, network: Network, cvl: float) -> None:
-        """After a step of the bank, under the published ``cvl``."""
+    def step(self, dt: float, network: Network, cvl: float, draw: float) -> None:
+        """After a step of the bank, under the published ``cvl``, with loads of ``draw`` A."""
         excess = self._judge.excess(network, cvl)
         self.load = 1 + excess
         worst = float(excess.max())
@@ -58,13 +58,14 @@ class Meter:
         self.over_20 += dt * (worst > 0.20)
         self.moved += abs(self._bank.current) * dt / 3600
         self.drawn += max(-self._bank.current, 0.0) * dt / 3600
+        if self._bank.voltage < self._start:
+            self.exported_below += max(-self._bank.current - draw, 0.0) * dt / 3600
         self.highest_cell = max(self.highest_cell, float(self._bank.cell_voltages.max()))
 
     def published(self, limits: Limits) -> None:
         """Count where a limit turns, and see whether one rises while packs are held."""
         new = np.array([limits.ccl, limits.dcl, limits.cvl if limits.cvl > 0 else self._extreme[2]])
-        self._recent.append(abs(self._bank.current))
-        self._watch_silence(new[:2])
+        self._watch_silence(new)
         further = self._heading * (new - self._extreme) > 0
         self._extreme = np.where(further, new, self._extreme)
         turned = np.abs(new - self._extreme) > self._notable
@@ -91,20 +92,21 @@ class Meter:
     def _watch_silence(self, new: Array) -> None:
         now = self._bank.time
         if not self._bank.telemetry.silent.any():
-            self._silent_since, self._lowest = np.inf, np.full(2, np.inf)
+            self._silent_since, self._lowest = np.inf, np.full(3, np.inf)
             return
         self._silent_since = min(self._silent_since, now)
         if HELD[0] <= now - self._silent_since <= HELD[1]:
             self._lowest = np.minimum(self._lowest, new)
-            self.rise = max(self.rise, float(((new - self._lowest) / self._ceilings).max()))
+            rise = new - self._lowest
+            self.rise = max(self.rise, float((rise[:2] / self._ceilings).max()))
+            self.cvl_rise = max(self.cvl_rise, float(rise[2]))
 
-    def last_minute(self) -> float:
-        """Mean of the current's amount in the last minute, of the bank's capacity."""
-        capacity = float(self._bank.cells.capacity.mean(axis=0).sum())
-        return sum(self._recent) / max(len(self._recent), 1) / capacity
+    def cvl_turns(self) -> float:
+        """Turns of CVL a minute."""
+        return float(self._turns[2]) / (self._bank.time / 60)
 
     def turns(self) -> float:
-        """Turns a minute of the limit that turns more often."""
+        """Turns a minute of the limit that turns most often."""
         return float(self._turns.max()) / (self._bank.time / 60)
 
     def recovery(self) -> float | None:

@@ -12,7 +12,7 @@ from packbank.sim.bank import PhysicalBank
 from packbank.sim.inverter import DVCC_PERIOD, SMOOTHING
 from packbank.sim.judge import Judge, Side
 from packbank.sim.meter import PATIENT
-from packbank.sim.policy import Limits
+from packbank.sim.policy import Limits, Moment
 
 Array = NDArray[np.float64]
 
@@ -30,13 +30,13 @@ class Oracle:
 
     It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no sun. It keeps room
     for loads that may go off, where a BMS does not wait until DVCC and the chargers have followed; with a ``reserve``
-    also for the loss of any one pack in charge. Where chargers heed no CCL (``by_voltage``) it sets the voltage that
-    belongs to the current. Elsewhere it does not: that would be a clamp that real chargers, with their cables and
+    also for the loss of any one pack in charge. Where chargers heed no CCL it sets the voltage that belongs to the current,
+    ``by_voltage`` V lower, by which it knows that the chargers hold too much. Elsewhere it does not: that would be a clamp that real chargers, with their cables and
     voltmeters, do not have.
     """
 
     def __init__(
-        self, bank: PhysicalBank, judge: Judge, settings: PackSettings, by_voltage: bool, reserve: int
+        self, bank: PhysicalBank, judge: Judge, settings: PackSettings, by_voltage: float | None, reserve: int
     ) -> None:
         self._bank = bank
         self._judge = judge
@@ -45,22 +45,25 @@ class Oracle:
         self._room = 0.0  # A
         self._cvl = bank.spec.cells * settings.max_cell_voltage
 
-    stage = ""  # it has none
+    battery = None  # it publishes none
 
     def restart(self) -> None:
         """It keeps nothing in mind."""
 
-    def step(self, rows: Array, now: float, loads: float) -> Limits:  # noqa: ARG002 no measurement
+    def step(self, rows: Array, moment: Moment) -> Limits:  # noqa: ARG002 no measurement
         """The limits of this instant."""
         charge, voltage = self._best(self._judge.charge)
         if self._bank.spec.charge_delay < PATIENT:
             # When a load goes off its sun flows into the packs, and DVCC grants it for some seconds more.
-            self._room = max(loads, self._room * exp(-1 / SMOOTHING))
+            self._room = max(moment.loads, self._room * exp(-1 / SMOOTHING))
             charge = max(charge - self._room, 0.0)
         if self._reserve:
             charge = min(charge, *map(self._without, range(self._bank.spec.packs)))
         discharge, _ = self._best(self._judge.discharge)
-        return Limits(min(voltage, self._cvl) if self._by_voltage else self._cvl, charge, discharge)
+        if moment.controls.charge_off:
+            charge, voltage = 0.0, self._bank.network(DVCC_PERIOD)[0].voltage(0.0)
+        cvl = self._cvl if self._by_voltage is None else min(voltage - self._by_voltage, self._cvl)
+        return Limits(cvl, charge, discharge)
 
     def _best(self, side: Side) -> tuple[float, float]:
         current, voltage = self._judge.best(side, DVCC_PERIOD, self._cvl)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.model.battery import PackView, Presence, VirtualBattery
-from packbank.model.controls import External
+from packbank.model.controls import Controls, External
 
 Array = NDArray[np.float64]
 
@@ -31,18 +31,28 @@ class Limits:
 ABSENT = Limits(np.nan, 0.0, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a policy is asked, and what it may know beside the matrix."""
+
+    now: float  # s, monotonic
+    wall: float  # s since 1970, as the clock of the GX says, which may jump
+    loads: float = 0.0  # A, as the GX sees them: the chargers feed them too
+    controls: Controls = Controls()  # the user's wishes
+
+
 class Policy(Protocol):
     """Once a second the matrix, out come limits."""
 
-    def step(self, rows: Array, now: float, loads: float) -> Limits:
-        """The limits to publish at ``now``, while the GX sees ``loads`` A that the chargers feed too."""
+    def step(self, rows: Array, moment: Moment) -> Limits:
+        """The limits to publish at that moment."""
 
     def restart(self) -> None:
         """The process ends and begins again, with the state that it saved."""
 
     @property
-    def stage(self) -> str:
-        """The charge stage, where there is one."""
+    def battery(self) -> VirtualBattery | None:
+        """What it published last beside the limits, where it publishes a battery."""
 
 
 class Packbank:
@@ -58,14 +68,10 @@ class Packbank:
         """Begin again with the state as it comes back from a file."""
         self._bank = self._make(json.loads(json.dumps(self._bank.state())))
 
-    @property
-    def stage(self) -> str:
-        """The charge stage."""
-        return self.battery.stage if self.battery else ""
-
-    def step(self, rows: Array, now: float, loads: float) -> Limits:
+    def step(self, rows: Array, moment: Moment) -> Limits:
         """Publish what the aggregator says, once it is ready, as the daemon does."""
-        battery = self.battery = self._bank.step(rows, now, now, external=External(loads=loads))
+        external = External(loads=moment.loads)
+        battery = self.battery = self._bank.step(rows, moment.now, moment.wall, moment.controls, external)
         if battery.lost or not battery.ready:
             return ABSENT
         limits = (battery.charge_voltage_limit, battery.charge_current_limit, battery.discharge_current_limit)
@@ -91,14 +97,14 @@ class Rival:
         self.restart = self._packbank.restart
 
     @property
-    def stage(self) -> str:
-        """The charge stage."""
-        return self._packbank.stage
+    def battery(self) -> VirtualBattery | None:
+        """Packbank's, whose limits are left out."""
+        return self._packbank.battery
 
-    def step(self, rows: Array, now: float, loads: float) -> Limits:
+    def step(self, rows: Array, moment: Moment) -> Limits:
         """Combine the packs' own limits."""
-        limits = self._packbank.step(rows, now, loads)
-        packs: Sequence[PackView] = self._packbank.battery.packs if self._packbank.battery else ()
+        limits = self._packbank.step(rows, moment)
+        packs: Sequence[PackView] = self.battery.packs if self.battery else ()
         counted = [pack for pack in packs if pack.presence in _COUNTED]
         charge = [pack.charge_limit for pack in counted if not pack.blocks_charge]
         discharge = [pack.discharge_limit for pack in counted if not pack.blocks_discharge]

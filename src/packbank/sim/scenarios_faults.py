@@ -1,4 +1,4 @@
-"""Rows in which something fails: answers, current sensors, breakers, chargers that heed no limit."""
+"""Rows in which something fails: answers, breakers, limits that are not heeded for a while."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import numpy as np
 
 from packbank.sim import events
 from packbank.sim.bank import BankSpec, Odd
+from packbank.sim.events import Event
 from packbank.sim.scenario import ONE_NEW, SIMILAR, Ask, Scenario
 from packbank.sim.weather import BOTH, REST, SUN, Profile, steps
 
 STRONGEST = BankSpec(odd=(Odd(resistance=0.6),))
-BLIND = Ask(use=0.65, over_20=60.0, recovery=np.inf)
 ANY_USE = Ask(use=0.0, recovery=np.inf)
 
+
+def _silences(which: Event, *times: tuple[float, float]) -> tuple[tuple[float, Event], ...]:
+    """Silence from each time on for so many seconds."""
+    return tuple(pair for start, seconds in times for pair in ((start, which), (start + seconds, events.answer)))
+
+
 FAULTS = (
-    Scenario(
-        name="leading-cell-feed-in",
-        summary="the same with chargers that heed no CCL",
-        bank=BankSpec(soc=91.0, odd=(Odd(leading_cell=5.0),)),
-        profile=Profile(points=steps((0, 0, REST), (60, 0.5, 0), (1200, 0, 0))),
-        packs=8,
-        feed_in=True,
-        ask=Ask(over_20=np.inf),
-        seconds=1200,
-    ),
     Scenario(
         name="soc-jump",
         summary="a BMS forgets its SoC",
@@ -76,6 +72,25 @@ FAULTS = (
         seconds=900,
     ),
     Scenario(
+        name="silence-one",
+        summary="the strongest pack falls silent at full current: for ten seconds, for two minutes, in both directions",
+        bank=STRONGEST,
+        profile=BOTH,
+        packs=8,
+        events=_silences(events.silence, (120, 10), (170, 100), (450, 10), (600, 120)),
+        seconds=900,
+    ),
+    Scenario(
+        name="silence-bus",
+        summary="a whole bus, 15 packs of 24, falls silent at full current: for 25 seconds, for minutes",
+        bank=SIMILAR,
+        profile=BOTH,
+        packs=24,
+        events=_silences(events.silence_bus, (120, 25), (190, 80), (450, 25), (600, 180)),
+        ask=Ask(use=0.3),  # while they are silent, nobody knows whether they carry their part
+        seconds=900,
+    ),
+    Scenario(
         name="lost-cold",
         summary="a pack at 2 degC among warm ones is lost",
         bank=BankSpec(odd=(Odd(ambient=-23.0),)),
@@ -101,81 +116,6 @@ FAULTS = (
         profile=BOTH,
         packs=2,
         events=((30, events.open_breaker),),
-        seconds=900,
-    ),
-    Scenario(
-        name="blind",
-        summary="the strongest pack's sensor says 0 A from the start",
-        bank=STRONGEST,
-        profile=BOTH,
-        events=((0, events.blind),),
-        ask=BLIND,
-        seconds=900,
-    ),
-    Scenario(
-        name="goes-blind",
-        summary="the strongest pack's sensor says 0 A from the middle on",
-        bank=STRONGEST,
-        profile=BOTH,
-        events=((600, events.blind),),
-        ask=BLIND,
-        seconds=900,
-    ),
-    Scenario(
-        name="no-current",
-        summary="the strongest pack tells no current",
-        bank=STRONGEST,
-        profile=BOTH,
-        events=((0, events.no_current),),
-        ask=BLIND,
-        seconds=900,
-    ),
-    Scenario(
-        name="frozen",
-        summary="the strongest pack's sensor keeps the value it had at rest",
-        bank=STRONGEST,
-        profile=BOTH,
-        events=((30, events.freeze),),
-        ask=BLIND,
-        seconds=900,
-    ),
-    Scenario(
-        name="frozen-at-load",
-        summary="the strongest pack's sensor keeps the value it had at full load",
-        bank=STRONGEST,
-        profile=BOTH,
-        events=((270, events.freeze),),
-        ask=BLIND,
-        seconds=900,
-    ),
-    Scenario(
-        name="inverted",
-        summary="the strongest pack's sensor has the wrong sign",
-        bank=STRONGEST,
-        profile=BOTH,
-        events=((0, events.invert),),
-        ask=BLIND,
-        seconds=900,
-    ),
-    Scenario(
-        name="feed-in-cold",
-        summary="all packs at 0.7 degC, chargers heed no CCL",
-        bank=BankSpec(ambient=0.7),
-        profile=Profile(points=steps((0, 0, REST), (60, 0.4, 0), (900, 0, 0))),
-        packs=8,
-        feed_in=True,
-        ask=Ask(over_20=60.0, last_minute=0.02),
-        seconds=900,
-    ),
-    Scenario(
-        name="feed-in-exports",
-        summary="the same, and the inverter exports what is above the CVL",
-        bank=BankSpec(ambient=0.7),
-        profile=Profile(points=steps((0, 0, 0), (60, 0.4, 0), (900, 0, 0))),
-        packs=8,
-        feed_in=True,
-        exports=True,
-        ask=Ask(over_20=60.0, last_minute=0.02, drawn=0.5),
         seconds=900,
     ),
 )

@@ -13,6 +13,8 @@ Mask = NDArray[np.bool_]
 PACKS_ON_A_BUS = 15
 TURN = 0.08  # s from one pack's status request to the next pack's on one bus, with the guard between them
 ROUND = 1.1  # s, a bus of few packs is not asked more often
+WRONG_GAIN = 0.2  # a sensor whose gain differs more from 1 is wrong
+WRONG_OFFSET = 10.0  # A, or whose zero is further off
 BLIND = 0.1  # a sensor whose gain is smaller sees nothing
 
 
@@ -35,6 +37,12 @@ class CurrentSensor:
         shown = np.where(np.abs(shown) < self.dead_band, 0.0, shown)
         self._last = np.where(self.frozen, self._last, shown)
         return self._last
+
+    @property
+    def wrong(self) -> Mask:
+        """Whose sensor is not merely inexact."""
+        off: Mask = np.abs(self.gain - 1) > WRONG_GAIN
+        return off | self.frozen | ~(np.abs(self.offset) <= WRONG_OFFSET)
 
     def trips_at(self, sign: float, charge: Array, discharge: Array) -> Array:
         """The true current, A >= 0 in the direction of ``sign``, at which the BMSes see over-current.

@@ -14,12 +14,14 @@ from packbank.sim.inverter import DVCC_PERIOD, Inverter, InverterSpec
 from packbank.sim.judge import Judge
 from packbank.sim.meter import Meter
 from packbank.sim.oracle import ORACLE, Oracle
-from packbank.sim.policy import ABSENT, Policy, policy
+from packbank.sim.policy import ABSENT, Moment, Policy, policy
 from packbank.sim.scenario import Scenario
+from packbank.sim.watch import SensorWatch, StageWatch, ZeroWatch
 
 Array = NDArray[np.float64]
 
 MACHINES = 2.5  # of what the packs' BMSes allow: chargers and inverters are never what limits
+PAUSE_AFTER = 60.0  # s after the start of the first absorption
 SECOND = 1.0  # s, the aggregator is asked once in it
 CALM = 0.5  # of a limit: a current below this is far from it
 PLATEAU = (3.2, 3.35)  # V a cell, far from both ends of charge
@@ -41,14 +43,28 @@ class Result:
     over_20: float
     worst: float  # largest excess over a pack's own limit
     use: float | None  # current against the best possible
+    use_once_named: float | None  # the same, from when the wrong sensor was named
     turns: float  # of the limit that turns most often, a minute
+    cvl_turns: float  # of CVL
     recovery: float | None  # s until the limit stays above 95 % of the best possible
     charge: float  # Ah moved in and out
     drawn: float  # Ah moved out
+    exported_below: float  # Ah out of the packs into the grid, below the voltage at the start
+    charge_at_zero: float | None  # charge while CCL had been 0 for a minute: worst 10 s, of the capacity an hour
     highest_cell: float  # V
-    rise_while_held: float  # of the packs' ceilings, by which a limit rose while packs were held
-    last_minute: float  # mean amount of the current, of the bank's capacity
+    rise_while_held: float  # of the packs' ceilings, by which a current limit rose while packs were held
+    cvl_rise_while_held: float  # V, likewise
+    stepped: bool  # the current made a notable step with a wrong sensor
+    named: float | None  # s from that step until every wrong sensor was named
+    false_alarms: int  # of sensors that are right
     stage: str  # of the charge at the end
+    stages: dict[str, float]  # h
+    absorption: float  # s, the longest
+    shortest_absorption: float | None  # s, of those that ended in float, without pauses of the process; None: none did
+    unnamed: float  # s of one absorption in which no pack was named for it
+    top_balances: int  # begun
+    top_balance: float  # s, the longest
+    cvl_fall: float  # V, the largest between two looks
 
     def json(self) -> dict[str, object]:
         """Plain values."""
@@ -65,15 +81,24 @@ class Run:
         self.judge = Judge(self.bank, settings)
         reserve = scenario.settings.reserve_packs
         self.policy: Policy = (
-            Oracle(self.bank, self.judge, settings, scenario.feed_in, reserve)
+            Oracle(self.bank, self.judge, settings, _by_voltage(scenario), reserve)
             if name == ORACLE
             else policy(name, packs, settings, scenario.settings)
         )
         self.meter = Meter(self.bank, self.judge, scenario.recovery_from)
+        self.stages, self.zero = StageWatch(), ZeroWatch(self.bank)
+        self._before_naming = (0.0, 0.0)  # A, what was used and what was possible until then
         self.ampere = float(self.judge.charge.ceiling.sum())  # what a sun or load of 1 is
+        self.sensors = SensorWatch(self.bank, self.ampere)
         most = MACHINES * self.ampere
         self.inverter = Inverter(
-            InverterSpec(charge=most, discharge=most, feed_in=scenario.feed_in, exports=scenario.exports)
+            InverterSpec(
+                charge=most,
+                discharge=most,
+                feed_in=scenario.feed_in,
+                exports=scenario.exports * self.ampere,
+                charger_error=scenario.charger_error,
+            )
         )
         self.limits = ABSENT
 
@@ -88,28 +113,49 @@ class Run:
             if restarts and restarts[0] <= bank.time:
                 restarts.pop(0)
                 self.policy.restart()
-            self.limits = self.policy.step(bank.rows(), bank.time, self.inverter.draw)
             second = int(bank.time)
-            self.meter.published(self.limits)
+            if not self._pauses():
+                self.limits = self.policy.step(bank.rows(), self._moment())
+                self._watch()
             if bank.time >= look - 1e-6:
                 wanted = sun[second] - load[second]
                 self.meter.compare(wanted, self.limits, self.inverter.ceiling, self.inverter.room)
-                held = self.limits.cvl + self.scenario.charger_error
-                self.inverter.take_limits(held, self.limits.ccl, self.limits.dcl)
+                self.inverter.take_limits(self.limits.cvl, self.limits.ccl, self.limits.dcl)
                 look += DVCC_PERIOD * np.ceil((bank.time + 1e-3 - look) / DVCC_PERIOD)
             self._advance(self._pace(), sun[second], load[second])
             if tell:
                 tell(self)
         return self._result()
 
+    def _pauses(self) -> bool:
+        """Whether the process stands still now; chargers and inverter keep the limits that they have."""
+        begun = self.stages.first_absorption
+        return begun is not None and 0 <= self.bank.time - begun - PAUSE_AFTER < self.scenario.pause
+
+    def _moment(self) -> Moment:
+        now = self.bank.time
+        _, controls = [entry for entry in self.scenario.controls if entry[0] <= now][-1]
+        _, ahead = [entry for entry in self.scenario.clock if entry[0] <= now][-1]
+        return Moment(now, now + ahead, self.inverter.draw, controls)
+
+    def _watch(self) -> None:
+        """Judge what was published."""
+        battery, limits = self.policy.battery, self.limits
+        self.meter.published(limits)
+        self.zero.look(limits)
+        self.stages.look(battery, limits, self.bank.time)
+        self.sensors.look(battery)
+        if self.sensors.named_at is None:
+            self._before_naming = self.meter.did, self.meter.could
+
     def _advance(self, seconds: float, sun: float, load: float) -> None:
         """Let the physics run until the aggregator is asked again."""
         bank, dt = self.bank, self.scenario.step if seconds == SECOND else seconds
         for _ in range(round(seconds / dt)):
             current = self.inverter.request(dt, sun, load)
-            network = bank.step(dt, current, self.inverter.ceiling, self.inverter.least)
-            self.inverter.settle(bank.current)
-            self.meter.step(dt, network, self.limits.cvl)
+            network = bank.step(dt, current, self.inverter.ceiling, self.inverter.least, self.inverter.export)
+            self.inverter.settle(bank.voltage, bank.current)
+            self.meter.step(dt, network, self.limits.cvl, self.inverter.draw)
 
     def _pace(self) -> float:
         """Seconds until the aggregator is asked again: more than one only in a scenario that allows it."""
@@ -119,7 +165,8 @@ class Run:
         return max(SECOND, self.scenario.step, self.scenario.calm if small and flat else 0.0)
 
     def _result(self) -> Result:
-        meter, bank = self.meter, self.bank
+        meter, bank, stages, sensors = self.meter, self.bank, self.stages, self.sensors
+        did, could = meter.did - self._before_naming[0], meter.could - self._before_naming[1]
         return Result(
             scenario=self.scenario.name,
             policy=self.name,
@@ -133,12 +180,37 @@ class Run:
             over_20=meter.over_20,
             worst=max(meter.worst, 0.0),
             use=meter.did / meter.could if meter.could > 0 and not self.scenario.feed_in else None,
+            use_once_named=did / could if sensors.named_at is not None and could > 0 else None,
             turns=meter.turns(),
+            cvl_turns=meter.cvl_turns(),
             recovery=None if self.scenario.feed_in else meter.recovery(),
             charge=meter.moved,
             drawn=meter.drawn,
+            exported_below=meter.exported_below,
+            charge_at_zero=self.zero.charge,
             highest_cell=meter.highest_cell,
             rise_while_held=meter.rise,
-            last_minute=meter.last_minute(),
-            stage=self.policy.stage,
+            cvl_rise_while_held=meter.cvl_rise,
+            stepped=sensors.stepped_at is not None,
+            named=sensors.named_after,
+            false_alarms=sensors.false_alarms,
+            stage=stages.stage,
+            stages={stage: seconds / 3600 for stage, seconds in stages.seconds.items()},
+            absorption=stages.absorption,
+            shortest_absorption=stages.shortest,
+            unnamed=stages.unnamed,
+            top_balances=stages.top_balances,
+            top_balance=stages.top_balance,
+            cvl_fall=stages.cvl_fall,
         )
+
+
+def _by_voltage(scenario: Scenario) -> float | None:
+    """The voltage by which the oracle sets CVL lower than what the bus shall have; none where it sets no voltage.
+
+    An inverter that exports all that there is holds the bus at the CVL, so that the chargers' voltage does not matter.
+    """
+    if not scenario.feed_in:
+        return None
+    sun = max(point[1] for point in scenario.profile.points)
+    return 0.0 if scenario.exports >= sun else scenario.charger_error

@@ -12,6 +12,7 @@ from packbank.sim.trial import Result
 FULLY = 0.8  # of the use that is asked in a scenario which counts for the mean
 MEAN_USE = 0.93
 MEDIAN_RECOVERY = 30.0  # s
+NAMED_OF_TEN = 9  # runs of ten in which a wrong sensor must be named in time
 NEARLY = 0.95  # of the oracle's use, where it has less than what is asked
 
 
@@ -64,9 +65,84 @@ class Summary:
             parts.append(f"{self.use:.0%} of the best possible".replace("%", " %"))
         if self.recovery:
             parts.append(f"there after {self.recovery:.0f} s")
+        parts += [text for say in _WORDS if (text := say(self.runs))]
         if len(self.runs) > 1:
             parts.append(f"{len(self.runs)} seeds")
         return "; ".join(parts)
+
+
+def _of_sensors(runs: Sequence[Result]) -> str:
+    """What became of wrong sensors."""
+    asked = [run for run in runs if run.stepped]
+    times = [run.named for run in asked if run.named is not None]
+    if not asked:
+        return ""
+    if len(asked) == 1:
+        return f"wrong sensor named after {times[0]:.0f} s" if times else "wrong sensor not named"
+    return f"wrong sensor named in {len(times)} of {len(asked)} runs" + (f", {max(times):.0f} s at most" if times else "")
+
+
+def _of_once_named(runs: Sequence[Result]) -> str:
+    uses = [run.use_once_named for run in runs if run.use_once_named is not None]
+    return f"then {mean(uses):.0%} of the best possible".replace("%", " %") if uses else ""
+
+
+def _of_false_alarms(runs: Sequence[Result]) -> str:
+    false = sum(run.false_alarms for run in runs)
+    return f"{false} false alarm{'s' if false > 1 else ''}" if false else ""
+
+
+def _of_zero(runs: Sequence[Result]) -> str:
+    """What flowed while nothing should."""
+    charges = [run.charge_at_zero for run in runs if run.charge_at_zero is not None]
+    if not charges:
+        return ""
+    return f"charge of {max(charges):.1%} of the capacity at CCL 0".replace("%", " %")
+
+
+def _of_export(runs: Sequence[Result]) -> str:
+    most = max(run.exported_below for run in runs)
+    return f"{most:.1f} Ah exported below the voltage at the start" if most >= _A_LITTLE else ""
+
+
+def _of_cvl(runs: Sequence[Result]) -> str:
+    turns = max(run.cvl_turns for run in runs)
+    return f"CVL turns {turns:.1f} times a minute" if turns >= _A_LITTLE else ""
+
+
+def _of_stages(runs: Sequence[Result]) -> str:
+    """Charge stages, where one has come to an end."""
+    if all(set(run.stages) <= {"", "bulk"} for run in runs):
+        return ""
+    text = f"absorption of {max(run.absorption for run in runs) / 3600:.1f} h at most"
+    balances = [run.top_balances for run in runs]
+    if max(balances):
+        text += f", {min(balances)} top balances, {max(run.top_balance for run in runs) / 3600:.1f} h at most"
+    return f"{text}, ends in {' or '.join(dict.fromkeys(run.stage for run in runs))}"
+
+
+_A_LITTLE = 0.05
+_WORDS: tuple[Callable[[Sequence[Result]], str], ...] = (
+    _of_sensors,
+    _of_once_named,
+    _of_false_alarms,
+    _of_zero,
+    _of_export,
+    _of_cvl,
+    _of_stages,
+)
+
+
+def naming(runs: Sequence[Result], within: float) -> str:
+    """What breaks what is asked of the naming of wrong sensors over all runs, in words; ``""`` where nothing does."""
+    asked = [run for run in runs if run.stepped]
+    in_time = [run for run in asked if run.named is not None and run.named <= within]
+    if 10 * len(in_time) >= NAMED_OF_TEN * len(asked):
+        return ""
+    return (
+        f"a wrong sensor was named within {within:.0f} s of the first step in {len(in_time)} of {len(asked)} runs, "
+        f"{NAMED_OF_TEN} of ten asked"
+    )
 
 
 def in_all(summaries: Sequence[tuple[Ask, Summary]]) -> str:
@@ -99,8 +175,18 @@ _BOUNDS = (
     _Bound("recovery after", lambda run: run.recovery, lambda ask: ask.recovery),
     _Bound("a limit rose while packs were held, by", lambda run: run.rise_while_held, lambda a: a.rise_while_held,
            "{:.0%}"),
+    _Bound("CVL rose while packs were held, by", lambda run: run.cvl_rise_while_held, lambda a: a.cvl_rise_while_held,
+           "{:.2f} V"),
+    _Bound("turns of CVL a minute", lambda run: run.cvl_turns, lambda ask: ask.cvl_turns, "{:.1f}"),
+    _Bound("charge at CCL 0", lambda run: run.charge_at_zero, lambda ask: ask.charge_at_zero, "{:.1%}"),
+    _Bound("exported below the voltage at the start", lambda run: run.exported_below, lambda ask: ask.exported_below,
+           "{:.1f} Ah"),
     _Bound("drawn from the packs", lambda run: run.drawn, lambda ask: ask.drawn, "{:.1f} Ah"),
-    _Bound("current of the last minute", lambda run: run.last_minute, lambda ask: ask.last_minute, "{:.1%}"),
+    _Bound("false alarms:", lambda run: run.false_alarms, lambda ask: ask.false_alarms, "{:.0f}"),
+    _Bound("longest absorption", lambda run: run.absorption, lambda ask: ask.absorption),
+    _Bound("absorption that names no pack for", lambda run: run.unnamed, lambda ask: ask.unnamed),
+    _Bound("top balances:", lambda run: run.top_balances, lambda ask: ask.top_balances[1], "{:.0f}"),
+    _Bound("CVL fell at once by", lambda run: run.cvl_fall, lambda ask: ask.cvl_fall, "{:.2f} V"),
 )  # fmt: skip
 
 
@@ -113,6 +199,12 @@ def broken(ask: Ask, run: Result, oracle: Result | None) -> list[str]:
     asked = ask.use if oracle is None or oracle.use is None else min(ask.use, NEARLY * oracle.use)
     if run.use is not None and run.use < asked:
         faults.append(f"{run.use:.0%} of the best possible current, {asked:.0%} asked")
+    if run.top_balances < ask.top_balances[0]:
+        faults.append(f"{run.top_balances} top balances, {ask.top_balances[0]} asked")
+    if run.use_once_named is not None and run.use_once_named < ask.use_once_named:
+        faults.append(f"{run.use_once_named:.0%} of the best possible once named, {ask.use_once_named:.0%} asked")
+    if run.shortest_absorption is not None and run.shortest_absorption < ask.shortest_absorption:
+        faults.append(f"absorption ended after {run.shortest_absorption:.0f} s, {ask.shortest_absorption:.0f} s asked")
     if ask.stage and run.stage != ask.stage:
         faults.append(f"charge ended in {run.stage or 'no stage'}, {ask.stage} asked")
     for bound in _BOUNDS:

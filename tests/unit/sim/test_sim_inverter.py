@@ -14,7 +14,7 @@ def after(inverter: Inverter, solar: float, load: float, seconds: int = 40) -> f
     current = 0.0
     for _ in range(seconds):
         current = inverter.request(1.0, solar, load)
-        inverter.settle(current)
+        inverter.settle(50.0, current)
     return current
 
 
@@ -72,7 +72,7 @@ def test_chargers_that_hold_their_voltage_remember_what_the_packs_took() -> None
     inverter = Inverter(SPEC)
     inverter.take_limits(56.0, 200.0, 100.0)
     after(inverter, 1000.0, 0.0)
-    inverter.settle(5.0)
+    inverter.settle(56.0, 5.0)
     assert inverter.request(1.0, 1000.0, 0.0) == pytest.approx(5 + 195 * (1 - exp(-1 / LAG)))
 
 
