@@ -188,8 +188,8 @@ class PhysicalBank:
     ) -> Network:
         """Let a source offer ``current`` A (negative: a load) for ``dt`` s without lifting the bus over ``ceiling`` V.
 
-        ``least`` and ``export`` as in `Network.carry`. Returns the network as it was solved. The poller's turns that fall into the
-        step see the state before it.
+        ``least`` and ``export`` as in `Network.carry`. Returns the network as it was solved. The poller's turns that
+        fall into the step see the state before it.
         """
         heard, turn = self.telemetry.turns(self.time + dt)
         if heard.size:

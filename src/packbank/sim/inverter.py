@@ -2,10 +2,12 @@
 
 Every three seconds the published limits are taken over: the chargers hold the CVL as their voltage and may give the
 CCL plus what the inverter draws (smoothed), the inverter may draw up to the DCL from the packs; what a load
-wants beyond that comes from the grid. With feed-in chargers heed no CCL, and an inverter that exports holds the bus at
-the CVL, while the chargers hold up to 0.4 V more so that they never limit by voltage. Where the bus is above the chargers'
-voltage they give nothing, and loads are the packs' alone, whatever the sun. Between two such ticks nobody looks at the limits. Chargers and inverter follow
+wants beyond that comes from the grid. Between two such ticks nobody looks at the limits. Chargers and inverter follow
 with a lag; a cloud, or a load that goes off, is felt at once.
+
+With feed-in chargers heed no CCL, and an inverter that exports holds the bus at the CVL, while the chargers hold up to
+0.4 V more, so that their voltage is never what limits. Where the bus is above the chargers' voltage they give nothing,
+and loads are the packs' alone, whatever the sun.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ _AT = 1e-6  # V
 class InverterSpec:
     """The machines' own limits, A. ``feed_in``: chargers heed no CCL.
 
-    ``exports`` is what the inverter can feed into the grid to hold the bus at the CVL. ``charger_error`` is the voltage by
-    which the chargers hold another one than the CVL.
+    ``exports`` is what the inverter can feed into the grid to hold the bus at the CVL. ``charger_error`` is the voltage
+    by which the chargers hold another one than the CVL.
     """
 
     charge: float

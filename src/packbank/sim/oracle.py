@@ -30,9 +30,9 @@ class Oracle:
 
     It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no sun. It keeps room
     for loads that may go off, where a BMS does not wait until DVCC and the chargers have followed; with a ``reserve``
-    also for the loss of any one pack in charge. Where chargers heed no CCL it sets the voltage that belongs to the current,
-    ``by_voltage`` V lower, by which it knows that the chargers hold too much. Elsewhere it does not: that would be a clamp that real chargers, with their cables and
-    voltmeters, do not have.
+    also for the loss of any one pack in charge. Where chargers heed no CCL it sets the voltage that belongs to the
+    current, ``by_voltage`` V lower, by which it knows that the chargers hold too much. Elsewhere it does not: that
+    would be a clamp that real chargers, with their cables and voltmeters, do not have.
     """
 
     def __init__(

@@ -31,6 +31,9 @@ class Limits:
 ABSENT = Limits(np.nan, 0.0, 0.0)
 
 
+NO_CONTROLS = Controls()
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When a policy is asked, and what it may know beside the matrix."""
@@ -38,7 +41,7 @@ class Moment:
     now: float  # s, monotonic
     wall: float  # s since 1970, as the clock of the GX says, which may jump
     loads: float = 0.0  # A, as the GX sees them: the chargers feed them too
-    controls: Controls = Controls()  # the user's wishes
+    controls: Controls = NO_CONTROLS  # the user's wishes
 
 
 class Policy(Protocol):

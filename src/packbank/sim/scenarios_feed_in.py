@@ -29,9 +29,7 @@ _ALL = 2.0  # more than the sun gives
 
 
 def _row(name: str, summary: str, profile: Profile, ask: Ask, **changes: object) -> Scenario:
-    row = Scenario(
-        name=name, summary=summary, bank=_COLD, profile=profile, packs=8, feed_in=True, ask=ask, seconds=900
-    )
+    row = Scenario(name=name, summary=summary, bank=_COLD, profile=profile, packs=8, feed_in=True, ask=ask, seconds=900)
     return replace(row, **changes)  # type: ignore[arg-type]
 
 

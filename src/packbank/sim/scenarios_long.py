@@ -16,9 +16,7 @@ _HOUR, _DAY = 3600.0, 86400.0
 _YEARS = 12 * 365 * _DAY
 _BANK = BankSpec(ambient=1.0, warming=8.0, soc=20.0)
 _SHED = BankSpec(soc=20.0, odd=2 * (Odd(ambient=-21.0),))
-_WARM = Profile(
-    points=((0, 0, 0.03), (5 * _HOUR, 0.05, 0.03), (5 * _HOUR + 1, FULL_SUN, 0), (6 * _HOUR, FULL_SUN, 0))
-)
+_WARM = Profile(points=((0, 0, 0.03), (5 * _HOUR, 0.05, 0.03), (5 * _HOUR + 1, FULL_SUN, 0), (6 * _HOUR, FULL_SUN, 0)))
 _BACK_AT = 4.5 * _HOUR
 _LOST = Scenario(
     name="dawn",
@@ -97,7 +95,7 @@ _WEEK = Scenario(
     packs=4,
     settings=BankSettings(soc_reset_after_days=3),
     ask=Ask(use=0.0, recovery=np.inf, over_20=np.inf, top_balances=(2, 3), absorption=4.2 * _HOUR, cvl_fall=0.5),
-    step=5.0,
+    step=6.0,
     calm=60.0,
     seconds=7 * _DAY,
     apart=True,

@@ -91,16 +91,19 @@ SENSORS = (
         seconds=1500,
     ),
     *IN_EVERY_PLACE,
-    Scenario(
-        name="noisy-month",
-        summary="thirty days with such sensors",
-        bank=_NOISY_MIXED,
-        profile=MODERATE,
-        packs=4,
-        ask=Ask(use=0.5, over_20=np.inf, recovery=np.inf, unnamed=np.inf),
-        step=6.0,
-        calm=60.0,
-        seconds=30 * 86400,
-        apart=True,
+    *(
+        Scenario(
+            name=f"noisy-{name}",
+            summary=f"{days} days with such sensors",
+            bank=_NOISY_MIXED,
+            profile=MODERATE,
+            packs=4,
+            ask=Ask(use=0.5, over_20=np.inf, recovery=np.inf, unnamed=np.inf),
+            step=step,
+            calm=60.0,
+            seconds=days * 86400,
+            apart=True,
+        )
+        for name, days, step in (("week", 7, 6.0), ("month", 30, 15.0))
     ),
 )

@@ -79,7 +79,9 @@ def _of_sensors(runs: Sequence[Result]) -> str:
         return ""
     if len(asked) == 1:
         return f"wrong sensor named after {times[0]:.0f} s" if times else "wrong sensor not named"
-    return f"wrong sensor named in {len(times)} of {len(asked)} runs" + (f", {max(times):.0f} s at most" if times else "")
+    return f"wrong sensor named in {len(times)} of {len(asked)} runs" + (
+        f", {max(times):.0f} s at most" if times else ""
+    )
 
 
 def _of_once_named(runs: Sequence[Result]) -> str:
@@ -117,7 +119,8 @@ def _of_stages(runs: Sequence[Result]) -> str:
     text = f"absorption of {max(run.absorption for run in runs) / 3600:.1f} h at most"
     balances = [run.top_balances for run in runs]
     if max(balances):
-        text += f", {min(balances)} top balances, {max(run.top_balance for run in runs) / 3600:.1f} h at most"
+        few = "1 top balance" if max(balances) == 1 else f"{min(balances)} top balances"
+        text += f", {few}, {max(run.top_balance for run in runs) / 3600:.1f} h at most"
     return f"{text}, ends in {' or '.join(dict.fromkeys(run.stage for run in runs))}"
 
 

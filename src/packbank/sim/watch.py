@@ -35,7 +35,7 @@ ZERO = 0.5  # A, a CCL that is none
 GRACE = 60.0  # s that chargers may go on after CCL has become 0
 MEAN = 10.0  # s over which the charge current is looked at then
 PAUSE = 120.0  # s without a publication, which count for no stage
-LOOKS = 6.0  # s: CVLs that are further apart are no ramp
+LOOKS = 6.1  # s: CVLs that are further apart are no ramp
 
 
 class SensorWatch:
@@ -69,7 +69,7 @@ class SensorWatch:
         if not np.array_equal(wrong, self._wrong):
             self._past.clear()
         self._wrong = wrong
-        self._odd = self._odd | wrong | bank.breaker_open
+        self._odd |= wrong | bank.breaker_open
         self._past.append((bank.time, bank.current))
         while self._past[0][0] < bank.time - STEP_TIME:
             self._past.popleft()
@@ -78,7 +78,7 @@ class SensorWatch:
             self.stepped_at = bank.time
         if battery is None:
             return
-        shown: Mask = (battery.packs.alarms[:, _NAMING] > 0).any(axis=1)
+        shown: Mask = np.logical_or.reduce(battery.packs.alarms[:, _NAMING] > 0, axis=1)
         self.false_alarms += int((shown & ~self._shown & ~self._odd).sum())
         self._shown = shown
         if wrong.any() and self.named_at is None and shown[wrong].all():

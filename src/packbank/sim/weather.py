@@ -80,11 +80,9 @@ DAY = Profile(
     clouds=0.7,
     appliances=0.3,
 )  # fmt: skip
-# Four hours of sun a day; the loads take 18 % of 280 Ah in the other twenty.
+# Three hours of sun a day; the loads take 18 % of 280 Ah in the other 21.
 TOP_CYCLES = Profile(
-    points=tuple(
-        (3600 * hour, sun, 0.025) for hour, sun in ((0, 0), (8, 0), (8.5, 0.3), (12, 0.3), (12.5, 0), (24, 0))
-    )
+    points=tuple((3600 * hour, sun, 0.024) for hour, sun in ((0, 0), (8, 0), (8.2, 0.4), (11, 0.4), (11.2, 0), (24, 0)))
 )
 MODERATE = Profile(
     points=tuple(

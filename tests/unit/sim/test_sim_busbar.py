@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from packbank.sim.busbar import DIODE, Network, ladder
+from packbank.sim.busbar import DIODE, Export, Network, ladder
 
 PACKS = 5
 ON = np.ones(PACKS, dtype=bool)
@@ -98,10 +98,31 @@ def test_the_way_to_the_source_is_shared_as_far_as_the_nearer_pack() -> None:
     assert ladder(3, 0.0) is None
 
 
-def test_an_inverter_that_exports_brings_the_bus_down_as_far_as_it_may_draw() -> None:
+@pytest.mark.parametrize(
+    ("export", "ceiling", "held", "flows"),
+    [
+        (Export(52.5, 500.0, -400.0), 60.0, 52.5, -100.0),  # brought down to its voltage
+        (Export(50.0, 500.0, -400.0), 60.0, 51.0, -400.0),  # as far as the packs may give
+        (Export(50.0, 150.0, -400.0), 60.0, 52.75, -50.0),  # as far as it can export
+        (Export(52.5, 500.0, 0.0), 60.0, 53.0, 0.0),  # the packs may give nothing
+        (Export(54.0, 500.0, -400.0), 60.0, 53.5, 100.0),  # the bus is lower anyway
+        (Export(52.5, 50.0, -400.0), 53.2, 53.2, 40.0),  # the chargers hold what it does not take
+        (Export(50.0, 150.0, -400.0), 52.0, 52.25, -150.0),  # the chargers stop, and it goes on
+    ],
+)
+def test_an_inverter_that_exports_brings_the_bus_down_as_far_as_it_can(
+    export: Export, ceiling: float, held: float, flows: float
+) -> None:
     bus = network([53, 53], [0.01, 0.01], [1, 1], [1, 1])
-    voltage, currents = bus.carry(100.0, 52.5, least=-400.0)
-    assert voltage == 52.5
-    assert currents.sum() == pytest.approx(-100.0)
-    voltage, currents = bus.carry(100.0, 50.0, least=-400.0)
-    assert currents.sum() == pytest.approx(-400.0)
+    voltage, currents = bus.carry(100.0, ceiling, 0.0, export)
+    assert voltage == pytest.approx(held)
+    assert currents.sum() == pytest.approx(flows)
+
+
+def test_loads_are_the_packs_alone_where_the_bus_is_above_the_voltage_of_the_chargers() -> None:
+    bus = network([53, 53], [0.01, 0.01], [1, 1], [1, 1])
+    voltage, currents = bus.carry(60.0, 50.0, least=-40.0)  # 100 A of sun, 40 A of loads
+    assert currents.sum() == pytest.approx(-40.0)
+    assert voltage == pytest.approx(52.8)
+    _, currents = bus.carry(60.0, 52.9, least=-40.0)
+    assert currents.sum() == pytest.approx(-20.0)

@@ -4,7 +4,8 @@ from math import exp
 
 import pytest
 
-from packbank.sim.inverter import LAG, Inverter, InverterSpec
+from packbank.sim.busbar import NO_EXPORT
+from packbank.sim.inverter import FEED_IN_OFFSET, LAG, Inverter, InverterSpec
 
 SPEC = InverterSpec(charge=200.0, discharge=300.0)
 NAN = float("nan")
@@ -84,7 +85,28 @@ def test_chargers_can_ignore_the_limits_for_a_while_and_with_feed_in_for_good() 
     assert after(inverter, 150.0, 0.0, 10) == pytest.approx(150.0, rel=0.01)
     inverter.take_limits(56.0, 50.0, 100.0)
     assert after(inverter, 150.0, 0.0) == pytest.approx(50.0)
-    fed = Inverter(InverterSpec(charge=200.0, discharge=300.0, feed_in=True, exports=True))
+    fed = Inverter(InverterSpec(charge=200.0, discharge=300.0, feed_in=True))
     fed.take_limits(56.0, 0.0, 100.0)
     assert after(fed, 150.0, 0.0) == pytest.approx(150.0)
-    assert fed.least == -100.0
+
+
+def test_an_inverter_exports_above_the_cvl_down_to_the_dcl_while_the_chargers_hold_a_little_more() -> None:
+    spec = InverterSpec(charge=200.0, discharge=300.0, feed_in=True, exports=80.0, charger_error=FEED_IN_OFFSET)
+    inverter = Inverter(spec)
+    assert inverter.export == NO_EXPORT
+    inverter.take_limits(53.0, 0.0, 100.0)
+    assert inverter.export == (53.0, 80.0, -100.0)
+    assert inverter.ceiling == 53.4
+    inverter.take_limits(NAN, 0.0, 0.0)
+    assert inverter.export == NO_EXPORT
+
+
+def test_chargers_whose_power_is_exported_do_not_give_less() -> None:
+    inverter = Inverter(InverterSpec(charge=200.0, discharge=300.0, feed_in=True, exports=80.0, charger_error=0.4))
+    inverter.take_limits(53.0, 0.0, 100.0)
+    for _ in range(20):
+        inverter.request(1.0, 150.0, 0.0)
+        inverter.settle(53.0, 70.0)  # the rest is exported at the CVL
+    assert inverter.request(1.0, 150.0, 0.0) == pytest.approx(150.0, rel=0.01)
+    inverter.settle(53.4, 10.0)  # at the chargers' own voltage they give what the packs and the export take
+    assert inverter.request(1e-6, 150.0, 0.0) == pytest.approx(90.0, rel=0.01)

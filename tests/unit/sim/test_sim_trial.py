@@ -12,11 +12,11 @@ from packbank.sim.inverter import Inverter, InverterSpec
 from packbank.sim.judge import FLOOR, TOP_BALANCE, Judge
 from packbank.sim.meter import Meter
 from packbank.sim.oracle import MARGIN, ORACLE, Oracle
-from packbank.sim.policy import PACKBANK, Limits, n_min
-from packbank.sim.scenario import Ask, Scenario
+from packbank.sim.policy import PACKBANK, Limits, Moment, n_min
+from packbank.sim.scenario import Scenario
 from packbank.sim.scenarios import SCENARIOS
-from packbank.sim.trial import Result, Run
-from packbank.sim.verdict import Summary, broken
+from packbank.sim.scenarios_sensors import IN_EVERY_PLACE
+from packbank.sim.trial import Run
 from packbank.sim.weather import FULL_LOAD, FULL_SUN, Profile, steps
 
 ALONE = BankSpec(
@@ -39,7 +39,11 @@ QUICK = Scenario(
 )
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+# Of the rows that put a wrong sensor in every place one is enough here.
+PLAYED = [name for name, row in SCENARIOS.items() if row not in IN_EVERY_PLACE or name == "constant-4"]
+
+
+@pytest.mark.parametrize("name", PLAYED)
 def test_the_oracle_plays_the_beginning_of_every_scenario_without_a_trip_of_its_own(name: str) -> None:
     scenario = SCENARIOS[name]
     result = Run(scenario, ORACLE, 5, 1).play(90)
@@ -48,7 +52,7 @@ def test_the_oracle_plays_the_beginning_of_every_scenario_without_a_trip_of_its_
     assert result.use is None or result.use > 0.8
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", PLAYED)
 def test_our_policy_plays_the_beginning_of_every_scenario(name: str) -> None:
     run = Run(SCENARIOS[name], PACKBANK, 5, 1)
     result = run.play(40)
@@ -158,7 +162,7 @@ def test_an_oracle_with_a_reserve_keeps_room_for_the_loss_of_a_pack_or_for_the_l
     bank = PhysicalBank(replace(ALONE, packs=4))
     judge = Judge(bank, PackSettings())
     limits = [
-        Oracle(bank, judge, PackSettings(), False, reserve).step(bank.rows(), 0.0, loads).ccl
+        Oracle(bank, judge, PackSettings(), None, reserve).step(bank.rows(), Moment(0.0, 0.0, loads)).ccl
         for reserve, loads in ((0, 0.0), (0, 80.0), (1, 0.0), (1, 80.0), (1, 150.0))
     ]
     full = 400.0 * (1 - MARGIN)
@@ -195,6 +199,28 @@ def test_a_limit_that_rises_while_a_pack_is_held_is_seen() -> None:
         one._bank.time = float(second)
         one.published(Limits(CVL, float(ccl), 300.0))
     assert one.rise == pytest.approx(20 / 200)
+    assert one.cvl_rise == 0.0
+
+
+def test_a_cvl_that_rises_while_a_pack_is_held_is_seen() -> None:
+    one = meter()
+    one._bank.telemetry.silent[0] = True
+    for second, cvl in enumerate(10 * [53.0] + [53.3]):
+        one._bank.time = float(second)
+        one.published(Limits(cvl, 100.0, 300.0))
+    assert one.cvl_rise == pytest.approx(0.3)
+
+
+def test_only_what_is_exported_below_the_voltage_at_the_start_counts() -> None:
+    one = meter()
+    bank = one._bank
+    start = bank.voltage
+    for current, draw in ((-90.0, 0.0), (-90.0, 60.0), (50.0, 0.0)):
+        network = bank.step(36.0, current)
+        one.step(36.0, network, CVL, draw)
+    assert bank.voltage > start
+    assert one.exported_below == pytest.approx((90 + 30) / 100)
+    assert one.drawn == pytest.approx(1.8)
 
 
 def test_n_min_multiplies_the_smallest() -> None:
@@ -229,58 +255,3 @@ def test_steps_keep_each_value_until_the_next() -> None:
     sun, load = Profile(points=steps((0, 0, 1), (10, 2, 0), (20, 0, 0))).fractions(20, seed=0)
     assert sun.tolist() == 10 * [0.0] + 10 * [2.0]
     assert load.tolist() == 10 * [1.0] + 10 * [0.0]
-
-
-GOOD = Result(
-    scenario="quick",
-    policy=PACKBANK,
-    packs=16,
-    seed=0,
-    delay=3.0,
-    trips=0,
-    repeated_trips=0,
-    over=0.0,
-    over_5=0.0,
-    over_20=0.0,
-    worst=0.0,
-    use=0.97,
-    turns=0.1,
-    recovery=3.0,
-    charge=100.0,
-    drawn=50.0,
-    highest_cell=3.4,
-    rise_while_held=0.0,
-    last_minute=0.1,
-    stage="bulk",
-)
-
-
-@pytest.mark.parametrize(
-    ("changes", "fault"),
-    [
-        ({}, None),
-        ({"trips": 2}, "2 BMS trips, 0 allowed"),
-        ({"use": 0.8}, "80% of the best possible current, 88% asked"),
-        ({"over_20": 7.0}, "over 20 % for 7 s, 6 s allowed"),
-        ({"turns": 0.7}, "turns a minute 0.7, 0.5 allowed"),
-        ({"recovery": 90.0}, "recovery after 90 s, 45 s allowed"),
-        ({"rise_while_held": 0.3}, "a limit rose while packs were held, by 30%, 2% allowed"),
-    ],
-)
-def test_what_breaks_the_promise_is_said(changes: dict[str, object], fault: str | None) -> None:
-    assert broken(Ask(), replace(GOOD, **changes), GOOD) == ([] if fault is None else [fault])  # type: ignore[arg-type]
-
-
-def test_what_the_oracle_cannot_do_is_not_asked() -> None:
-    tripped = replace(GOOD, trips=4, over_20=9.0)
-    assert broken(Ask(), tripped, tripped) == []
-    assert len(broken(Ask(), replace(tripped, trips=5), tripped)) == 1
-
-
-def test_the_verdict_is_a_sentence() -> None:
-    assert Summary([GOOD]).words() == "no BMS trips; no pack over its limit; 97 % of the best possible; there after 3 s"
-    bad = replace(GOOD, trips=1, worst=0.24, over=33.0, use=0.62, recovery=None)
-    assert Summary([bad]).words() == "1 BMS trip; worst pack 24 % over for 33 s; 62 % of the best possible"
-    both = Summary([GOOD, bad])
-    assert both.words().endswith("80 % of the best possible; there after 3 s; 2 seeds")
-    assert both.least_use == 0.62
