@@ -93,7 +93,7 @@ class Task:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     scenarios = "\n".join(
-        f"  {s.name:21}{s.summary} ({s.seconds / 60:g} min{', not in all' if s.apart else ''})"
+        f"  {s.name:23}{s.summary} ({s.seconds / 60:g} min{', not in all' if s.apart else ''})"
         for s in SCENARIOS.values()
     )
     parser.epilog = f"Scenarios:\n{scenarios}\n\n{EPILOG}"
@@ -143,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
     waiting = list(dict.fromkeys(task.scenario.name for task in tasks))
     results: dict[Task, Result] = {}
     if not args.json:
-        print(f"{'scenario':21}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
+        print(f"{'scenario':23}{'policy':9}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS))
     for task, result in _results(tasks, args.jobs or len(os.sched_getaffinity(0)), args.plot):
         results[task] = result
         while waiting and all(one in results for one in tasks if one.scenario.name == waiting[0]):
@@ -246,7 +246,7 @@ def _show_table(results: dict[Task, Result]) -> None:
     """The lines of one scenario."""
     for policy, summary in _summaries(results).items():
         name = summary.first.scenario
-        print(f"{name:21}{policy:9}" + "".join(f"{text(summary):>{width}}" for _, width, text in COLUMNS))
+        print(f"{name:23}{policy:9}" + "".join(f"{text(summary):>{width}}" for _, width, text in COLUMNS))
         if policy != ORACLE:
             print(f"    {summary.words()}", flush=True)
 

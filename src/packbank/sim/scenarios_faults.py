@@ -87,7 +87,8 @@ FAULTS = (
         profile=BOTH,
         packs=24,
         events=_silences(events.silence_bus, (120, 25), (190, 80), (450, 25), (600, 180)),
-        ask=Ask(use=0.3),  # while they are silent, nobody knows whether they carry their part
+        # While they are silent nobody knows whether they carry their part; each silence is two turns.
+        ask=Ask(use=0.3, turns=1.0),
         seconds=900,
     ),
     Scenario(

@@ -87,7 +87,7 @@ SENSORS = (
         bank=_NOISY_MIXED,
         profile=WEATHER,
         packs=4,
-        ask=Ask(turns=2.0, use=0.8),
+        ask=Ask(turns=2.0, use=0.8, recovery=np.inf),
         seconds=1500,
     ),
     *IN_EVERY_PLACE,

@@ -99,6 +99,8 @@ def _of_zero(runs: Sequence[Result]) -> str:
     charges = [run.charge_at_zero for run in runs if run.charge_at_zero is not None]
     if not charges:
         return ""
+    if max(charges) < _NOTHING:
+        return "nothing flows at CCL 0"
     return f"charge of {max(charges):.1%} of the capacity at CCL 0".replace("%", " %")
 
 
@@ -125,6 +127,7 @@ def _of_stages(runs: Sequence[Result]) -> str:
 
 
 _A_LITTLE = 0.05
+_NOTHING = 0.0005  # of the capacity an hour
 _WORDS: tuple[Callable[[Sequence[Result]], str], ...] = (
     _of_sensors,
     _of_once_named,
