@@ -70,7 +70,7 @@ class BankSpec:
     soc: float = 50.0  # %, middle of the packs
     soc_spread: float = 0.0  # points, half width, packs spread evenly over it
     odd: tuple[Odd, ...] = ()  # as many packs are these
-    in_turn: bool = False  # the special pack hangs at place `seed` of the packs, so that seeds go through all places
+    in_turn: bool = False  # the special pack has place and age number `seed`, so that seeds go through all
     charge_delay: float = SETTINGS[Column.CHARGE_OCP_DELAY]  # s, of the BMS's charge over-current protection
     charge_limit: float = SETTINGS[Column.CHARGE_CURRENT_LIMIT]  # A, of the BMS of a pack of `capacity`
     discharge_limit: float = SETTINGS[Column.DISCHARGE_CURRENT_LIMIT]
@@ -102,7 +102,7 @@ class PhysicalBank:
         if spec.in_turn:
             self.places = np.roll(self.places, -int(np.flatnonzero(self.places == spec.seed % spec.packs)[0]))
         capacity = spec.capacity * self._odd("capacity", 1.0) * self._around(1.0, spec.capacity_spread)
-        age = self._rng.permutation(np.linspace(spec.newest, spec.oldest, spec.packs)) * self._odd("resistance", 1.0)
+        age = self._ages() * self._odd("resistance", 1.0)
         spread = self._rng.permutation(np.linspace(-spec.soc_spread, spec.soc_spread, spec.packs))
         self.cells = self._cells(capacity, age, spec.soc + spread + self._odd("soc", 0.0))
         self.wiring = spec.wiring * self._odd("resistance", 1.0) * self._around(1.0, spec.wiring_spread)
@@ -135,6 +135,15 @@ class PhysicalBank:
         self.cell_voltages, _ = self.cells.open_circuit()
         self.voltage = float(self.cell_voltages.sum(axis=0).mean())
         self._measure(0.0)
+
+    def _ages(self) -> Array:
+        """A factor on the resistance of each pack."""
+        ages = np.linspace(self.spec.newest, self.spec.oldest, self.spec.packs)
+        order = self._rng.permutation(ages.size)
+        if self.spec.in_turn:
+            there, turn = self.places[0], self.spec.seed % ages.size
+            order[[there, int(np.flatnonzero(order == turn)[0])]] = turn, order[there]
+        return ages[order]
 
     def _odd(self, what: str, usual: float) -> Array:
         values = np.full(self.spec.packs, usual)

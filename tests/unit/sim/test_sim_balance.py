@@ -11,6 +11,7 @@ from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.inverter import DVCC_PERIOD, FEED_IN_OFFSET, Inverter, InverterSpec
 
 CVL = 16 * 3.45
+AGED = BankSpec(packs=5, in_turn=True, oldest=3.0, cell_age_spread=0, cell_capacity_spread=0)
 MIXED = BankSpec(packs=6, capacity_spread=0.2, oldest=2.0, soc=55.0, soc_spread=8.0, link=5e-5)
 
 
@@ -106,7 +107,12 @@ def test_an_inverter_that_exports_holds_the_bus_at_the_cvl_and_empties_the_packs
         assert loop.offered == pytest.approx(90.0, rel=1e-3)  # all the sun, the rest goes into the grid
 
 
-def test_the_special_pack_stands_in_turn_at_every_place() -> None:
-    places = [PhysicalBank(BankSpec(packs=5, in_turn=True, seed=seed)).places for seed in range(10)]
-    assert [int(order[0]) for order in places] == 2 * [0, 1, 2, 3, 4]
-    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in places)
+def test_the_special_pack_stands_in_turn_at_every_place_and_is_of_every_age() -> None:
+    banks = [PhysicalBank(replace(AGED, seed=seed)) for seed in range(10)]
+    ages = [bank.cells.age[0] for bank in banks]
+    assert [bank.special for bank in banks] == 2 * [0, 1, 2, 3, 4]
+    assert [age[bank.special] for bank, age in zip(banks, ages, strict=True)] == pytest.approx(
+        2 * [1.0, 1.5, 2.0, 2.5, 3.0]
+    )
+    assert all(sorted(bank.places) == [0, 1, 2, 3, 4] for bank in banks)
+    assert all(sorted(age) == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0]) for age in ages)
