@@ -25,7 +25,7 @@ _LOST = Scenario(
     profile=_WARM,
     packs=8,
     events=((300, events.silence),),
-    ask=Ask(use=0.5),
+    ask=Ask(use=0.5, recovery=np.inf),  # that pack may conduct or not
     step=1.0,
     calm=10.0,
     seconds=6 * _HOUR,
@@ -47,7 +47,7 @@ LOST_FOR_HOURS = (
         name="shed",
         summary="two packs in a shed at 4 degC, the others at 25; one of the two is lost, sun five hours later",
         bank=_SHED,
-        ask=Ask(use=0.5, over_20=60.0),
+        ask=Ask(use=0.5, over_20=60.0, recovery=np.inf),
     ),
     replace(
         _LOST,
