@@ -47,6 +47,7 @@ class Inverter:
         self.ceiling = 0.0  # V, held by the chargers
         self.cvl = 0.0  # V, as DVCC took it last
         self.draw = 0.0  # A, of the loads
+        self.sun = 0.0  # A, there is
         self._solar = 0.0
         self._smooth = 0.0
         self._solar_limit = 0.0
@@ -77,6 +78,7 @@ class Inverter:
     def request(self, dt: float, sun: float, load: float) -> float:
         """The current offered to the packs, from what ``sun`` and ``load`` amount to in A."""
         self._deaf -= dt
+        self.sun = sun
         follow = 1 - exp(-dt / LAG)
         offered = min(sun, self._solar_limit, self.spec.charge)
         self._solar = min(self._solar + (offered - self._solar) * follow, sun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp
 
 import numpy as np
@@ -31,12 +32,17 @@ class Oracle:
     It knows when a BMS will release a pack, and nothing else of what will happen: no switch, no sun. It keeps room
     for loads that may go off, where a BMS does not wait until DVCC and the chargers have followed; with a ``reserve``
     also for the loss of any one pack in charge. Where chargers heed no CCL it sets the voltage that belongs to the
-    current, ``by_voltage`` V lower, by which it knows that the chargers hold too much. Elsewhere it does not: that
-    would be a clamp that real chargers, with their cables and voltmeters, do not have.
+    current, lower by the voltage (``by_voltage``, V) by which it knows that the chargers hold too much. Elsewhere it
+    does not: that would be a clamp that real chargers, with their cables and voltmeters, do not have.
     """
 
     def __init__(
-        self, bank: PhysicalBank, judge: Judge, settings: PackSettings, by_voltage: float | None, reserve: int
+        self,
+        bank: PhysicalBank,
+        judge: Judge,
+        settings: PackSettings,
+        by_voltage: Callable[[], float] | None,
+        reserve: int,
     ) -> None:
         self._bank = bank
         self._judge = judge
@@ -62,7 +68,7 @@ class Oracle:
         discharge, _ = self._best(self._judge.discharge)
         if moment.controls.charge_off:
             charge, voltage = 0.0, self._bank.network(DVCC_PERIOD)[0].voltage(0.0)
-        cvl = self._cvl if self._by_voltage is None else min(voltage - self._by_voltage, self._cvl)
+        cvl = self._cvl if self._by_voltage is None else min(voltage - self._by_voltage(), self._cvl)
         return Limits(cvl, charge, discharge)
 
     def _best(self, side: Side) -> tuple[float, float]:

@@ -16,6 +16,9 @@ _SUN = 0.4
 _COLD = BankSpec(ambient=0.7)  # nothing may flow into it
 _AFTER_REST = Profile(points=steps((0, 0, REST), (60, _SUN, 0), (900, 0, 0)))
 _WITHOUT_LOADS = Profile(points=steps((0, 0, 0), (60, _SUN, 0), (900, 0, 0)))
+_SUN_GOES_DOWN = Profile(
+    points=steps((0, 0, 0), (60, _SUN, 0), (400, 0.05, 0), (500, _SUN, 0), (800, 0, 0), (900, 0, 0))
+)
 _LOADS_COME_AND_GO = Profile(
     points=steps(
         (0, 0, REST), (60, _SUN, 0.05), *((300 + 60 * k, _SUN, 0.3 if k % 2 == 0 else 0.05) for k in range(8)),
@@ -53,9 +56,9 @@ FEED_IN = (
     ),
     _row(
         "feed-in-limited",
-        "the same, but it may export only half of the sun",
-        _WITHOUT_LOADS,
-        _EXPORTS,
+        "the same, but it may export only half of the sun, which goes down twice",
+        _SUN_GOES_DOWN,
+        replace(_EXPORTS, drawn=1.0, exported_below=1.0),  # until DVCC looks
         exports=_SUN / 2,
         charger_error=FEED_IN_OFFSET,
     ),

@@ -79,6 +79,7 @@ SENSORS = (
         summary="sensors up to 3 % and 1 A off, deaf below 1 A, the worst of them together",
         bank=_NOISE,
         profile=BOTH,
+        ask=Ask(turns=1.0),
         seconds=900,
     ),
     Scenario(

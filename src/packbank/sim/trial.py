@@ -81,7 +81,7 @@ class Run:
         self.judge = Judge(self.bank, settings)
         reserve = scenario.settings.reserve_packs
         self.policy: Policy = (
-            Oracle(self.bank, self.judge, settings, _by_voltage(scenario), reserve)
+            Oracle(self.bank, self.judge, settings, self._lower if scenario.feed_in else None, reserve)
             if name == ORACLE
             else policy(name, packs, settings, scenario.settings)
         )
@@ -131,6 +131,14 @@ class Run:
         """Whether the process stands still now; chargers and inverter keep the limits that they have."""
         begun = self.stages.first_absorption
         return begun is not None and 0 <= self.bank.time - begun - PAUSE_AFTER < self.scenario.pause
+
+    def _lower(self) -> float:
+        """The voltage by which the chargers lift the bus over the CVL.
+
+        An inverter that exports all that there is holds the bus at the CVL, whatever the chargers' voltage.
+        """
+        spec = self.inverter.spec
+        return 0.0 if spec.exports and spec.exports >= self.inverter.sun else spec.charger_error
 
     def _moment(self) -> Moment:
         now = self.bank.time
@@ -203,14 +211,3 @@ class Run:
             top_balance=stages.top_balance,
             cvl_fall=stages.cvl_fall,
         )
-
-
-def _by_voltage(scenario: Scenario) -> float | None:
-    """The voltage by which the oracle sets CVL lower than what the bus shall have; none where it sets no voltage.
-
-    An inverter that exports all that there is holds the bus at the CVL, so that the chargers' voltage does not matter.
-    """
-    if not scenario.feed_in:
-        return None
-    sun = max(point[1] for point in scenario.profile.points)
-    return 0.0 if scenario.exports >= sun else scenario.charger_error
