@@ -25,12 +25,16 @@ _WRONG: tuple[tuple[str, str, float, Event], ...] = (
     ("frozen-load", "keeps the value it had at full load", _AT_LOAD, events.freeze),
     ("inverted", "has the wrong sign", 0.0, events.invert),
 )
-_BANKS = (("", "equal", BankSpec(in_turn=True)), ("-unequal", "unequal", replace(MIXED, in_turn=True)))
+_BANKS = (
+    ("", "equal packs", BankSpec(in_turn=True)),
+    ("-unequal", "unequal packs", replace(MIXED, in_turn=True)),
+    ("-strong", "packs, the strongest,", replace(STRONGEST, in_turn=True)),
+)
 
 IN_EVERY_PLACE = tuple(
     Scenario(
         name=f"{what}-{packs}{suffix}",
-        summary=f"the sensor of one of {packs} {kind} packs {says}; each seed another place",
+        summary=f"the sensor of one of {packs} {kind} {says}; each seed another place",
         bank=bank,
         profile=BOTH,
         packs=packs,
