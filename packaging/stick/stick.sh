@@ -62,19 +62,13 @@ find_packs() {
     elif [ -z "$packs" ]; then
         echo "found $found packs. The GX shows them and is not controlled by them. When all is right, say in packbank.txt"
         echo "how many packs there are, and on which PORT; then start the GX again with the stick in"
-        shown_only <"$stick/second" >"$app/config.ini" && return
+        { printf '%s\n[DEFAULT]\nPUBLISH_LIMITS = False\n\n' "$mark" && cat "$stick/second"; } >"$app/config.ini" && return
     elif [ "$found" != "$packs" ]; then
         echo "found $found packs, and packbank.txt says $packs: nothing is shown on the GX until they agree; see docs/connect.md"
     else
         cp "$stick/second" "$app/config.ini" && return
     fi
     return 1
-}
-
-# A configuration under which the GX only shows the battery.
-shown_only() {
-    printf '%s\n' "$mark"
-    awk '{ print } /^\[DEFAULT\]/ && !done { print "PUBLISH_LIMITS = False"; done = 1 }'
 }
 
 # A configuration that was only shown makes room for what the owner has decided meanwhile.

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from packbank.config.loader import load
+
 STICK = Path(__file__).parents[3] / "packaging/stick"
-FOUND = "# found\n#   0x01 one\n#   0x02 two\n[DEFAULT]\nPORT = /dev/ttyUSB0\nBATTERY_ADDRESSES = 0x01, 0x02\n"
+FOUND = "# found\n#   0x01 one\n#   0x02 two\n\n[bus:ttyUSB0]\nPORT = /dev/ttyUSB0\nBATTERY_ADDRESSES = 0x01, 0x02\n"
 MARK = (STICK / "mark").read_text()
 
 
@@ -113,7 +115,8 @@ def test_without_a_number_packs_are_only_shown_until_the_owner_decides(gx: Gx) -
     calls = gx.boot()
     assert calls is not None
     assert calls[-1] == "enable.sh "
-    assert gx.config == MARK + FOUND.replace("[DEFAULT]\n", "[DEFAULT]\nPUBLISH_LIMITS = False\n")
+    assert gx.config == MARK + "[DEFAULT]\nPUBLISH_LIMITS = False\n\n" + FOUND
+    assert not load(gx.app / "config.ini").service.publish_limits
     assert gx.boot() is None, "nothing was decided"
     (gx.media / "packbank.txt").write_text("REPLACE_SERIALBATTERY = no\n")
     assert gx.boot() is None, "nothing was decided"
@@ -127,7 +130,7 @@ def test_without_a_number_packs_are_only_shown_until_the_owner_decides(gx: Gx) -
 
 
 def test_the_owners_own_configuration_is_never_replaced(gx: Gx) -> None:
-    own = FOUND.replace("[DEFAULT]\n", "[DEFAULT]\nPUBLISH_LIMITS = False\n")
+    own = "[DEFAULT]\nPUBLISH_LIMITS = False\n" + FOUND
     (gx.app / "config.ini").write_text(own)
     (gx.media / "config.ini").write_text(FOUND)
     assert gx.boot() is None
