@@ -116,6 +116,21 @@ FIGURES = (
     published("D-Bus messages for it", "signals_a_second", budget=1.0),
     published("CPU of dbus-daemon for it", "daemon_us_a_second"),
     published("CPU of one listener for it", "listener_us_a_second"),
+    Figure("publish", "publish a second of 300 packs", At("test_publish[ours, 300 packs]", "median")),
+    Figure(
+        "publish",
+        "D-Bus messages for it, 300 packs",
+        At("test_publish[ours, 300 packs]", "signals_a_second"),
+        budget=1.0,
+    ),
+    *(
+        Figure("publish", f"{what}, {packs} packs", At(f"test_the_page[{member}-{packs}]", key))
+        for packs in (15, 300)
+        for what, member, key in (
+            ("GetItems, from call to answer", "GetItems", "median"),
+            ("a pack is chosen on its page", "SetValue", "median"),
+        )
+    ),
     *(
         Figure("sim", f"one simulated second of {packs} packs", At(f"test_bank_step[{packs}]", "min"))
         for packs in (16, 64, 256)

@@ -227,6 +227,7 @@ _SYSTEM = (
         "packs that are expected",
         _NUMBER,
         _CHANGE,
+        "/System/NrOfBatteries",
         get=lambda b: b.online + b.offline,
         entity=Entity("Packs expected", diagnostic=True),
     ),

@@ -7,6 +7,7 @@ pack has values there, so the bus carries about 40 of them whatever the bank's s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ from packbank.outputs.venus.writes import is_number
 REQUEST = "/Battery/Request/Id"
 PERIOD = 5.0  # s between two refreshes of the chosen pack
 _NOTHING = Item(None, "---")
-_ABSENT = PRESENCES.index(Presence.ABSENT)
+_ABSENT, _LOST = PRESENCES.index(Presence.ABSENT), PRESENCES.index(Presence.LOST)
+_NOBODY = -1
 
 
 class _Bit(NamedTuple):
@@ -53,19 +55,21 @@ _BITS = (
 )
 
 
-def status_bits(pack: PackSnapshot) -> int:
-    """``Status`` of a pack: what it raises, whether it balances; balanced when it does neither."""
-    raised = pack.view.alarms
+def status_bits(pack: PackSnapshot) -> int | None:
+    """``Status`` of a pack: what it raises, whether it balances; balanced when it tells that it does neither."""
+    raised, balancing = pack.view.alarms, pack.row[Column.BALANCING]
     bits = sum(1 << one.bit for one in _BITS if one.low <= raised.get(one.alarm, 0) <= one.high)
-    if pack.row[Column.BALANCING] > 0.0:
+    if balancing > 0.0:
         bits |= _BALANCING
-    return bits or _BALANCED
+    if bits:
+        return bits
+    return None if np.isnan(balancing) else _BALANCED
 
 
 _BY_KEY = {row.key: row for row in PACK}
 _DETAILS: tuple[tuple[str, Quantity[PackSnapshot]], ...] = (
     ("Capacity", _BY_KEY["full_capacity"]),
-    ("FwVersion", _BY_KEY["software"]),
+    ("FwVersion", replace(_BY_KEY["software"], get=lambda p: p.identity.software or None)),  # no row for no version
     ("Status", Quantity("", "status bits", Unit.NUMBER, Rate.SLOW, status_bits)),
     ("Voltage", _BY_KEY["voltage"]),
     ("Current", _BY_KEY["current"]),
@@ -74,54 +78,65 @@ _DETAILS: tuple[tuple[str, Quantity[PackSnapshot]], ...] = (
 
 
 class BatteryInfo:
-    """What stands under ``/Battery``; packs are numbered from 1, those that never answered have no number."""
+    """What stands under ``/Battery``; packs are numbered from 1, those that never answered have no number.
+
+    The choice is a pack, not a number: it holds when other packs come and go.
+    """
 
     def __init__(self) -> None:
         self._last: Snapshot | None = None
         self._numbered: list[int] = []  # the row of each number
-        self._chosen = 1
+        self._chosen = _NOBODY  # a row
+        self._lost = False  # the chosen pack is
         self._told: dict[str, Item] = {}
         self._due = float("-inf")
 
     def select(self, snapshot: Snapshot) -> dict[str, Item]:
-        """The items to send now: all at the first call, then what changed of the chosen pack every 5 s."""
-        self._last = snapshot
-        numbered = np.flatnonzero(snapshot.battery.packs.presence != _ABSENT).tolist()
-        due = snapshot.time >= self._due
-        if not due and numbered == self._numbered:
+        """The items to send now: what changed every 5 s, and at once when packs come and go or the chosen one is lost.
+
+        The first call has them all.
+        """
+        presence = snapshot.battery.packs.presence
+        numbered = np.flatnonzero(presence != _ABSENT).tolist()
+        if self._chosen not in numbered:
+            self._chosen = numbered[0] if numbered else _NOBODY
+        lost = bool(numbered) and bool(presence[self._chosen] == _LOST)
+        same = numbered == self._numbered and lost == self._lost
+        self._last, self._numbered, self._lost = snapshot, numbered, lost
+        if same and snapshot.time < self._due:
             return {}
-        self._numbered = numbered
         self._due = snapshot.time + PERIOD - EARLY
-        if self._chosen > len(numbered):
-            self._chosen = 1
-        return self._changed(self._serials() | self._details())
+        return self._changed(snapshot)
 
     def choose(self, value: Value) -> dict[str, Item] | None:
         """Show pack ``value``; what changes by that, to be sent in one signal. ``None``: there is no such pack."""
-        if not is_number(value) or value not in range(1, len(self._numbered) + 1):
+        if self._last is None or not is_number(value) or value not in range(1, len(self._numbered) + 1):
             return None
-        self._chosen = int(value)
-        return self._changed(self._details())
+        self._chosen = self._numbered[int(value) - 1]
+        self._lost = bool(self._last.battery.packs.presence[self._chosen] == _LOST)
+        return self._changed(self._last)
 
-    def _changed(self, items: dict[str, Item]) -> dict[str, Item]:
-        """Those of ``items`` that the bus does not have; details of a pack that is no longer chosen become invalid."""
-        stale = {path: _NOTHING for path in self._told if path not in items and not path.endswith("/Serial")}
+    def _changed(self, snapshot: Snapshot) -> dict[str, Item]:
+        """What the bus does not have yet; what no longer holds becomes invalid, since a path can never be removed."""
+        items = self._serials(snapshot) | self._details(snapshot)
+        stale = {path: _NOTHING for path in self._told if path not in items}
         changed = {path: one for path, one in (stale | items).items() if self._told.get(path) != one}
         self._told |= changed
         return changed
 
-    def _serials(self) -> dict[str, Item]:
+    def _serials(self, snapshot: Snapshot) -> dict[str, Item]:
         """Name first, since it is what tells packs apart in the chooser."""
-        packs = (self._pack(number) for number in range(1, len(self._numbered) + 1))
-        names = [" · ".join(filter(None, (pack.view.name, pack.identity.serial))) for pack in packs]
-        return {f"/Battery/{number}/Serial": Item(name, name) for number, name in enumerate(names, start=1)}
+        names, identities = snapshot.battery.packs.names, snapshot.identities
+        texts = (" · ".join(filter(None, (names[row], identities[row].serial))) for row in self._numbered)
+        return {f"/Battery/{number}/Serial": Item(text, text) for number, text in enumerate(texts, start=1)}
 
-    def _details(self) -> dict[str, Item]:
-        if not self._numbered:
+    def _details(self, snapshot: Snapshot) -> dict[str, Item]:
+        if self._chosen == _NOBODY:
             return {REQUEST: _NOTHING}
-        pack, base = self._pack(self._chosen), f"/Battery/{self._chosen}"
-        details = {REQUEST: item(Unit.NUMBER, self._chosen)}
-        if pack.view.presence is Presence.LOST:
+        number = self._numbered.index(self._chosen) + 1
+        pack, base = snapshot.pack(self._chosen), f"/Battery/{number}"
+        details = {REQUEST: item(Unit.NUMBER, number)}
+        if self._lost:
             return details
         cells = pack.row[CELL_VOLTAGES]
         details |= {f"{base}/{name}": item_of(row, pack) for name, row in _DETAILS}
@@ -129,8 +144,3 @@ class BatteryInfo:
             f"{base}/Cell/{index + 1}/Voltage": item(Unit.CELL_VOLTS, float(cells[index]))
             for index in np.flatnonzero(~np.isnan(cells)).tolist()
         }
-
-    def _pack(self, number: int) -> PackSnapshot:
-        if self._last is None:
-            raise LookupError("nothing was shown yet")
-        return self._last.pack(self._numbered[number - 1])

@@ -60,14 +60,11 @@ IDENTITY: tuple[Quantity[ServiceIdentity], ...] = (
 )
 
 
-def _packs(snapshot: Snapshot) -> int:
-    return snapshot.battery.online + snapshot.battery.offline
-
+_EXPECTED = next(row for row in BANK if row.key == "expected")
 
 # What the GUI wants besides, from the same snapshot.
 _GUI: tuple[Quantity[Snapshot], ...] = (
-    Quantity("", "packs of the bank", _NUMBER, _CHANGE, _packs, "/System/NrOfBatteries"),
-    Quantity("", "the same: all are in parallel", _NUMBER, _CHANGE, _packs, "/System/BatteriesParallel"),
+    replace(_EXPECTED, path="/System/BatteriesParallel", title="the same: all are in parallel"),
     Quantity("", "always 1", _NUMBER, _CHANGE, lambda _: 1, "/System/BatteriesSeries"),
     Quantity("", "the GUI's history shows temperatures", _NUMBER, _CHANGE, lambda _: 1, "/Settings/HasTemperature"),
 )

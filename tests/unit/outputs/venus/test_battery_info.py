@@ -106,6 +106,28 @@ def test_a_chooser_that_got_shorter_falls_back_to_the_first_pack() -> None:
     assert changes["/Battery/3/Voltage"] == NOTHING
 
 
+def test_the_chosen_pack_stays_chosen_when_others_come_and_go() -> None:
+    info = BatteryInfo()
+    info.select(bank(3, p1=Presence.ABSENT))
+    info.choose(2)
+    appears = info.select(bank(3, 1.0))
+    assert values(appears)[REQUEST] == 3
+    assert appears["/Battery/3/Serial"].value == "p3 · Sp3"
+    assert appears["/Battery/3/Voltage"].value is not None
+    assert appears["/Battery/2/Voltage"] == NOTHING
+    leaves = info.select(bank(3, 2.0, p1=Presence.ABSENT))
+    assert values(leaves)[REQUEST] == 2
+    assert leaves["/Battery/3/Serial"] == leaves["/Battery/3/Voltage"] == NOTHING
+
+
+def test_a_chosen_pack_that_is_lost_shows_nothing_at_once() -> None:
+    info = BatteryInfo()
+    info.select(bank(3))
+    assert info.select(bank(3, 1.0, p2=Presence.LOST)) == {}
+    assert set(info.select(bank(3, 2.0, p1=Presence.LOST, p2=Presence.LOST)).values()) == {NOTHING}
+    assert info.select(bank(3, 3.0))["/Battery/1/Voltage"].value is not None
+
+
 def test_three_hundred_packs_cost_no_more_values_than_three() -> None:
     few, many = (values(BatteryInfo().select(bank(packs))) for packs in (3, 300))
     assert len(many) - 300 == len(few) - 3 <= 40
@@ -115,6 +137,8 @@ def test_three_hundred_packs_cost_no_more_values_than_three() -> None:
     ("alarms", "balancing", "bits"),
     [
         ({}, 0.0, 1 << 0),
+        ({}, float("nan"), None),  # nobody says whether it balances
+        ({Alarm.CELL_IMBALANCE: 1}, float("nan"), 1 << 1),
         ({}, 1.0, 1 << 2),
         ({Alarm.CELL_IMBALANCE: 1}, 0.0, 1 << 1),
         ({Alarm.HIGH_VOLTAGE: 2, Alarm.HIGH_CELL_VOLTAGE: 2}, 0.0, 1 << 3 | 1 << 9),
@@ -125,7 +149,7 @@ def test_three_hundred_packs_cost_no_more_values_than_three() -> None:
         ({Alarm.HIGH_CHARGE_CURRENT: 2, Alarm.HIGH_DISCHARGE_CURRENT: 1}, 0.0, 1 << 12 | 1 << 13),
     ],
 )
-def test_status_bits(alarms: dict[Alarm, int], balancing: float, bits: int) -> None:
+def test_status_bits(alarms: dict[Alarm, int], balancing: float, bits: int | None) -> None:
     rows = empty_matrix(1)
     rows[0, Column.BALANCING] = balancing
     shown = snapshot(rows=rows, packs=(pack_view("p1", alarms=alarms),))
