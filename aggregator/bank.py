@@ -19,6 +19,7 @@ from packbank.aggregator.alarms import AlarmKeeper
 from packbank.aggregator.bank_limits import BankLimits
 from packbank.aggregator.charge import ChargeControl, ChargeState
 from packbank.aggregator.history import HistoryKeeper, Moment
+from packbank.aggregator.incidents import IncidentLog
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
 from packbank.aggregator.merge import Measured, mean, merge, total
@@ -33,8 +34,8 @@ from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry
 from packbank.aggregator.unknowns import Unknowns, with_unsure
 from packbank.aggregator.view import view
-from packbank.model.battery import Limit, VirtualBattery
-from packbank.model.columns import COLUMNS, Column
+from packbank.model.battery import History, Limit, VirtualBattery
+from packbank.model.columns import COLUMNS, Alarm, Column
 from packbank.model.controls import Controls, External
 from packbank.model.identity import Identity
 
@@ -131,19 +132,8 @@ class Bank:
         """Everything under the names that the outside reads."""
         sets = instant.sets
         ccl, dcl = currents
-        moment = Moment(
-            measured.voltage,
-            measured.current,
-            measured.lowest_cell.value,
-            measured.highest_cell.value,
-            measured.lowest_temperature.value,
-            measured.highest_temperature.value,
-            charge.consumed,
-            charge.installed,
-            mean(instant.tele[Column.CYCLES], sets.online),
-            total(instant.tele[Column.CYCLE_CAPACITY], sets.online),
-            instant.ready,
-        )
+        empty = dcl.value == 0.0 and _empty(instant, self._table)
+        alarms = self._alarms.step(instant, charge.soc)
         blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
@@ -164,7 +154,7 @@ class Bank:
             charge_current_limit=ccl,
             discharge_current_limit=dcl,
             battery_low_voltage=_low_voltage(instant, self._table),
-            charge_request=dcl.value == 0.0 and _empty(instant, self._table),
+            charge_request=empty,
             allow_to_charge=ccl.value > 0.0,
             allow_to_discharge=dcl.value > 0.0,
             allow_to_balance=measured.allow_to_balance,
@@ -182,9 +172,43 @@ class Bank:
             highest_cell=measured.highest_cell,
             lowest_temperature=measured.lowest_temperature,
             highest_temperature=measured.highest_temperature,
-            alarms=self._alarms.step(instant, charge.soc),
-            history=self._history.step(moment, stage.became_full, instant.dt, instant.wall),
+            alarms=alarms,
+            history=self._past(instant, measured, charge, alarms, full=stage.became_full, empty=empty),
+            incidents=self._incidents.last,
         )
+
+    def _past(
+        self,
+        instant: Instant,
+        measured: Measured,
+        charge: Charge,
+        alarms: Mapping[Alarm, int],
+        *,
+        full: bool,
+        empty: bool,
+    ) -> History:
+        """Add this step to what the bank has been through."""
+        online = instant.sets.online
+        new = self._incidents.step(alarms, instant.wall)
+        moment = Moment(
+            measured.voltage,
+            measured.current,
+            measured.lowest_cell.value,
+            measured.highest_cell.value,
+            measured.lowest_temperature.value,
+            measured.highest_temperature.value,
+            charge.consumed,
+            charge.installed,
+            mean(instant.tele[Column.CYCLES], online),
+            total(instant.tele[Column.CYCLE_CAPACITY], online),
+            instant.ready,
+            full=full,
+            synced=full and self._settings.soc_calculation,
+            empty=empty,
+            low_voltage=Alarm.LOW_VOLTAGE in new or Alarm.LOW_CELL_VOLTAGE in new,
+            high_voltage=Alarm.HIGH_VOLTAGE in new or Alarm.HIGH_CELL_VOLTAGE in new,
+        )
+        return self._history.step(moment, instant.dt, instant.wall)
 
     def reset_soc(self, percent: float) -> None:
         """The user knows the bank's SoC (matters with ``SOC_CALCULATION``)."""
@@ -207,6 +231,7 @@ class Bank:
             "charge": self._charge.save(self.names),
             "soc": self._soc.save(),
             "history": self._history.save(),
+            "incidents": self._incidents.save(),
             "settings": self._unknowns.kept.save(self._wall),
         }
 
@@ -218,6 +243,7 @@ class Bank:
         self._charge = ChargeControl(self._table, self._settings)
         self._soc = SocKeeper(self._table, self._settings)
         self._history = HistoryKeeper()
+        self._incidents = IncidentLog()
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         """Take a saved state back whole, or not at all: a damaged one must not keep the bank from starting."""
@@ -231,6 +257,7 @@ class Bank:
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])
+            self._incidents.restore(state.get("incidents", self._incidents.save()))  # the first version kept none
             self._unknowns.kept.restore(state.get("settings", {}))  # the first version kept none
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             self.state_error = f"is damaged: {error!r}"

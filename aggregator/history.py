@@ -1,4 +1,8 @@
-"""What the bank has been through: sums and extremes since the record began, kept over restarts."""
+"""What the bank has been through: sums, counts and extremes since the record began, kept over restarts.
+
+Every figure is unknown until there is something to tell. The depth of a discharge is told only from a full charge on,
+counted from what the bank counted as consumed then: the packs' own SoC may read far from 100 % when the bank is full.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from packbank.model.battery import History
 from packbank.model.controls import NAN
 
 LONGEST_GAP = 60.0  # s: over a longer pause nothing is integrated
+SHALLOWEST = 0.05  # of the installed capacity: what is less deep is no discharge, what is less charged is no charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,11 @@ class Moment:
     cycles: float = NAN  # that the packs report, mean
     cycled: float = NAN  # Ah that the packs report to have carried, sum
     ready: bool = True  # every pack that is going to report has done so
+    full: bool = False  # the bank became full at this step
+    synced: bool = False  # a counted SoC was set to 100 % by that
+    empty: bool = False  # a pack is at the end
+    low_voltage: bool = False  # an alarm of this kind was raised at this step
+    high_voltage: bool = False
 
 
 class HistoryKeeper:
@@ -36,57 +46,113 @@ class HistoryKeeper:
     def __init__(self, *, cleared: bool = False) -> None:
         """A new record; what the packs report of their past is taken over, unless the user ``cleared`` it."""
         begin = 0.0 if cleared else NAN
-        self._record = History(charge_cycles=begin, total_ah_drawn=begin, charged_energy=0.0, discharged_energy=0.0)
+        self._record = History(charge_cycles=begin, total_ah_drawn=begin)
         self._full_at: float | None = None  # epoch s
-        self._discharge = NAN  # deepest point since the last full charge, Ah, negative; not known before the first
+        self._discharges = _Discharges()
 
-    def step(self, moment: Moment, became_full: bool, dt: float, wall: float) -> History:
+    def step(self, moment: Moment, dt: float, wall: float) -> History:
         """Add one step of ``dt`` seconds that ends at ``wall``."""
         old = self._record
         charge = moment.current * dt / 3600.0 if dt <= LONGEST_GAP and not isnan(moment.current) else 0.0
-        drawn = min(charge, 0.0)
+        drawn = max(-charge, 0.0)
         energy = 0.0 if isnan(moment.voltage) else moment.voltage * charge / 1000.0
-        if became_full:
-            self._full_at, self._discharge = wall, 0.0
-        if not isnan(self._discharge):
-            self._discharge = _least(self._discharge, moment.consumed)
-        self._record = History(
-            charge_cycles=_begun(old.charge_cycles, moment.cycles, moment.ready)
-            - (drawn / moment.installed if moment.installed > 0.0 else 0.0),
-            total_ah_drawn=_begun(old.total_ah_drawn, -moment.cycled, moment.ready) + drawn,
-            deepest_discharge=_least(old.deepest_discharge, self._discharge),
-            last_discharge=self._discharge,
+        if moment.full:
+            self._full_at = wall
+        self._record = replace(
+            self._discharges.step(old, moment),
+            charge_cycles=_grown(
+                _begun(old.charge_cycles, moment.cycles, moment.ready),
+                drawn / moment.installed if moment.installed > 0.0 else 0.0,
+            ),
+            total_ah_drawn=-_grown(-_begun(old.total_ah_drawn, -moment.cycled, moment.ready), drawn),
+            automatic_syncs=_grown(old.automatic_syncs, moment.synced),
+            low_voltage_alarms=_grown(old.low_voltage_alarms, moment.low_voltage),
+            high_voltage_alarms=_grown(old.high_voltage_alarms, moment.high_voltage),
             minimum_voltage=_least(old.minimum_voltage, moment.voltage),
             maximum_voltage=_most(old.maximum_voltage, moment.voltage),
             minimum_cell_voltage=_least(old.minimum_cell_voltage, moment.lowest_cell),
             maximum_cell_voltage=_most(old.maximum_cell_voltage, moment.highest_cell),
             minimum_temperature=_least(old.minimum_temperature, moment.coldest),
             maximum_temperature=_most(old.maximum_temperature, moment.hottest),
-            charged_energy=old.charged_energy + max(energy, 0.0),
-            discharged_energy=old.discharged_energy - min(energy, 0.0),
+            charged_energy=_grown(old.charged_energy, energy),
+            discharged_energy=_grown(old.discharged_energy, -energy),
             time_since_full=NAN if self._full_at is None else max(0.0, wall - self._full_at),
         )
         return self._record
 
     def save(self) -> dict[str, Any]:
         """The record, JSON-able; unknown figures are left out."""
-        record = {name: value for name, value in asdict(self._record).items() if not isnan(value)}
-        discharge = None if isnan(self._discharge) else self._discharge
-        return {"record": record, "full_at": self._full_at, "discharge": discharge}
+        return {"record": _known(asdict(self._record)), "full_at": self._full_at, **self._discharges.save()}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take a record back; figures of another version are passed over."""
         known = {field.name for field in fields(History)}
         self._record = replace(self._record, **{k: float(v) for k, v in saved["record"].items() if k in known})
         self._full_at = None if saved["full_at"] is None else float(saved["full_at"])
-        self._discharge = NAN if saved["discharge"] is None else float(saved["discharge"])
+        self._discharges.restore(saved)
+
+
+class _Discharges:
+    """How deep the bank is discharged between full charges, and how often it is emptied."""
+
+    def __init__(self) -> None:
+        self._top = NAN  # Ah, what counted as consumed when the bank was full; unknown before the first time
+        self._depth = NAN  # Ah, the deepest point since then, negative; unknown while it is no discharge
+        self._counted = 0.0  # discharges in the average
+        self._bottom = NAN  # Ah, the lowest consumed figure since the bank was empty; unknown once it was charged again
+
+    def step(self, record: History, moment: Moment) -> History:
+        """``record`` with the depths and counts at ``moment``."""
+        consumed, enough = moment.consumed, SHALLOWEST * moment.installed
+        average, full_discharges = record.average_discharge, record.full_discharges
+        if moment.full:
+            if not isnan(self._depth):
+                self._counted += 1.0
+                average = self._depth if isnan(average) else average + (self._depth - average) / self._counted
+            self._top, self._depth = consumed, NAN
+        elif not isnan(self._top):
+            self._top = _most(self._top, consumed)
+            if consumed - self._top <= -enough:
+                self._depth = _least(self._depth, consumed - self._top)
+        if moment.empty:
+            full_discharges = _grown(full_discharges, isnan(self._bottom))
+            self._bottom = _least(self._bottom, consumed)
+        elif consumed - self._bottom >= enough:
+            self._bottom = NAN
+        return replace(
+            record,
+            last_discharge=record.last_discharge if isnan(self._depth) else self._depth,
+            deepest_discharge=_least(record.deepest_discharge, self._depth),
+            average_discharge=average,
+            full_discharges=full_discharges,
+        )
+
+    def save(self) -> dict[str, float]:
+        """What a restart must not lose, JSON-able."""
+        values = {"top": self._top, "discharge": self._depth, "discharges": self._counted, "bottom": self._bottom}
+        return _known(values)
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take it back."""
+        top, depth, counted, bottom = (saved.get(key) for key in ("top", "discharge", "discharges", "bottom"))
+        self._top, self._depth, self._bottom = (NAN if v is None else float(v) for v in (top, depth, bottom))
+        self._counted = float(counted or 0.0)
+
+
+def _known(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if not isnan(value)}
 
 
 def _begun(total: float, reported: float, ready: bool) -> float:
-    """A total, which begins with what the packs report once they all have, or with 0 where none does."""
-    if not isnan(total) or not ready:
+    """A total, which begins with what the packs report once all that are going to have done so."""
+    return reported if isnan(total) and ready else total
+
+
+def _grown(total: float, more: float) -> float:
+    """A total or a count, which begins with the first amount that is more than 0."""
+    if not more > 0.0:
         return total
-    return 0.0 if isnan(reported) else reported
+    return more + (0.0 if isnan(total) else total)
 
 
 def _least(a: float, b: float) -> float:

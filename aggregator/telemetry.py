@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.table import PackTable
-from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
+from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -72,6 +72,8 @@ def rows(first: Column, last: Column) -> slice:
     return slice(_ROW[first], _ROW[last] + 1)
 
 
+WORN, WORN_OUT = 70.0, 50.0  # % of health: the usual end of life, and well below it
+
 BMS_CEILINGS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)  # A, at which BMSes trip, too
 OCP_DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
 _SENSORS = rows(Column.TEMPERATURE_1, Column.TEMPERATURE_5)
@@ -84,7 +86,7 @@ class Telemetry:
 
     block: Floats  # (used columns, packs)
     cell_voltages: Floats  # (packs, CELLS), a view of the matrix
-    alarms: Floats  # (packs, alarms), a view of the matrix
+    alarms: Floats  # (packs, alarms), of the matrix, and what its state of health raises
     age: Floats
     extremes: Floats  # (5, packs): each pack's lowest and highest cell, coldest and hottest sensor, and its MOSFETs
     cells: Floats  # in series
@@ -139,7 +141,7 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
     return Telemetry(
         block=block,
         cell_voltages=cells,
-        alarms=matrix[:, ALARMS],
+        alarms=_alarms(matrix, block[_ROW[Column.SOH]]),
         age=np.maximum(now - block[_ROW[Column.STATUS_TIME]], 0.0),
         extremes=_extremes(block, cells, count, sensors),
         cells=count,
@@ -149,6 +151,13 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
         capacity=capacity,
         known_capacity=known_capacity,
     )
+
+
+def _alarms(matrix: Floats, health: Floats) -> Floats:
+    """The packs' alarms with that of their ``health``, which no BMS raises itself; 0 % is a BMS that counts none."""
+    alarms = matrix[:, ALARMS].copy()
+    alarms[:, Alarm.STATE_OF_HEALTH] = np.where(health > 0.0, (health < WORN) + 1.0 * (health < WORN_OUT), np.nan)
+    return alarms
 
 
 def _extremes(block: Floats, cells: Floats, count: Floats, sensors: Floats) -> Floats:

@@ -179,10 +179,11 @@ def wire_size(items: Any) -> int:
 @pytest.mark.benchmark(group="the page of single packs")
 def test_the_page(benchmark: BenchmarkFixture, address: tuple[str, int], packs: int, member: str) -> None:
     bus, client = DBus(address[0]), DBus(address[0])
-    publish, minute, answers = ours(bus), a_minute(packs), []  # type: list[Any]
+    publish, minute = ours(bus), a_minute(packs)
     publish(minute[0])
     path, signature = ("/", "") if member == "GetItems" else (REQUEST, "v")
     numbers = count()
+    answers: list[Any] = []
 
     def ask() -> Any:
         answers.clear()

@@ -75,12 +75,20 @@ class Extreme:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the bank has been through since the record began (Ah drawn and consumed are negative, as on a BMV)."""
+    """What the bank has been through since the record began (Ah drawn and consumed are negative, as on a BMV).
+
+    Every figure is unknown until there is something to tell: a count begins with its first event.
+    """
 
     charge_cycles: float = float("nan")
     total_ah_drawn: float = float("nan")
     deepest_discharge: float = float("nan")
     last_discharge: float = float("nan")
+    average_discharge: float = float("nan")
+    full_discharges: float = float("nan")
+    automatic_syncs: float = float("nan")
+    low_voltage_alarms: float = float("nan")
+    high_voltage_alarms: float = float("nan")
     minimum_voltage: float = float("nan")
     maximum_voltage: float = float("nan")
     minimum_cell_voltage: float = float("nan")
@@ -90,6 +98,14 @@ class History:
     charged_energy: float = float("nan")  # kWh
     discharged_energy: float = float("nan")  # kWh
     time_since_full: float = float("nan")  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An alarm of the bank that was raised at ``time`` (epoch s)."""
+
+    alarm: Alarm
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +278,7 @@ class VirtualBattery:
 
     alarms: dict[Alarm, int]  # every alarm that some pack can tell, worst of the packs, debounced; 0 is ok
     history: History
+    incidents: tuple[Incident, ...] = ()  # the newest first
 
     @property
     def lost(self) -> bool:

@@ -159,6 +159,7 @@ class Alarm(IntEnum):
     BATTERY_TEMPERATURE_SENSOR = "BatteryTemperatureSensor"
     CONTACTOR = "Contactor"
     BMS_CABLE = "BmsCable"
+    STATE_OF_HEALTH = "StateOfHealth"
 
 
 ALARMS = slice(_FIRST_ALARM, _FIRST_ALARM + len(Alarm))

@@ -16,6 +16,7 @@ from packbank.model.columns import Alarm
 
 RUNNING, ERROR, STANDBY = 9, 10, 14  # /State, as Venus OS numbers them
 NO_ERROR, COMMUNICATION_TIMEOUT = 0, 39  # /ErrorCode, Victron's numbers for batteries
+UNKNOWN, BALANCED, BALANCING, IMBALANCE = range(4)  # /Balancer/Status, as the GX has texts for
 _NAMES_SHOWN = 3
 LEVELS = ("ok", "warning", "alarm")
 _USUAL = frozenset({Cause.NONE, Cause.BMS, Cause.CONFIG})
@@ -78,6 +79,16 @@ def state(battery: VirtualBattery) -> int:
     if battery.lost:
         return ERROR
     return RUNNING if battery.allow_to_charge or battery.allow_to_discharge else STANDBY
+
+
+def balancer_status(battery: VirtualBattery) -> int:
+    """``/Balancer/Status``: the worst of the packs; balanced only where some pack can tell that it is not."""
+    imbalance = battery.alarms.get(Alarm.CELL_IMBALANCE)
+    if imbalance:
+        return IMBALANCE
+    if battery.balancing:
+        return BALANCING
+    return UNKNOWN if imbalance is None or battery.lost else BALANCED
 
 
 def error_code(battery: VirtualBattery) -> int:

@@ -38,7 +38,20 @@ def test_alarms_that_no_pack_can_tell_are_left_out() -> None:
     rig = Rig(2)
     rig.rows[:, ALARMS] = NAN
     rig.rows[1, Alarm.CONTACTOR.column] = 0.0
+    rig.rows[0, Column.SOH] = NAN
+    rig.rows[1, Column.SOH] = 0.0  # as a BMS that counts none says
     assert set(rig.step().alarms) == {Alarm.CONTACTOR, Alarm.BMS_CABLE, Alarm.LOW_SOC}
+
+
+@pytest.mark.parametrize(("health", "level"), [(100.0, 0), (70.0, 0), (69.0, 1), (50.0, 1), (49.0, 2)])
+def test_the_worst_packs_health_is_an_alarm_of_the_bank_and_of_that_pack(health: float, level: int) -> None:
+    rig = Rig(3)
+    rig.step()
+    rig.rows[1, Column.SOH] = health
+    battery = rig.run(5)
+    assert battery.alarms[Alarm.STATE_OF_HEALTH] == level
+    assert battery.packs[1].alarms == ({Alarm.STATE_OF_HEALTH: level} if level else {})
+    assert not battery.packs[0].alarms
 
 
 def test_a_lost_packs_last_alarm_is_not_repeated_for_ever() -> None:
@@ -105,7 +118,7 @@ def test_a_long_pause_is_not_integrated() -> None:
     rig = Rig(1)
     rig.rows[0, Column.CURRENT] = -100.0
     rig.step()
-    assert rig.step(3600.0).history.total_ah_drawn == 0.0
+    assert isnan(rig.step(3600.0).history.total_ah_drawn)
 
 
 def test_full_resets_the_last_discharge_and_starts_the_clock() -> None:
@@ -115,10 +128,13 @@ def test_full_resets_the_last_discharge_and_starts_the_clock() -> None:
     rig.rows[0, Column.SOC] = 100.0
     history = rig.run(100).history
     assert 50.0 < history.time_since_full < 75.0
-    assert history.last_discharge == history.deepest_discharge == 0.0
+    assert isnan(history.last_discharge)
+    assert isnan(history.deepest_discharge)
     rig.rows[0, Column.SOC], rig.rows[0, Column.REMAINING_CAPACITY] = 50.0, 140.0
     set_cells(rig.rows, 0, 3.3)
-    assert rig.step().history.deepest_discharge == pytest.approx(-140.0)
+    history = rig.step().history
+    assert history.deepest_discharge == history.last_discharge == pytest.approx(-140.0)
+    assert isnan(history.average_discharge)  # of those that are over
 
 
 def test_state_is_json_and_history_survives_a_restart_and_can_be_cleared() -> None:
@@ -155,7 +171,7 @@ def test_a_state_of_another_version_is_passed_over() -> None:
     assert "version 0" in rig.bank.state_error
 
 
-@pytest.mark.parametrize("part", ["weights", "strings", "charge", "soc", "history"])
+@pytest.mark.parametrize("part", ["weights", "strings", "charge", "soc", "history", "incidents"])
 @pytest.mark.parametrize("damage", [None, {}, {"pack 1": "x"}, [1, 2]])
 def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: object) -> None:
     rig = Rig(2)
@@ -167,7 +183,7 @@ def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: o
         assert again.bank.state_error == ""  # nothing is known of any pack: that is no damage
         return
     assert "damaged" in again.bank.state_error
-    assert again.step().history.total_ah_drawn == 0.0
+    assert isnan(again.step().history.total_ah_drawn)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +194,8 @@ def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: o
         ("charge", "balanced", {"pack 1": float("nan")}),
         ("history", "full_at", "yesterday"),
         ("history", "record", {"charge_cycles": float("inf")}),
+        ("history", "bottom", [1]),
+        ("incidents", "last", [["BmsCable", "yesterday"]]),
         ("weights", "pack 1", [float("nan"), 1.0]),
     ],
 )

@@ -22,6 +22,24 @@ def test_usual_limits_are_no_news() -> None:
     assert reasons.connection_information(battery) == "2/2 packs"
 
 
+@pytest.mark.parametrize(
+    ("alarms", "balancing", "status"),
+    [
+        ({}, False, 0),  # nobody can tell that the cells differ
+        ({}, True, 2),
+        ({Alarm.CELL_IMBALANCE: 0}, False, 1),
+        ({Alarm.CELL_IMBALANCE: 0}, True, 2),
+        ({Alarm.CELL_IMBALANCE: 1}, True, 3),
+    ],
+)
+def test_balancer_status(alarms: dict[Alarm, int], balancing: bool, status: int) -> None:
+    assert reasons.balancer_status(virtual_battery(alarms=alarms, balancing=balancing)) == status
+
+
+def test_a_lost_bank_tells_no_balancer_status() -> None:
+    assert reasons.balancer_status(dataclasses.replace(lost_battery(), alarms={Alarm.CELL_IMBALANCE: 0})) == 0
+
+
 def test_lost_packs_are_named_three_at_most() -> None:
     packs = [pack_view(f"p{n}", presence=Presence.LOST if n > 2 else Presence.FRESH) for n in range(1, 8)]
     battery = virtual_battery(packs=tuple(packs), online=2, offline=5, charge_current_limit=FREE)

@@ -1,4 +1,4 @@
-"""What each alarm means, for people."""
+"""What each alarm means, for people and as one of Victron's error numbers."""
 
 from packbank.model.columns import Alarm
 
@@ -20,4 +20,22 @@ ALARM_TITLES = {
     Alarm.BATTERY_TEMPERATURE_SENSOR: "a temperature sensor is missing or broken",
     Alarm.CONTACTOR: "a MOSFET or contactor does not do what it was told",
     Alarm.BMS_CABLE: "a pack does not answer",
+    Alarm.STATE_OF_HEALTH: "a pack's state of health is below 70 % (warning) or 50 % (alarm)",
+}
+
+# The error numbers of Victron's BMSes, for which the GX has texts (veutil, VE_REG_BMS_ERROR). An alarm that none of
+# them describes has no number.
+ERROR_NUMBERS = {
+    Alarm.LOW_VOLTAGE: 14,
+    Alarm.HIGH_VOLTAGE: 13,
+    Alarm.LOW_CELL_VOLTAGE: 14,
+    Alarm.HIGH_CELL_VOLTAGE: 13,
+    Alarm.INTERNAL_FAILURE: 11,
+    Alarm.HIGH_CHARGE_TEMPERATURE: 15,
+    Alarm.LOW_CHARGE_TEMPERATURE: 16,
+    Alarm.HIGH_TEMPERATURE: 15,
+    Alarm.LOW_TEMPERATURE: 16,
+    Alarm.HIGH_INTERNAL_TEMPERATURE: 15,
+    Alarm.CONTACTOR: 26,
+    Alarm.BMS_CABLE: 32,
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
 
 from packbank.model import reasons
 from packbank.model.battery import STAGES, Extreme, Limit, VirtualBattery
 from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.catalogue.controls import CONTROLS
+from packbank.model.catalogue.of_battery import of_battery as _row
+from packbank.model.catalogue.past import PAST
 from packbank.model.catalogue.quantity import Entity, Quantity, Rate, Unit, Value
 from packbank.model.columns import Alarm
 from packbank.model.snapshot import Snapshot
@@ -19,30 +20,14 @@ Row = Quantity[Snapshot]
 _LONGEST_TIME_TO_GO = 864000  # s, ten days, as a BMV has it
 _FAST, _SLOW, _CHANGE, _LIMIT = Rate.FAST, Rate.SLOW, Rate.CHANGE, Rate.LIMIT
 _V, _CELL_V, _A, _W, _DEGC, _PERCENT = Unit.VOLTS, Unit.CELL_VOLTS, Unit.AMPERES, Unit.WATTS, Unit.CELSIUS, Unit.PERCENT
-_AH, _WH, _KWH, _MINUTES, _NUMBER, _FLAG, _TEXT = (
+_AH, _WH, _MINUTES, _NUMBER, _FLAG, _TEXT = (
     Unit.AMPERE_HOURS,
     Unit.WATT_HOURS,
-    Unit.KILOWATT_HOURS,
     Unit.MINUTES,
     Unit.NUMBER,
     Unit.FLAG,
     Unit.TEXT,
 )
-
-
-def _row(
-    key: str,
-    title: str,
-    unit: Unit,
-    rate: Rate,
-    path: str = "",
-    device_class: str = "",
-    get: Callable[[VirtualBattery], Any] | None = None,
-    entity: Entity | None = None,
-) -> Row:
-    """A quantity of the battery: without ``get`` the attribute that ``key`` names."""
-    of_battery = get or attrgetter(key)
-    return Quantity(key, title, unit, rate, lambda s: of_battery(s.battery), path, device_class, entity=entity)
 
 
 _MEASURED = (
@@ -204,6 +189,13 @@ def _extreme(key: str, title: str, path: str, place: str, name: str) -> tuple[Ro
     )
 
 
+def _serial(snapshot: Snapshot) -> str | None:
+    """What stands for the serial number of a bank; ``None`` while no pack tells one."""
+    first = next((who.serial for who in snapshot.identities if who.serial), None)
+    others = snapshot.battery.online + snapshot.battery.offline - 1
+    return f"{first} +{others}" if first and others > 0 else first
+
+
 _SYSTEM = (
     _row(
         "connection",
@@ -266,6 +258,22 @@ _SYSTEM = (
         "Highest temperature",
     ),
     _row("balancing", "some pack balances", _FLAG, _CHANGE, "/Balancing"),
+    _row(
+        "balancer_status",
+        "0 unknown, 1 balanced, 2 some pack balances, 3 the cells of some pack differ too much",
+        _NUMBER,
+        _CHANGE,
+        "/Balancer/Status",
+        get=reasons.balancer_status,
+    ),
+    Quantity(
+        "serial",
+        "serial number of the first pack that tells one, and how many packs there are besides",
+        _TEXT,
+        _CHANGE,
+        _serial,
+        "/Serial",
+    ),
     _row("heating", "some pack heats", _FLAG, _CHANGE),
     _row("ready", "the battery is fit to be published", _FLAG, _CHANGE),
     _row(
@@ -318,43 +326,4 @@ _ALARMS = (
     *map(_alarm, Alarm),
 )
 
-_HISTORY = (
-    _row("history.charge_cycles", "full cycles", _NUMBER, _SLOW, "/History/ChargeCycles"),
-    _row("history.total_ah_drawn", "charge ever drawn, negative", _AH, _SLOW, "/History/TotalAhDrawn"),
-    _row("history.deepest_discharge", "deepest discharge, negative", _AH, _SLOW, "/History/DeepestDischarge"),
-    _row("history.last_discharge", "last discharge, negative", _AH, _SLOW, "/History/LastDischarge"),
-    _row("history.minimum_voltage", "lowest voltage", _V, _SLOW, "/History/MinimumVoltage", "voltage"),
-    _row("history.maximum_voltage", "highest voltage", _V, _SLOW, "/History/MaximumVoltage", "voltage"),
-    _row("history.minimum_cell_voltage", "lowest cell", _CELL_V, _SLOW, "/History/MinimumCellVoltage", "voltage"),
-    _row("history.maximum_cell_voltage", "highest cell", _CELL_V, _SLOW, "/History/MaximumCellVoltage", "voltage"),
-    _row("history.minimum_temperature", "coldest", _DEGC, _SLOW, "/History/MinimumTemperature", "temperature"),
-    _row("history.maximum_temperature", "warmest", _DEGC, _SLOW, "/History/MaximumTemperature", "temperature"),
-    _row(
-        "history.charged_energy",
-        "energy ever charged",
-        _KWH,
-        _SLOW,
-        "/History/ChargedEnergy",
-        "energy",
-        entity=Entity("Energy charged", state_class="total_increasing"),
-    ),
-    _row(
-        "history.discharged_energy",
-        "energy ever drawn",
-        _KWH,
-        _SLOW,
-        "/History/DischargedEnergy",
-        "energy",
-        entity=Entity("Energy discharged", state_class="total_increasing"),
-    ),
-    _row(
-        "history.time_since_full",
-        "since the bank was full",
-        _MINUTES,
-        _SLOW,
-        "/History/TimeSinceLastFullCharge",
-        "duration",
-    ),
-)
-
-BANK: tuple[Row, ...] = _MEASURED + _LIMITS + _SYSTEM + _ALARMS + _HISTORY + CONTROLS
+BANK: tuple[Row, ...] = _MEASURED + _LIMITS + _SYSTEM + _ALARMS + PAST + CONTROLS

@@ -61,11 +61,27 @@ IDENTITY: tuple[Quantity[ServiceIdentity], ...] = (
 
 
 _EXPECTED = next(row for row in BANK if row.key == "expected")
+_CURRENTS = (Alarm.HIGH_CHARGE_CURRENT, Alarm.HIGH_DISCHARGE_CURRENT)
+
+
+def _high_current(snapshot: Snapshot) -> int | None:
+    """The worse of the two directions; ``None`` where no pack can tell either."""
+    alarms = snapshot.battery.alarms
+    return max((alarms[alarm] for alarm in _CURRENTS if alarm in alarms), default=None)
+
 
 # What the GUI wants besides, from the same snapshot.
 _GUI: tuple[Quantity[Snapshot], ...] = (
     replace(_EXPECTED, path="/System/BatteriesParallel", title="the same: all are in parallel"),
     Quantity("", "always 1", _NUMBER, _CHANGE, lambda _: 1, "/System/BatteriesSeries"),
+    Quantity(
+        "",
+        "the worse of HighChargeCurrent and HighDischargeCurrent: 0 no, 1 warning, 2 alarm",
+        _NUMBER,
+        _CHANGE,
+        _high_current,
+        "/Alarms/HighCurrent",
+    ),
     Quantity("", "the GUI's history shows temperatures", _NUMBER, _CHANGE, lambda _: 1, "/Settings/HasTemperature"),
 )
 

@@ -3,16 +3,18 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path as File
 from typing import Any
 
 import pytest
 
-from packbank.model.battery import Limit, Presence
+from packbank.model.battery import History, Incident, Limit, Presence
 from packbank.model.catalogue import Quantity, Rate, Unit
 from packbank.model.catalogue.alarms import ALARM_TITLES
 from packbank.model.columns import Alarm
 from packbank.model.controls import Controls
+from packbank.model.identity import Identity
 from packbank.outputs.venus.document import document
 from packbank.outputs.venus.item import Item, item, item_of
 from packbank.outputs.venus.paths import BANK_PATHS, IDENTITY, MODULE, MODULES, PACK_PATHS, Module, modules
@@ -112,6 +114,42 @@ def test_alarms_that_no_pack_can_tell_are_invalid() -> None:
     assert at("/Alarms/Alarm", alarms={Alarm.LOW_SOC: 1, Alarm.BMS_CABLE: 2}).value == 1  # 0 or 1, never a level
     assert at("/Alarms/Alarm", alarms={Alarm.LOW_SOC: 0}).value == 0
     assert at("/Alarms/Alarm", alarms={}).value is None
+
+
+@pytest.mark.parametrize(
+    ("alarms", "level"),
+    [
+        ({}, None),
+        ({Alarm.HIGH_CHARGE_CURRENT: 0}, 0),
+        ({Alarm.HIGH_CHARGE_CURRENT: 0, Alarm.HIGH_DISCHARGE_CURRENT: 2}, 2),
+        ({Alarm.HIGH_CHARGE_CURRENT: 1, Alarm.HIGH_DISCHARGE_CURRENT: 0}, 1),
+    ],
+)
+def test_high_current_is_the_worse_direction(alarms: dict[Alarm, int], level: int | None) -> None:
+    assert at("/Alarms/HighCurrent", alarms=alarms).value == level
+
+
+def test_last_errors_have_victrons_numbers_and_their_time() -> None:
+    incidents = (Incident(Alarm.BMS_CABLE, 1_700_000_100.4), Incident(Alarm.LOW_CELL_VOLTAGE, 1_700_000_000.0))
+    values = [
+        [at(f"/Diagnostics/LastErrors/{number}/{what}", incidents=incidents).value for what in ("Error", "Time")]
+        for number in range(1, 5)
+    ]
+    assert values == [[32, 1_700_000_100], [14, 1_700_000_000], [None, None], [None, None]]
+    assert at("/Diagnostics/LastErrors/1/Error").value is None  # so the GX shows no page
+
+
+def test_the_serial_is_that_of_the_first_pack_that_tells_one() -> None:
+    shown = snapshot()
+    serials = [("", ""), ("", "JK2"), ("JK1", "JK2")]
+    told = [replace(shown, identities=tuple(Identity(serial=serial) for serial in pair)) for pair in serials]
+    assert [item_of(BY_PATH["/Serial"], one).value for one in told] == [None, "JK2 +1", "JK1 +1"]
+
+
+def test_history_begins_unknown() -> None:
+    values = {path: at(path, history=History()).value for path in BY_PATH if path.startswith("/History/")}
+    assert len(values) >= 18
+    assert set(values.values()) == {None}
 
 
 def test_limits_and_alarms_do_not_wait() -> None:
