@@ -218,6 +218,10 @@ class Bank:
         """Balance at the top now instead of at the next scheduled day."""
         self._charge.request_top_balance()
 
+    def forget(self, packs: Sequence[int]) -> None:
+        """Let ``packs`` count as if they had never answered; the matrix must know nothing of them any more."""
+        self._presence.forget(packs)
+
     def clear_history(self) -> None:
         """Begin the history anew."""
         self._history = HistoryKeeper(cleared=True)

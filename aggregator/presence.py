@@ -18,6 +18,7 @@ A limit must be right whether the ``maybe`` packs carry their share or nothing (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,10 @@ class PresenceTracker:
             self.ready = waited >= self._settings.held_after
         else:
             self.ready = bool(enough[self._expected].all()) or waited >= self._settings.start_timeout
+
+    def forget(self, packs: Sequence[int]) -> None:
+        """Let ``packs``, of which nothing is known any more, count as packs that never answered."""
+        self._code[list(packs)] = ABSENT
 
     def _learn_rhythm(self, status: Floats) -> None:
         """Follow how often each pack has its turn on its bus."""

@@ -23,7 +23,8 @@ from packbank import state
 from packbank.aggregator.bank import Bank
 from packbank.config.model import Config
 from packbank.errors import PackbankError
-from packbank.model.commands import ClearHistory, Command, ResetSoc, SetControl, StartTopBalance
+from packbank.model.battery import Packs, Presence
+from packbank.model.commands import ClearHistory, Command, Redetect, ResetSoc, SetControl, StartTopBalance
 from packbank.model.controls import Controls, External
 from packbank.model.identity import Place
 from packbank.model.snapshot import Snapshot
@@ -36,6 +37,8 @@ from packbank.worker import Worker
 TICK = 1.0  # s
 STEPS_MAY_FAIL = 3  # in a row
 SAVE_PERIOD = 60.0  # s: one small write to the flash, and the most that a power cut may cost
+LONGEST_SEARCH = 60.0  # s, as the GX says it may take; a bus that cannot be searched by then is not waited for
+FORGET_AFTER = 24 * 3600.0  # s of silence: until then a lost pack may still conduct
 STOP_TIMEOUT = 2.0  # s for a source to finish its transaction, and for the last state to be written
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,7 @@ class Daemon:
         self._state_file = state_file
         self._writer = Worker("state", self._write_state) if state_file else None
         self._saved_at = clock()
+        self._search_began: float | None = None  # None: no search runs
         self._steps = 0
         self._failures = 0
 
@@ -117,7 +121,7 @@ class Daemon:
 
     def step(self, now: float) -> Snapshot:
         """Apply what was asked for, take the rows and make the snapshot of ``now``."""
-        changed = self._apply_commands()
+        changed = self._apply_commands(now)
         rows, identities = self.store.snapshot(now + TICK)
         rows.flags.writeable = False
         wall = self._wall()
@@ -135,17 +139,18 @@ class Daemon:
             identities=identities,
             buses=tuple([source.stats() for source in self._sources]),
             controls=self._controls,
+            searching=self._searching(battery.packs, now),
         )
 
-    def _apply_commands(self) -> bool:
+    def _apply_commands(self, now: float) -> bool:
         """Whether there was any."""
         changed = False
         while not self._commands.empty():
-            self._apply(self._commands.get())
+            self._apply(self._commands.get(), now)
             changed = True
         return changed
 
-    def _apply(self, command: Command) -> None:
+    def _apply(self, command: Command, now: float) -> None:
         match command:
             case SetControl(field, value):
                 change: dict[str, Any] = {field: value}
@@ -156,6 +161,38 @@ class Daemon:
                 self.bank.request_top_balance()
             case ClearHistory():
                 self.bank.clear_history()
+            case Redetect():
+                self._search_began = now
+                for source in self._sources:
+                    source.search()
+
+    def _searching(self, packs: Packs, now: float) -> bool:
+        """Whether a search for packs runs, for one step at least; at its end those that are long gone are forgotten."""
+        began = self._search_began
+        if began is None:
+            return False
+        if now == began or (now < began + LONGEST_SEARCH and any(source.searching for source in self._sources)):
+            return True
+        self._search_began = None
+        self._forget(packs)
+        return False
+
+    def _forget(self, packs: Packs) -> None:
+        """Forget packs that nobody listed, that were silent for a day, and whose bus was searched in vain."""
+        unsearched = {source.name for source in self._sources if source.searching}
+        gone = [
+            index
+            for index, (pack, view) in enumerate(zip(self.config.packs, packs, strict=True))
+            if view.presence is Presence.LOST
+            and view.age >= FORGET_AFTER
+            and not pack.expected
+            and pack.bus not in unsearched
+        ]
+        for index in gone:
+            self.store.forget(index)
+            hours = packs.age[index] / 3600.0
+            log.info("%s: silent for %.0f hours, not listed and not found: forgotten", packs.names[index], hours)
+        self.bank.forget(gone)
 
     def _stop_sources(self) -> None:
         for source in self._sources:
@@ -175,8 +212,9 @@ class Daemon:
     def _save_last(self) -> None:
         if self._writer is None:
             return
-        self._apply_commands()
-        self._save(self._clock())
+        now = self._clock()
+        self._apply_commands(now)
+        self._save(now)
         if not self._writer.close(STOP_TIMEOUT):
             log.warning("%s: the disk is too slow, the last state may not be saved", self._state_file)
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from on_dbus import NAME, Log, applied, publisher
-from packbank.model.commands import ClearHistory, Command, ResetSoc, SetControl
+from packbank.model.commands import ClearHistory, Command, Redetect, ResetSoc, SetControl
 from packbank.outputs.venus.bindings import dbus
 from packbank.outputs.venus.writes import Offers
 from virtual_battery import snapshot
@@ -29,6 +30,10 @@ from virtual_battery import snapshot
         ("/Io/ForceDischargingOff", 1.0, 0, SetControl("discharge_off", True)),
         ("/Io/ForceChargingOff", 2, 2, None),
         ("/Settings/MaxChargeCurrent", True, 2, None),
+        ("/Redetect", 1, 0, Redetect()),
+        ("/Redetect", 0, 2, None),
+        ("/Redetect", True, 2, None),
+        ("/Redetect", 2, 2, None),
         ("/Soc", 50, 1, None),
         ("/Settings/ResetSoc", 50, 1, None),  # no counter runs
     ],
@@ -42,6 +47,22 @@ def test_writes_are_judged(bench: Any, path: str, value: object, answer: int, co
     assert sent == ([command] if command else [])
     if command:
         assert bench.ask(client, NAME, path, "GetValue") == pytest.approx(float(value))  # type: ignore[arg-type]
+
+
+def test_redetect_is_1_while_it_runs_then_0(bench: Any) -> None:
+    """The GX offers the button while the value is 0."""
+    log = Log(bench)
+    output = publisher(bench)
+    output.show(snapshot())
+    log.take()
+    assert bench.ask(log.connection, NAME, "/Redetect", "GetValue") == 0
+    assert bench.ask(log.connection, NAME, "/Redetect", "SetValue", "v", 1) == 0
+    assert log.take() == [("items", {"/Redetect": 1})]
+    output.show(replace(snapshot(time=1.0), searching=True))
+    output.show(replace(snapshot(time=2.0), searching=True))
+    assert bench.ask(log.connection, NAME, "/Redetect", "GetValue") == 1
+    output.show(snapshot(time=3.0))
+    assert log.take()[-1] == ("items", {"/Redetect": 0})
 
 
 def test_a_write_reads_back_at_once_and_the_next_snapshot_confirms_it(bench: Any) -> None:

@@ -14,11 +14,13 @@ from packbank.bms.protocol import Row
 from packbank.config.model import Config, PackConfig
 from packbank.daemon import SAVE_PERIOD, STEPS_MAY_FAIL, Daemon, wait_loop
 from packbank.errors import ConfigError, LinkError
+from packbank.model.bus_stats import BusStats
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
-from packbank.model.commands import SetControl
+from packbank.model.commands import Redetect, SetControl
 from packbank.model.controls import Controls
 from packbank.model.identity import Identity
 from packbank.model.snapshot import Snapshot
+from packbank.sources.serial.statistics import Statistics
 
 NO_BUS = Config(buses=(), packs=(PackConfig(bus="rack", address=1, name="P1"),))
 
@@ -133,6 +135,79 @@ def test_commands_are_applied_before_the_next_step_and_shown_by_it() -> None:
         daemon.send(SetControl("charge_off", True))
         daemon.send(SetControl("charge_current", None))
         assert daemon.step(1.0).controls == Controls(charge_off=True)
+
+
+class Searched:
+    """A bus of the name that takes searches and ends them when the test does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.searching = False
+        self.searches = 0
+
+    def search(self) -> None:
+        self.searching = True
+        self.searches += 1
+
+    def stop(self) -> None:
+        """It has no thread."""
+
+    def join(self, timeout: float | None = None) -> bool:
+        return timeout is not None
+
+    def stats(self) -> BusStats:
+        return Statistics(self.name, "/dev/null").snapshot(1.0, 115200)
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> tuple[Daemon, dict[str, Searched]]:
+    """Two buses of two packs each, of which one is listed; all answered at 1000 s, and none since."""
+    packs = [PackConfig(bus=bus, address=n, name=f"{bus}{n}", expected=n == 1) for bus in ("a", "b") for n in (1, 2)]
+    buses = {name: Searched(name) for name in ("a", "b")}
+    daemon = Daemon(Config(buses=(), packs=tuple(packs)))
+    daemon._sources = tuple(buses.values())
+    for index in range(4):
+        daemon.store.put(index, pack_row(1000.0), Identity(serial=f"S{index}"))
+    assert daemon.step(1000.5).battery.online == 4
+    return daemon, buses
+
+
+def presences(shown: Snapshot) -> list[str]:
+    return [pack.presence.value for pack in shown.battery.packs]
+
+
+@pytest.mark.parametrize(
+    ("hours", "found", "then"),
+    [
+        (23.9, ("a", "b"), ["lost"] * 4),  # it may still conduct
+        (24.1, ("a", "b"), ["lost", "absent", "lost", "absent"]),
+        (24.1, ("a",), ["lost", "absent", "lost", "lost"]),  # bus b could not be searched: its cable is out
+        (1000.0, (), ["lost"] * 4),
+    ],
+)
+def test_a_search_forgets_only_packs_that_nobody_listed_after_a_day(
+    searched: tuple[Daemon, dict[str, Searched]], hours: float, found: tuple[str, ...], then: list[str]
+) -> None:
+    daemon, buses = searched
+    now = 1000.0 + 3600.0 * hours
+    assert presences(daemon.step(now)) == ["lost"] * 4
+    assert presences(daemon.step(now + 1.0)) == ["lost"] * 4  # however long: only a search forgets
+    daemon.send(Redetect())
+    assert daemon.step(now + 2.0).searching
+    for name in found:
+        buses[name].searching = False
+    shown = [daemon.step(now + 3.0 + second) for second in range(70)]
+    assert [one.searching for one in shown] == [second < (0 if len(found) == 2 else 59) for second in range(70)]
+    assert presences(shown[-1]) == then
+    assert shown[-1].battery.online + shown[-1].battery.offline == then.count("lost")
+    daemon.store.put(1, pack_row(now + 80.0), Identity(serial="S1"))
+    assert presences(daemon.step(now + 80.5))[1] == "fresh"  # who comes back is there
+
+
+def test_a_search_shows_for_one_step_at_least() -> None:
+    with Daemon(NO_BUS) as daemon:
+        daemon.send(Redetect())
+        assert [daemon.step(second).searching for second in (1000.0, 1001.0)] == [True, False]
 
 
 def test_a_change_is_saved_at_once(tmp_path: Path) -> None:

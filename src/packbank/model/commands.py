@@ -31,5 +31,10 @@ class ClearHistory:
     """Begin the history anew."""
 
 
-Command = SetControl | ResetSoc | StartTopBalance | ClearHistory
+@dataclass(frozen=True, slots=True)
+class Redetect:
+    """Look for packs now."""
+
+
+Command = SetControl | ResetSoc | StartTopBalance | ClearHistory | Redetect
 Send = Callable[[Command], None]  # may be called from any thread; never blocks

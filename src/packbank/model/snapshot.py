@@ -28,6 +28,7 @@ class Snapshot:
     identities: tuple[Identity, ...]  # who each pack says it is
     buses: tuple[BusStats, ...]
     controls: Controls  # what the user has set, as it was applied to ``battery``
+    searching: bool = False  # a search for packs runs
 
     def pack(self, index: int) -> PackSnapshot:
         """Everything about one pack."""

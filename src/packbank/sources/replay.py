@@ -65,6 +65,14 @@ class Replay:
         """Ask the thread to end."""
         self._stop.set()
 
+    def search(self) -> None:
+        """A recording has no more packs than it has."""
+
+    @property
+    def searching(self) -> bool:
+        """It never searches."""
+        return False
+
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the thread's end; whether it has ended."""
         self._thread.join(timeout)

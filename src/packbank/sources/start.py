@@ -27,6 +27,13 @@ class Source(Protocol):
     def stop(self) -> None:
         """Ask it to end."""
 
+    def search(self) -> None:
+        """Look for packs at every address where one may be."""
+
+    @property
+    def searching(self) -> bool:
+        """Whether such a search was asked for and is not over."""
+
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end; whether it has ended."""
 

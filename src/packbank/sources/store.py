@@ -33,6 +33,12 @@ class Store:
             self._matrix[index] = row
             self._identities[index] = identity
 
+    def forget(self, index: int) -> None:
+        """Let nothing be known of pack ``index``, as before its first answer."""
+        with self._lock:
+            self._matrix[index] = nan
+            self._identities[index] = Identity()
+
     def snapshot(self, next_read: float = nan) -> tuple[NDArray[np.float64], tuple[Identity, ...]]:
         """A consistent copy of all packs: matrix of shape ``(packs, COLUMNS)`` and their identities.
 

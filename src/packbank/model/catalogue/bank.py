@@ -267,6 +267,15 @@ _SYSTEM = (
         get=reasons.balancer_status,
     ),
     Quantity(
+        "searching",
+        "1 while packs are looked for; write 1 to start that",
+        _FLAG,
+        _CHANGE,
+        attrgetter("searching"),
+        "/Redetect",
+        writeable=True,
+    ),
+    Quantity(
         "serial",
         "serial number of the first pack that tells one, and how many packs there are besides",
         _TEXT,

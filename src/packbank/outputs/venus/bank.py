@@ -21,7 +21,7 @@ from packbank import __version__
 from packbank.config.model import ServiceConfig
 from packbank.model.catalogue import BUS, Quantity, Unit, Value, plain, refusals
 from packbank.model.catalogue.controls import CONTROLS
-from packbank.model.commands import Send, SetControl
+from packbank.model.commands import Redetect, Send, SetControl
 from packbank.model.controls import Controls
 from packbank.model.remarks import remarks
 from packbank.model.snapshot import Snapshot
@@ -34,10 +34,12 @@ from packbank.outputs.venus.service import PATIENCE, BatteryService
 from packbank.outputs.venus.writes import (
     ACTIONS,
     OFFERED,
+    REDETECT,
     SETTINGS,
     Action,
     Offers,
     field_of,
+    is_number,
     set_control,
     setting_key,
     written,
@@ -151,6 +153,7 @@ class BankOutput:
     def _offer_writes(self, offers: Offers) -> None:
         items = self.service.items
         items.let_write(REQUEST, self._on_choice)
+        items.let_write(REDETECT.path, self._on_redetect)
         items.store({row.path: item_of(row, offers) for row in OFFERED})
         for action in ACTIONS:
             if action.row.value(offers) is not None:
@@ -166,6 +169,13 @@ class BankOutput:
             return None
         self.service.show(changes)
         return item(Unit.NUMBER, value)
+
+    def _on_redetect(self, value: Value) -> Item | None:
+        """Have packs looked for; 1 stands until a snapshot says that it is over."""
+        if not is_number(value) or value != 1:
+            return None
+        self._send(Redetect())
+        return item(REDETECT.unit, value)
 
     def _on_action(self, action: Action, shown: Item, value: Value) -> Item | None:
         """Send the command; the item stays as it is, so that the action can be started again."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from packbank.model.catalogue import Quantity, Rate
 from packbank.outputs.venus.paths import BANK_PATHS, IDENTITY, MODULE, MODULES, PACK_PATHS
-from packbank.outputs.venus.writes import OFFERED
+from packbank.outputs.venus.writes import OFFERED, SETTINGS
 
 _HEAD = """# The battery on the D-Bus
 
@@ -23,6 +23,16 @@ changed. `PropertiesChanged` is not sent. How often a path may change:
 
 | rate | meaning |
 |---|---|
+"""
+
+_REDETECT = """
+## Redetect: `/Redetect`
+
+Write 1: every bus asks its silent packs, and addresses that the configuration does not have. It reads 1 until each was
+asked, 60 s at most, then 0. A pack that is found on a bus without `BATTERY_ADDRESSES` joins the bank; one at an address
+that the configuration does not have is named in the log, by `packbank show` and by `packbank doctor`. A pack that the
+configuration names is never forgotten. Another one is, when a search has not found it after 24 hours of silence:
+until then it may still conduct.
 """
 
 _LOSS = """
@@ -74,12 +84,13 @@ def document() -> str:
     rates = "".join(f"| {rate.name.lower()} | {rate.meaning} |\n" for rate in Rate)
     page = (
         _table("Identity", IDENTITY),
-        _table("The bank", (row for row in BANK_PATHS if not row.writeable)),
+        _table("The bank", (row for row in BANK_PATHS if row.path not in SETTINGS)),
         _table(f"Packs in alarm: `/Diagnostics/Module0` to `Module{MODULES - 1}`", MODULE),
-        _table("Writeable: settings", (row for row in BANK_PATHS if row.writeable)),
+        _table("Writeable: settings", (row for row in BANK_PATHS if row.path in SETTINGS)),
         _table("Writeable: actions", OFFERED),
     )
-    return _HEAD + rates + "".join(page) + _WRITES + _INFO + _LOSS + _STATUS + _PACKS + _table("Its paths", PACK_PATHS)
+    texts = _WRITES + _INFO + _REDETECT + _LOSS + _STATUS + _PACKS
+    return _HEAD + rates + "".join(page) + texts + _table("Its paths", PACK_PATHS)
 
 
 def _table(title: str, rows: Iterable[Quantity[Any]]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
-from packbank.model.catalogue import Quantity, Rate, Unit, Value
+from packbank.model.catalogue import BANK, Quantity, Rate, Unit, Value
 from packbank.model.catalogue.controls import CONTROLS, NO_CAP
 from packbank.model.commands import ClearHistory, Command, ResetSoc, SetControl, StartTopBalance
 from packbank.model.snapshot import Snapshot
@@ -101,6 +101,8 @@ OFFERED: tuple[Quantity[Offers], ...] = (
         "/History/CanBeCleared",
     ),
 )
+
+REDETECT = next(row for row in BANK if row.key == "searching")
 
 # Every path at which a setting can be written, with its row.
 SETTINGS = {row.path: row for row in CONTROLS} | {ALIASES[row.path]: row for row in CONTROLS if row.path in ALIASES}

@@ -57,6 +57,7 @@ class Bus:
         self._clock = clock
         self._began = clock()
         self._stop = Event()
+        self._search = Event()
         self._statistics = Statistics(config.name, config.port)
         self._budget = LogBudget(_log)
         self._faults = LogBudget(_log, lines=1)
@@ -81,6 +82,15 @@ class Bus:
     def stop(self) -> None:
         """Ask the thread to end; it does so after the transaction under way."""
         self._stop.set()
+
+    def search(self) -> None:
+        """Ask every address where a pack may be, once the bus is polled; without effect while such a search runs."""
+        self._search.set()
+
+    @property
+    def searching(self) -> bool:
+        """Whether a search was asked for and is not over."""
+        return self._search.is_set()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the thread's end; whether it has ended."""
@@ -110,7 +120,15 @@ class Bus:
         gate = Gate(self.name, self._protocol, self._members, self._store, self._statistics)
         overhearing = self._protocol.overhear()
         listener = Listener(overhearing, gate, self._statistics) if overhearing else None
-        master = Master(self._protocol, self._members, gate, listener, self._statistics, next_read=self._next_read)
+        master = Master(
+            self._protocol,
+            self._members,
+            gate,
+            listener,
+            self._statistics,
+            next_read=self._next_read,
+            search=self._search,
+        )
         pause = 0.0
         while not self._stop.wait(pause) and self._await_device():
             answers = self._statistics.counted("answers")

@@ -117,6 +117,16 @@ class Gate:
             pack.said_silent = True
             self._say(pack, "silent", now, logging.WARNING, "does not answer; asked again now and then")
 
+    def note_stranger(self, address: int, now: float, *, answers: bool) -> None:
+        """Name a pack that ``answers`` at an address that no member has, or that it does not any more."""
+        if not answers:
+            self._statistics.note_trouble(address, None)
+            return
+        trouble = Trouble(address, "a pack answers that the configuration does not have", remedy("unlisted"))
+        self._statistics.note_trouble(address, trouble)
+        message = f"{self._bus}: {address:#04x}: {trouble.text}; {trouble.remedy}"
+        self._budget.say(f"stranger {address}", now, logging.WARNING, message)
+
     def _note_accepted(self, pack: _Pack, who: Identity, warning: str, now: float) -> None:
         if pack.said_silent:
             self._say(pack, "back", now, logging.INFO, "answers again")

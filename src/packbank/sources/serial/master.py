@@ -19,6 +19,7 @@ TOGETHER = 0.3  # s of packs asked in one go, whose answers come in together
 TOGETHER_MOST = 16  # packs
 JUDGING = 0.02  # s before the store is read, by which the answers must be judged
 SETTINGS_TRIES = 2  # in one visit, each with its retry, while a pack never told its settings
+LOOK_UP = 1.0  # s at most between two looks at what is asked of the bus
 ASIDE = 0.1  # s that another's request is given to be answered
 FOREIGN_MANY = 4  # requests of another master
 FOREIGN_SPAN = 5.0  # s, within which so many make it the master of this bus
@@ -40,8 +41,13 @@ class Master:
         statistics: Statistics,
         *,
         next_read: Callable[[], float],
+        search: Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """While ``search`` is set, silent packs are asked soon, and addresses that no member has.
+
+        It is cleared when each was.
+        """
         askable = [member for member in members if member.address in protocol.addresses]  # a master can only be heard
         expected = [member.address for member in askable if member.expected]
         candidates = [member.address for member in askable if not member.expected]
@@ -50,6 +56,9 @@ class Master:
         self._listener = listener
         self._statistics = statistics
         self._next_read = next_read
+        self._search = search or Event()
+        self._searches = False  # the schedule does
+        self._strangers = frozenset(protocol.addresses) - {member.address for member in members}
         self._clock = clock
         self._guard = Guard(protocol.line)
         period = SETTINGS_PERIOD if protocol.tells_limits else STEADY_PERIOD
@@ -62,9 +71,11 @@ class Master:
         self._schedule.restart(self._clock())
         self._statistics.begin_round()
         while not stop.is_set():
+            self._follow_search()
             turn = self._schedule.next(self._clock())
-            if (pause := turn.start - self._clock()) > 0.0 and stop.wait(pause):
-                return
+            pause = turn.start - self._clock()
+            if pause > 0.0 and (stop.wait(min(pause, LOOK_UP)) or pause > LOOK_UP):
+                continue
             foreign = self._statistics.counted("foreign")
             if len(together := self._together(channel)) > 1:
                 self._visit_together(channel, together)
@@ -76,6 +87,15 @@ class Master:
                 if self._listener.requests_since(self._clock() - FOREIGN_SPAN) >= FOREIGN_MANY:
                     return
                 channel.listen(ASIDE)
+
+    def _follow_search(self) -> None:
+        """Begin a search that is wanted; say when it is over."""
+        if self._searches and not self._schedule.searching:
+            self._searches = False
+            self._search.clear()
+        elif self._search.is_set() and not self._searches:
+            self._searches = True
+            self._schedule.search(self._strangers, self._clock())
 
     def _together(self, channel: Channel) -> list[int]:
         """Whom to ask in one go: to be done just before the store is read, or when that is now or unknown, soon."""
@@ -147,6 +167,9 @@ class Master:
     def _conclude(self, turn: Turn, topic: Topic, data: Mapping[str, bytes], outcome: Outcome, began: float) -> Verdict:
         """Hand the answers to a topic to the gate and note the pack's next turn; whether they were accepted."""
         address, given = turn.address, {question: answer for question, answer in data.items() if answer}
+        if self._schedule.asked_stranger(address, self._clock(), self._clock() - began):
+            self._gate.note_stranger(address, self._clock(), answers=bool(given))
+            return Verdict(accepted=False)
         verdict = self._gate.take(Answer(address, topic, given, outcome.arrived)) if given else Verdict(accepted=False)
         now = self._clock()
         if verdict.accepted:

@@ -77,6 +77,8 @@ class Schedule:
             address: _Pack(address, patience, (place + 1) / len(addresses), now, topics_due=dict.fromkeys(others, now))
             for place, (address, patience) in enumerate(addresses)
         }
+        self._sought: set[int] = set()
+        self._strangers: set[int] = set()
 
     def next(self, now: float) -> Turn:
         """The next visit; it may lie in the future."""
@@ -102,6 +104,7 @@ class Schedule:
     def answered(self, address: int, topic: Topic, now: float) -> None:
         """The pack's answer was accepted."""
         pack = self._packs[address]
+        self._sought.discard(address)
         if topic is not Topic.STATUS:
             pack.answered.add(topic)
             pack.unanswered_since.pop(topic, None)
@@ -132,14 +135,14 @@ class Schedule:
             over = now - pack.unanswered_since.setdefault(topic, now) - EVERY_ROUND
             pack.topics_due[topic] = now + min(max(over * PATIENCE_SHARE, 0.0), TOPIC_PAUSE)
             return
+        self._sought.discard(address)
         pack.asked, pack.silent_since = now, min(pack.silent_since, now)
         pack.retry = pack.answers and heard
         over_grace = now - pack.silent_since - (GRACE if pack.answers else 0.0)
         pack.paused = over_grace >= 0.0
         pack.due = now + min(max(over_grace * PATIENCE_SHARE, MIN_AGE), pack.patience)
         if pack.paused:
-            for other in self._paused():
-                other.due = max(other.due, now + cost * (1.0 / PROBE_SHARE - 1.0))
+            self._put_off(now, cost)
 
     def postpone(self, address: int, topic: Topic, now: float) -> None:
         """The pack does not answer a topic that it need not answer."""
@@ -162,10 +165,40 @@ class Schedule:
             pack.due = -inf  # before all others, which those pauses keep rare
         return due
 
+    def search(self, strangers: Iterable[int], now: float) -> None:
+        """Let every silent pack be asked soon, and once the addresses of ``strangers``, which are not ours."""
+        self._strangers = set(strangers)
+        for address in self._strangers:
+            self._packs[address] = _Pack(address, inf, 1.0, now, retry=True, paused=True)
+        silent = (pack for pack in self._packs.values() if not pack.answers or pack.silent_since < inf)
+        self._sought = {pack.address for pack in silent}
+        for address in self._sought:
+            self._packs[address].due = now
+
+    @property
+    def searching(self) -> bool:
+        """Whether some pack has not been asked since the search began."""
+        return bool(self._sought)
+
+    def asked_stranger(self, address: int, now: float, cost: float) -> bool:
+        """Whether ``address``, which was asked for ``cost`` seconds, is not ours; it is not asked again then."""
+        if address not in self._strangers:
+            return False
+        self._strangers.discard(address)
+        self._sought.discard(address)
+        del self._packs[address]
+        self._put_off(now, cost)
+        return True
+
     def restart(self, now: float) -> None:
         """The port was away: nobody is to blame, everybody is asked now."""
         for pack in self._packs.values():
             pack.due = now
+
+    def _put_off(self, now: float, cost: float) -> None:
+        """Let silent packs wait until the time that one of them has just cost is a small part of the bus's."""
+        for other in self._paused():
+            other.due = max(other.due, now + cost * (1.0 / PROBE_SHARE - 1.0))
 
     def _paused(self) -> list[_Pack]:
         return [pack for pack in self._packs.values() if pack.paused]

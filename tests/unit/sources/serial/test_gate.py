@@ -95,3 +95,14 @@ def test_bytes_that_raise_while_they_are_decoded_are_refused(gate: Bench) -> Non
     assert not gate.take(5.0, b"\x01\x02")
     assert np.isnan(gate.value(Column.VOLTAGE))
     assert gate.stats.recent[0].data == b"\x01\x02"
+
+
+def test_a_pack_that_no_member_is_is_named_as_long_as_it_answers(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.gate.note_stranger(7, 1.0, answers=True)
+    (trouble,) = bench.stats.troubles
+    assert trouble.address == 7
+    assert "BATTERY_ADDRESSES" in trouble.remedy
+    assert "rack: 0x07: a pack answers that the configuration does not have" in caplog.text
+    bench.gate.note_stranger(7, 2.0, answers=False)
+    assert bench.stats.troubles == ()

@@ -46,6 +46,8 @@ class Play:
             began, present = self.now, self.present(turn.address, self.now)
             self.now += ANSWER if present else TIMEOUT * (1 + turn.retry)
             self.asked.append((self.now, turn.address, topic, present))
+            if self.schedule.asked_stranger(turn.address, self.now, self.now - began):
+                break
             if present:
                 self.schedule.answered(turn.address, topic, self.now)
                 continue
@@ -240,3 +242,31 @@ def test_nobody_starves_whoever_is_silent(expected: set[int], away: set[int], se
         pauses = gaps([100.0, *play.times(address), play.now])
         assert max(pauses) < 2 * scheduling.EXPECTED_PAUSE + len(expected) * 2 * TIMEOUT / scheduling.PROBE_SHARE
         assert play.schedule.silence(address, play.now) < inf
+
+
+def test_a_search_asks_each_silent_pack_and_each_stranger_and_costs_the_others_little() -> None:
+    play = Play([1, 2, 3], [4, 5, 6], lambda address, _: address <= 2)
+    play.run(100.0)
+    began = play.now
+    play.schedule.search(range(7, 16), began)
+    assert play.schedule.searching
+    while play.schedule.searching:
+        play.run(0.1)
+        assert play.now - began < 20.0
+    asked = [address for now, address, *_ in play.asked if now > began]
+    assert set(asked) == set(range(1, 16))
+    assert all(asked.count(address) == 1 for address in range(7, 16))
+    lost = sum(TIMEOUT + GUARD for address in asked if address > 2)
+    assert lost / (play.now - began) < 0.5
+    assert max(gaps(play.times(1, since=began))) < 1.0
+    play.run(60.0)
+    assert {address for now, address, *_ in play.asked if now > play.now - 30.0} == set(
+        range(1, 7)
+    )  # strangers are gone
+
+
+def test_a_search_where_nobody_is_missing_is_over_at_once() -> None:
+    play = Play([1, 2], [], lambda *_: True)
+    play.run(5.0)
+    play.schedule.search([], play.now)
+    assert not play.schedule.searching
