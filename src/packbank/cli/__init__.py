@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "read the packs and publish one battery",
     "show": "what the running daemon knows of the bank, or of one pack",
     "top": "the running daemon's bank, live",
+    "settings": "what the BMSes of all packs are set to, side by side, with what differs",
     "demo": "simulated packs, the real daemon over them, and a live table",
     "simulate": "only the simulated buses; prints their ports",
     "scan": "find packs on serial ports and print a configuration",

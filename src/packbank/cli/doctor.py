@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from packbank.bms.remedies import MASTER, remedy
+from packbank.cli.comparison import settings_findings
 from packbank.cli.doctor_ports import port_findings
+from packbank.cli.feed import open_feed
 from packbank.config.loader import load
 from packbank.errors import ConfigError, PackbankError
 from packbank.findings import Finding, Verdict, note, ok, wrong
@@ -47,6 +49,7 @@ def _page(args: Namespace) -> Iterator[tuple[str, list[Finding]]]:
     found = [finding for port in ports for finding in port_findings(port)]
     yield "Ports", found or [note("no serial adapter is plugged in, and no configuration names a port")]
     yield from _dbus_page()
+    yield from _settings_page(args.config)
 
 
 def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
@@ -78,6 +81,16 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
         yield "Buses", [finding for one in status["buses"] for finding in bus_findings(one)]
     if status.get("remarks"):
         yield "Packs", list(map(remark_finding, status["remarks"]))
+
+
+def _settings_page(config: Path | None) -> Iterator[tuple[str, list[Finding]]]:
+    """The packs' settings beside each other, where a daemon runs that we may ask."""
+    try:
+        with closing(open_feed(config)) as feed:
+            packs = feed.first()["packs"]
+    except PackbankError:
+        return  # what is said of the battery tells whether one should
+    yield "Settings", list(settings_findings(packs))
 
 
 def remark_finding(remark: Mapping[str, Any]) -> Finding:
