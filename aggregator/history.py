@@ -58,13 +58,17 @@ class HistoryKeeper:
         energy = 0.0 if isnan(moment.voltage) else moment.voltage * charge / 1000.0
         if moment.full:
             self._full_at = wall
-        self._record = replace(
-            self._discharges.step(old, moment),
+        last, deepest, average, emptied = self._discharges.step(old, moment)
+        self._record = History(
             charge_cycles=_grown(
                 _begun(old.charge_cycles, moment.cycles, moment.ready),
                 drawn / moment.installed if moment.installed > 0.0 else 0.0,
             ),
             total_ah_drawn=-_grown(-_begun(old.total_ah_drawn, -moment.cycled, moment.ready), drawn),
+            deepest_discharge=deepest,
+            last_discharge=last,
+            average_discharge=average,
+            full_discharges=emptied,
             automatic_syncs=_grown(old.automatic_syncs, moment.synced),
             low_voltage_alarms=_grown(old.low_voltage_alarms, moment.low_voltage),
             high_voltage_alarms=_grown(old.high_voltage_alarms, moment.high_voltage),
@@ -101,10 +105,10 @@ class _Discharges:
         self._counted = 0.0  # discharges in the average
         self._bottom = NAN  # Ah, the lowest consumed figure since the bank was empty; unknown once it was charged again
 
-    def step(self, record: History, moment: Moment) -> History:
-        """``record`` with the depths and counts at ``moment``."""
+    def step(self, record: History, moment: Moment) -> tuple[float, float, float, float]:
+        """Last, deepest and average depth and the times emptied at ``moment``, after those of ``record``."""
         consumed, enough = moment.consumed, SHALLOWEST * moment.installed
-        average, full_discharges = record.average_discharge, record.full_discharges
+        average, emptied = record.average_discharge, record.full_discharges
         if moment.full:
             if not isnan(self._depth):
                 self._counted += 1.0
@@ -115,17 +119,12 @@ class _Discharges:
             if consumed - self._top <= -enough:
                 self._depth = _least(self._depth, consumed - self._top)
         if moment.empty:
-            full_discharges = _grown(full_discharges, isnan(self._bottom))
+            emptied = _grown(emptied, isnan(self._bottom))
             self._bottom = _least(self._bottom, consumed)
         elif consumed - self._bottom >= enough:
             self._bottom = NAN
-        return replace(
-            record,
-            last_discharge=record.last_discharge if isnan(self._depth) else self._depth,
-            deepest_discharge=_least(record.deepest_discharge, self._depth),
-            average_discharge=average,
-            full_discharges=full_discharges,
-        )
+        last = record.last_discharge if isnan(self._depth) else self._depth
+        return last, _least(record.deepest_discharge, self._depth), average, emptied
 
     def save(self) -> dict[str, float]:
         """What a restart must not lose, JSON-able."""
@@ -136,6 +135,7 @@ class _Discharges:
         """Take it back."""
         top, depth, counted, bottom = (saved.get(key) for key in ("top", "discharge", "discharges", "bottom"))
         self._top, self._depth, self._bottom = (NAN if v is None else float(v) for v in (top, depth, bottom))
+        self._depth = self._depth if self._depth < 0.0 else NAN  # the first version had 0 from a full charge on
         self._counted = float(counted or 0.0)
 
 

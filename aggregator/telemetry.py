@@ -156,7 +156,11 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
 def _alarms(matrix: Floats, health: Floats) -> Floats:
     """The packs' alarms with that of their ``health``, which no BMS raises itself; 0 % is a BMS that counts none."""
     alarms = matrix[:, ALARMS].copy()
-    alarms[:, Alarm.STATE_OF_HEALTH] = np.where(health > 0.0, (health < WORN) + 1.0 * (health < WORN_OUT), np.nan)
+    levels = alarms[:, Alarm.STATE_OF_HEALTH]
+    if np.minimum.reduce(health) >= WORN:  # the usual case; false while some pack's is not known
+        levels[:] = 0.0
+    else:
+        levels[:] = np.where(health > 0.0, (health < WORN) + 1.0 * (health < WORN_OUT), np.nan)
     return alarms
 
 
