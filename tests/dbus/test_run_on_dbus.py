@@ -96,6 +96,18 @@ def test_a_bank_that_falls_silent_says_zero_then_leaves_while_the_daemon_lives_o
     gx.bench.until(lambda: "left the D-Bus: no pack answers" in gx.said())
 
 
+@pytest.mark.slow
+def test_the_gx_looks_for_packs(gx: Gx) -> None:
+    """Both packs are there; the addresses that the configuration does not have are asked for some ten seconds."""
+    assert gx.get("/Redetect") == 0
+    assert gx.bench.ask(gx.client, NAME, "/Redetect", "SetValue", "v", 1) == 0
+    assert gx.get("/Redetect") == 1
+    gx.bench.until(lambda: gx.get("/Redetect") == 0, 60.0)
+    (bus,) = json.loads(gx.get("/Debug/Status"))["buses"]
+    assert (bus["troubles"], bus["lost"]) == ([], 0)
+    assert gx.get("/System/NrOfBatteries") == 2
+
+
 def test_without_its_d_bus_the_daemon_ends_for_its_supervisor(gx: Gx) -> None:
     gx.bench.daemon.kill()
     assert gx.daemon.wait(10.0) == 1
