@@ -7,9 +7,9 @@ from typing import Any
 
 from packbank.model.battery import Incident
 from packbank.model.catalogue.alarms import ERROR_NUMBERS
+from packbank.model.catalogue.past import LAST_ERRORS
 from packbank.model.columns import Alarm
 
-KEPT = 4  # that the GX shows
 SETTLE = 60.0  # s after a restart in which an alarm that stood before is raised again, and is no news
 
 
@@ -33,7 +33,7 @@ class IncidentLog:
         new = sorted(raised - self._raised - known)
         self._raised, self._before = raised, self._before - raised
         kept = [Incident(alarm, wall) for alarm in new if alarm in ERROR_NUMBERS]
-        self.last = (*kept, *self.last)[:KEPT]
+        self.last = (*kept, *self.last)[:LAST_ERRORS]
         return new
 
     def save(self) -> dict[str, Any]:
@@ -51,4 +51,4 @@ class IncidentLog:
         named = {alarm.venus: alarm for alarm in Alarm}
         self._before = frozenset(named[name] for name in saved["raised"] if name in named)
         kept = [Incident(named[name], float(time)) for name, time in saved["last"] if name in named]
-        self.last = tuple(kept[:KEPT])
+        self.last = tuple(kept[:LAST_ERRORS])
