@@ -31,7 +31,7 @@ def crosscheck(parsed: Parsed, packs: Sequence[PackConfig], bank: BankSettings) 
 
 def _found(
     parsed: Parsed, packs: Sequence[PackConfig], bank: BankSettings
-) -> Iterator[tuple[list[Section], list[checks.Problem]]]:
+) -> Iterator[tuple[list[Section], list[checks.WrongSetting]]]:
     yield [parsed.default], checks.bank_problems(bank)
     buses = {section.name: section for section in parsed.buses}
     own = {section.place: section for section in parsed.packs}
@@ -40,7 +40,7 @@ def _found(
         yield [section for section in layers if section is not None], checks.pack_problems(pack.settings)
 
 
-def _problem(rule: checks.Problem, layers: Sequence[Section], keys: Keys) -> Problem:
+def _problem(rule: checks.WrongSetting, layers: Sequence[Section], keys: Keys) -> Problem:
     """Tie a rule to the entry that a user would change: its own, or else the one that it does not go with."""
     own = rule.field.upper()
     for name in (own, *KEY.findall(rule.text)):
