@@ -1,4 +1,4 @@
-"""Rules across settings that no single field's range can state, as lists of what is wrong for the configuration reader."""
+"""Rules across settings that no single field's range can state, as lists of what is wrong."""
 
 from __future__ import annotations
 
