@@ -22,6 +22,7 @@ from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.incidents import IncidentLog
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
+from packbank.aggregator.lost import LostPacks
 from packbank.aggregator.merge import Measured, mean, merge, total
 from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.returns import Returns
@@ -113,6 +114,7 @@ class Bank:
         """Gather what is known at ``now``."""
         dt = 0.0 if self._last is None else max(0.0, now - self._last)
         self._last, self._wall = now, wall
+        matrix = self._lost.recall(matrix, now)
         tele = self._unknowns.read(matrix, now, wall, dt, identities)
         sets = self._presence.step(tele, now)
         told = None if self._presence.ready else _told(tele, self._table)  # before bounds stand in
@@ -121,7 +123,8 @@ class Bank:
             self._presence.judge_start(told, _told(tele, self._table), now)
         self._samples.take(tele)
         cell_ohms = self._strings.step(self._samples, tele)
-        own = self._own.step(tele, sets, cell_ohms, self._charge.raised(), self._busbar)
+        extremes = self._lost.step(tele, sets, self._busbar, dt)
+        own = self._own.step(tele, sets, extremes, cell_ohms, self._charge.raised())
         lines = self._share.step(tele, sets, self._samples, cell_ohms, dt)
         returning = self._returns.step(tele, sets, own.ceiling, now)
         return Instant(tele, sets, own, lines, estimated, returning, now, wall, dt, self._presence.ready)
@@ -236,12 +239,14 @@ class Bank:
             "soc": self._soc.save(),
             "history": self._history.save(),
             "incidents": self._incidents.save(),
+            "lost": self._lost.save(self.names),
             "settings": self._unknowns.kept.save(self._wall),
         }
 
     def _begin_anew(self) -> None:
         """Make the parts that have something to remember."""
         self._unknowns = Unknowns(self._table, self._buses)
+        self._lost = LostPacks(len(self.names))
         self._share = ShareEstimator(self._table)
         self._strings = Strings(len(self.names))
         self._charge = ChargeControl(self._table, self._settings)
@@ -262,6 +267,7 @@ class Bank:
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])
             self._incidents.restore(state.get("incidents", self._incidents.save()))  # the first version kept none
+            self._lost.restore(self.names, state.get("lost", {}))
             self._unknowns.kept.restore(state.get("settings", {}))  # the first version kept none
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             self.state_error = f"is damaged: {error!r}"

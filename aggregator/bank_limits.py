@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.aggregator import lost
 from packbank.aggregator.cut import Cut
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
@@ -131,11 +132,12 @@ class BankLimits:
             return Limit(0.0, cause=Cause.BLOCKED)
         cause = instant.own.cause(direction, pack, self._table)
         unknown = isnan(instant.own.ceiling[direction, pack])
-        detail = (
-            "neither its BMS nor the configuration tells one"
-            if unknown
-            else describe(cause, direction, pack, instant.tele)
-        )
+        if unknown:
+            detail = "neither its BMS nor the configuration tells one"
+        elif instant.sets.code[pack] == LOST:
+            detail = lost.describe(cause, pack, instant.tele, instant.own.extremes)
+        else:
+            detail = describe(cause, direction, pack, instant.tele)
         if instant.sets.code[pack] == LOST:
             cause = Cause.LOST_PACK
         return Limit(shared.value, pack, cause, shared.share, detail)

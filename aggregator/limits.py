@@ -67,6 +67,7 @@ class OwnLimits:
     value: Floats
     ceiling: Floats  # without the fractions; NaN where neither BMS nor user gives one
     fractions: Floats
+    extremes: Floats  # that they were taken at: what lost packs are taken for included
 
     def cause(self, direction: int, pack: int, table: PackTable) -> Cause:
         """Why this pack's limit is what it is."""
@@ -102,20 +103,19 @@ class OwnLimitCurves:
         self._last = np.full((2, packs), np.inf)
         self._rest = np.full((2, packs), np.nan)
 
-    def step(self, tele: Telemetry, sets: Sets, cell_ohms: Floats, raised: Floats | None, busbar: float) -> OwnLimits:
+    def step(self, tele: Telemetry, sets: Sets, extremes: Floats, cell_ohms: Floats, raised: Floats | None) -> OwnLimits:
         """Limits now.
 
-        ``cell_ohms`` is the resistance of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual
+        ``extremes`` are those of ``tele`` with what lost packs are taken for (lost.py). ``cell_ohms`` is the resistance of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual
         voltage a top balance takes each pack's cells, V.
         """
         ceiling = np.fmin(self._table.ceiling, tele.block[BMS_CEILINGS])
-        extremes = _extremes_now(tele, sets, busbar)
         fractions = self._fractions(tele, extremes, self._load_line(tele, sets, extremes, ceiling, cell_ohms), raised)
         value = np.fmax(ceiling, 0.0) * np.minimum.reduce(fractions, axis=1)
         if not sets.all_fresh:
             value = np.where(sets.code == HELD, np.minimum(value, self._last), value)
         self._last = value
-        return OwnLimits(value, ceiling, fractions)
+        return OwnLimits(value, ceiling, fractions, extremes)
 
     def _load_line(
         self, tele: Telemetry, sets: Sets, extremes: Floats, ceiling: Floats, cell_ohms: Floats
@@ -175,16 +175,6 @@ class OwnLimitCurves:
         if not np.count_nonzero(missing):
             return fractions
         return np.where(missing, np.fmin(fractions, self._when_missing), fractions)
-
-
-def _extremes_now(tele: Telemetry, sets: Sets, busbar: float) -> Floats:
-    """:attr:`Telemetry.extremes`; cells of a lost pack follow the busbar, as they do if it conducts."""
-    if not sets.any_lost:
-        return tele.extremes
-    drift = np.where(sets.lost, (busbar - tele[Column.VOLTAGE]) / tele.cells, 0.0)
-    extremes = tele.extremes.copy()
-    extremes[LOWEST : HIGHEST + 1] += np.where(np.isnan(drift), 0.0, drift)
-    return extremes
 
 
 def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:

@@ -13,7 +13,7 @@ from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_USED = (
+USED = (  # what the aggregator takes of a row
     Column.STATUS_TIME,
     Column.VOLTAGE,
     Column.CURRENT,
@@ -56,8 +56,8 @@ _USED = (
     Column.DISCHARGE_UTP_RECOVERY,
     Column.MOS_OTP_RECOVERY,
 )
-_INDEX = np.array(_USED)
-_ROW = {column: number for number, column in enumerate(_USED)}
+_INDEX = np.array(USED)
+_ROW = {column: number for number, column in enumerate(USED)}
 
 LOWEST, HIGHEST, COLDEST, HOTTEST, MOSFETS = range(5)  # rows of Telemetry.extremes
 
