@@ -33,6 +33,10 @@ CELLS_TIME = 18000.0  # s
 # The heat sink of a BMS for 100 to 200 A: 0.4 kg of aluminium of 900 J/(kg K), 0.9 W/K to still air.
 MOSFETS_TIME = 400.0  # s
 
+# Packs of one busbar even out: a point of charge apart (10 kC of 280 Ah) is about 11 mV of 16 cells on the flat part of
+# an LFP curve, which press 1.9 A through the 6 mohm of a string and its wires.
+EVEN_OUT = 5400.0  # s
+
 _TEMPERATURES = slice(COLDEST, MOSFETS + 1)  # of Telemetry.extremes: coldest, hottest, MOSFETs
 _WORST_FIRST = np.array([[1.0], [-1.0], [-1.0]])  # turns the worst of each row into its lowest
 _FOLLOW = np.array([[1.0], [1.0], [0.0]])  # whose changes a lost pack takes part in: MOSFETs' are each pack's own
@@ -89,8 +93,8 @@ class LostPacks:
             same = fresh & were_fresh & (sensors == had).all(axis=0)  # who comes or goes changes nobody's temperature
             moved = _worst(now, same) - _worst(before, same)
             aged = aged + np.where(np.isnan(moved), 0.0, _FOLLOW * moved)
-        begun = np.isnan(self._ages)
-        fades = _fade(tele.age) / np.where(begun, 1.0, _fade(np.maximum(tele.age - dt, 0.0)))
+        age = np.where(sets.lost & ~np.isnan(tele.age), tele.age, 0.0)
+        fades = _fade(np.where(np.isnan(self._ages), 0.0, np.maximum(age - dt, 0.0)), age)
         worst = _worst(now, fresh)
         aged = np.where(np.isnan(worst), aged, worst + (aged - worst) * fades)
         self._aged = np.where(sets.lost, aged, np.nan)
@@ -142,6 +146,19 @@ class LostPacks:
                 self._restored[number[name]] = temperatures
 
 
+def even_out(block: Floats, lost: Bools, dt: float) -> None:
+    """Let what ``lost`` packs exchange with the others fade, and how unknown it is, in ``block`` of ``Lines``.
+
+    Otherwise what nobody sees is more unknown each day, and a pack that is lost for days stops the bank. So it is never
+    more unknown than after an hour or two; its weight stays what it is.
+    """
+    exchange, _, xx, xw, _ = block
+    left = np.where(lost, np.exp(-dt / EVEN_OUT), 1.0)
+    exchange *= left
+    xx *= left * left
+    xw *= left
+
+
 def describe(cause: Cause, pack: int, tele: Telemetry, extremes: Floats) -> str:
     """The figure behind a lost pack's own limit, ready to print; ``extremes`` are those of :meth:`LostPacks.step`."""
     if cause is Cause.TEMPERATURE:
@@ -166,11 +183,11 @@ def _worst(temperatures: Floats, chosen: Bools) -> Floats:
     return worst
 
 
-def _fade(age: Floats) -> Floats:
-    """What is left of a difference after ``age`` s, shape ``(3, packs)``."""
-    hours, minutes = age / CELLS_TIME, age / MOSFETS_TIME
-    cells = (1.0 + hours) * np.exp(-hours)
-    return np.stack([cells, cells, np.exp(-minutes)])
+def _fade(before: Floats, age: Floats) -> Floats:
+    """What is left at ``age`` s of a difference that was there ``before``, shape ``(3, packs)``."""
+    gone = age - before
+    cells = (CELLS_TIME + age) / (CELLS_TIME + before) * np.exp(-gone / CELLS_TIME)
+    return np.stack([cells, cells, np.exp(-gone / MOSFETS_TIME)])
 
 
 def _span(values: Sequence[float]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.aggregator.lost import even_out
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.samples import Samples
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
@@ -102,6 +103,8 @@ class ShareEstimator:
         lines = self._lines or _begin(prior, size, self._saved)
         block = np.empty((5, len(prior)))
         self._filter.wander(lines.arrays, prior, size, tele.flow, dt, block)
+        if sets.any_lost:
+            even_out(block, sets.lost, dt)
         lines = Lines.of(block, lines.drive, lines.level)
         conducting = _conducting(sets)
         chosen = conducting & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
