@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator import lost
 from packbank.aggregator.cut import Cut
+from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
 from packbank.aggregator.predict import Shared, Side, after_loss, highest_drives, shared_limit
@@ -48,6 +49,7 @@ class BankLimits:
         self._table = table
         self._settings = settings
         self._cuts = (Cut(), Cut())
+        self._holds = (Hold(), Hold())
         self._ramps = (
             Ramp(settings.ccl_recovery_hold_sec, settings.ccl_recovery_rate_a_per_sec),
             Ramp(settings.dcl_recovery_hold_sec, settings.dcl_recovery_rate_a_per_sec),
@@ -86,7 +88,8 @@ class BankLimits:
         limit = self._follow(direction, limit, instant)
         if now.pack >= 0 and loads > 0.0 and not _shortest_delay(direction, instant) >= PATIENT:
             limit = min((limit, self._beside(loads, direction, instant, outlook)), key=_value)
-        return self._cuts[direction].step(direction, limit, instant, side)
+        limit = self._cuts[direction].step(direction, limit, instant, side)
+        return self._holds[direction].step(limit, sets)
 
     def _reserves(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
         """The limit under each reserve, of which the lowest counts: what can happen next happens one at a time."""
@@ -156,6 +159,7 @@ class BankLimits:
         ramp, sets = self._ramps[direction], instant.sets
         if not instant.ready or not np.count_nonzero(sets.online):
             ramp.forget()
+            self._holds[direction].forget()
             return limit
         if limit.value == ramp.value:
             ramp.jump(limit.value)

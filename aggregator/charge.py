@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.guard import Guard, target_cells
+from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
 from packbank.aggregator.presence import FRESH
@@ -75,6 +76,7 @@ class ChargeControl:
         self._table = table
         self._settings = settings
         self._guard = Guard(table, settings)
+        self._hold = Hold()
         self._state = _State(np.zeros(len(table.capacity)))
         self._cvl = NAN
         self._arrived = False  # the stage's voltage is not on its way up, so packs that reach it have reached the stage
@@ -104,8 +106,8 @@ class ChargeControl:
         wish = tele.cells * np.fmin(self._table.float_cell, cell) if state.stage is Stage.FLOAT else target
         bounded = conducting | sets.maybe[CHARGE]
         floor = float(np.fmin.reduce(self._guard.floor[bounded]))
-        self._move(float(np.fmin.reduce(wish[bounded])), floor, instant.dt)
-        limit = self._limit(instant, guards, bounded)
+        self._move(float(np.fmin.reduce(wish[bounded])), floor, instant.dt, may_rise=sets.all_fresh)
+        limit = self._hold.step(self._limit(instant, guards, bounded), sets)
         self._cvl = limit.value  # before the cap: a bank that the user keeps low is not full
         return ChargeState(
             _capped(limit, cap, floor), self._text(), self._waiting(instant), state.unfinished, became_full
@@ -177,7 +179,7 @@ class ChargeControl:
             state.top_balance, state.last_top_balance = False, instant.wall
         return bool(full)
 
-    def _move(self, wish: float, floor: float, dt: float) -> None:
+    def _move(self, wish: float, floor: float, dt: float, *, may_rise: bool) -> None:
         """Let the stage's voltage follow ``wish`` at its own pace; the first one is taken at once."""
         state = self._state
         state.voltage = max(state.voltage, floor)  # a restored one may be another bank's
@@ -185,7 +187,7 @@ class ChargeControl:
             state.voltage = wish
         elif wish < state.voltage:
             state.voltage = max(wish, state.voltage - STAGE_DOWN * dt)
-        else:
+        elif may_rise:
             state.voltage = min(wish, state.voltage + STAGE_UP * dt)
         self._arrived = not state.voltage < wish
 

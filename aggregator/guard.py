@@ -62,7 +62,8 @@ class Guard:
         return bounded
 
     def _may_rise(self, instant: Instant) -> NDArray[np.bool_]:
-        may_rise: NDArray[np.bool_] = (instant.sets.code == FRESH) & (instant.now >= self._held_until)
+        fresh = (instant.sets.code == FRESH) & instant.sets.all_fresh  # nothing rises while any pack is held
+        may_rise: NDArray[np.bool_] = fresh & (instant.now >= self._held_until)
         return may_rise
 
     def _rise(self, room: Floats, cells: Floats) -> Floats:
