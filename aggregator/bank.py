@@ -140,7 +140,7 @@ class Bank:
         blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
-            packs=view(self.names, instant, self._table, self._unknowns.slots),
+            packs=view(self.names, instant, self._table, self._unknowns),
             ready=instant.ready,
             voltage=measured.voltage,
             current=measured.current,

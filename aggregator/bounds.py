@@ -39,7 +39,7 @@ class _Bound(NamedTuple):
     cautious: Callable[[Floats], float]
 
 
-_LIMITS = (Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
+LIMITS = (Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)
 _PROTECTIONS = (
     _Bound(Column.CELL_OVP, np.nanmin),
     _Bound(Column.CELL_UVP, np.nanmax),
@@ -49,16 +49,23 @@ _PROTECTIONS = (
     _Bound(Column.DISCHARGE_UTP, np.nanmax),
     _Bound(Column.MOS_OTP, np.nanmin),
 )
-STORED = (*_LIMITS, *(bound.column for bound in _PROTECTIONS))  # the settings that are kept over restarts
+STORED = (*LIMITS, *(bound.column for bound in _PROTECTIONS))  # the settings that are kept over restarts
 
 
 def bound_settings(
-    tele: Telemetry, ceiling: Floats, online: Bools, fresh: Bools, kinds: Kinds, stored: Floats | None
+    tele: Telemetry,
+    ceiling: Floats,
+    online: Bools,
+    fresh: Bools,
+    kinds: Kinds,
+    stored: Floats | None,
+    dismissed: Bools | None = None,
 ) -> Bools:
     """Fill the unknown settings of the ``online`` packs in ``tele.block`` with their bounds, in place.
 
     ``ceiling`` of shape ``(2, packs)`` is what the configuration allows, ``kinds`` numbers the packs by model,
-    ``stored`` of shape ``(len(STORED), packs)`` is what they told in an earlier run. Returns which current limits,
+    ``stored`` of shape ``(len(STORED), packs)`` is what they told in an earlier run, ``dismissed`` are packs
+    that told something that cannot be (plausible.py). Returns which current limits,
     shape ``(2, packs)``, rest on other packs.
     """
     block, capacity = tele.block, tele.capacity
@@ -66,15 +73,16 @@ def bound_settings(
         for number, column in enumerate(STORED):
             values = block[row(column)]
             np.copyto(values, stored[number], where=np.isnan(values))
-    untold = online & np.isnan(block[row(Column.CELL_OVP)])
+    untold = np.isnan(block[row(Column.CELL_OVP)])
+    untold = online & (untold if dismissed is None else untold | dismissed)
     for pack in np.flatnonzero(untold):
         _bound_protections(block, int(pack), _peers(int(pack), capacity, fresh, kinds), fresh)
     estimated = np.zeros((2, len(capacity)), dtype=np.bool_)
     for direction in (CHARGE, DISCHARGE):
-        limit = np.fmin(ceiling[direction], block[row(_LIMITS[direction])])
+        limit = np.fmin(ceiling[direction], block[row(LIMITS[direction])])
         for pack in np.flatnonzero(online & np.isnan(limit)):
             bound = _limit_of(int(pack), limit, capacity, fresh, kinds)
-            block[row(_LIMITS[direction]), pack] = bound
+            block[row(LIMITS[direction]), pack] = bound
             estimated[direction, pack] = not isnan(bound)
     return estimated
 

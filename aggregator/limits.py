@@ -103,7 +103,9 @@ class OwnLimitCurves:
         self._last = np.full((2, packs), np.inf)
         self._rest = np.full((2, packs), np.nan)
 
-    def step(self, tele: Telemetry, sets: Sets, extremes: Floats, cell_ohms: Floats, raised: Floats | None) -> OwnLimits:
+    def step(
+        self, tele: Telemetry, sets: Sets, extremes: Floats, cell_ohms: Floats, raised: Floats | None
+    ) -> OwnLimits:
         """Limits now.
 
         ``extremes`` are those of ``tele`` with what lost packs are taken for (lost.py). ``cell_ohms`` is the resistance of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual
@@ -121,7 +123,10 @@ class OwnLimitCurves:
         self, tele: Telemetry, sets: Sets, extremes: Floats, ceiling: Floats, cell_ohms: Floats
     ) -> _LoadLine:
         """Cells without their current, smoothed within their noise, and what a current does to them."""
-        ohms = np.where(sets.lost | np.isnan(cell_ohms), 0.0, cell_ohms)
+        unknown = np.isnan(cell_ohms)  # the capacity is: the cell may be as small as the smallest
+        if np.count_nonzero(unknown):
+            cell_ohms = np.where(unknown, np.fmax(np.fmax.reduce(cell_ohms), 0.0), cell_ohms)
+        ohms = np.where(sets.lost, 0.0, cell_ohms)
         cells = extremes[LOWEST : HIGHEST + 1] - ohms * (tele.flow[CHARGE] - tele.flow[DISCHARGE])
         moved = cells - self._rest
         beyond = moved - np.minimum(np.maximum(moved, -CELL_NOISE), CELL_NOISE)

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.bounds import STORED, bound_settings
+from packbank.aggregator.bounds import LIMITS, STORED, bound_settings
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.kept import KeptSettings
+from packbank.aggregator.plausible import Plausible
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.slots import SensorSlots
 from packbank.aggregator.table import DIRECTIONS, PackTable
@@ -34,17 +35,19 @@ class Unknowns:
         self._table = table
         self.slots = SensorSlots(packs, buses)
         self.kept = KeptSettings()
+        self.plausible = Plausible(packs)
         self._identities: Sequence[Identity] = ()
         self._serials: list[str] = [""] * packs
         self._kinds = np.zeros(packs, dtype=np.int64)
 
     def read(self, matrix: Floats, now: float, wall: float, dt: float, identities: Sequence[Identity]) -> Telemetry:
-        """Take what the aggregator needs from ``matrix``, without slots that have no sensor."""
+        """Take what the aggregator needs from ``matrix``, without what cannot be and slots that have no sensor."""
         if identities and identities != self._identities:
             self._identities = identities
             self._serials = [identity.serial for identity in identities]
             models = [identity.model for identity in identities]
             self._kinds = np.array([models.index(model) for model in models])
+        matrix = self.plausible.step(matrix)
         tele = read(matrix, now, self._table, self.slots.absent)
         self.slots.step(tele.told_sensors, dt)
         self.kept.note(matrix, self._serials, wall)
@@ -56,21 +59,32 @@ class Unknowns:
         if not np.count_nonzero(unknown):
             return np.zeros((2, len(sets.code)), dtype=np.bool_)
         stored = self.kept.stored(self._serials, wall)
-        return bound_settings(tele, self._table.ceiling, sets.online, sets.code == FRESH, self._kinds, stored)
+        dismissed = self.plausible.packs if self.plausible.found else None
+        fresh = sets.code == FRESH
+        return bound_settings(tele, self._table.ceiling, sets.online, fresh, self._kinds, stored, dismissed)
 
     def explained(self, limit: Limit, direction: int, tele: Telemetry, estimated: Bools) -> Limit:
         """``limit`` with a reason that names what is not known, where that is what limits."""
         pack = limit.pack
         if pack < 0:
             return limit
-        if limit.cause in (Cause.BMS, Cause.CONFIG) and estimated[direction, pack]:
-            key = f"MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT"
-            return replace(limit, cause=Cause.ESTIMATE, detail=f"taken from other packs, set {key}")
+        if limit.cause in (Cause.BMS, Cause.CONFIG):
+            limit = self._untold(limit, direction, bool(estimated[direction, pack]))
         suspect = self.slots.suspect[:, pack]
         if limit.cause is Cause.TEMPERATURE and np.count_nonzero(suspect) and tele.extremes[COLDEST, pack] == 0.0:
             names = ", ".join(f"T{number}" for number, flag in zip(SENSOR_NUMBERS, suspect, strict=True) if flag)
             return replace(limit, detail=f"{names} reads exactly 0, if not fitted set TEMPERATURE_SOURCE_BATTERY")
         return limit
+
+    def _untold(self, limit: Limit, direction: int, estimated: bool) -> Limit:
+        """``limit``, which is the ceiling of its pack, with the reason why that is not what its BMS tells."""
+        found = dict(self.plausible.found.get(limit.pack, ()))
+        told = f"its BMS says {found[LIMITS[direction]]:g} A" if LIMITS[direction] in found else ""
+        if not (told or estimated):
+            return limit
+        stands = "taken from other packs" if estimated else "taken from what it said before"
+        detail = ", ".join(filter(None, (told, stands, f"set MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT")))
+        return replace(limit, cause=Cause.ESTIMATE, detail=detail)
 
 
 def with_unsure(instant: Instant) -> Instant:

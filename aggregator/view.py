@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import CAUSES, OwnLimits
-from packbank.aggregator.slots import SensorSlots
 from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import COLDEST, HOTTEST
+from packbank.aggregator.unknowns import Unknowns
 from packbank.model.battery import CAUSES as ALL_CAUSES
 from packbank.model.battery import Cause, Packs
 
@@ -18,9 +18,9 @@ _BY_FRACTION = np.array([ALL_CAUSES.index(cause) for cause in CAUSES], dtype=np.
 _CONFIG, _BMS, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.BMS, Cause.ESTIMATE))
 
 
-def view(names: tuple[str, ...], instant: Instant, table: PackTable, slots: SensorSlots) -> Packs:
+def view(names: tuple[str, ...], instant: Instant, table: PackTable, unknowns: Unknowns) -> Packs:
     """The packs as ``instant`` has them."""
-    tele, sets, own = instant.tele, instant.sets, instant.own
+    tele, sets, own, slots = instant.tele, instant.sets, instant.own, unknowns.slots
     return Packs(
         names=names,
         presence=sets.code.copy(),
@@ -35,6 +35,7 @@ def view(names: tuple[str, ...], instant: Instant, table: PackTable, slots: Sens
         absent=slots.absent.copy(),
         temperature=tele.extremes[COLDEST : HOTTEST + 1].copy(),
         alarms=tele.alarms.copy(),
+        implausible=unknowns.plausible.found,
     )
 
 

@@ -6,7 +6,7 @@ unknown text is ``""``. D-Bus, the live table, JSON and the trial all read this 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import overload
@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.model.columns import SENSOR_NUMBERS, Alarm
+from packbank.model.columns import SENSOR_NUMBERS, Alarm, Column
 
 
 class Presence(StrEnum):
@@ -129,6 +129,7 @@ class PackView:
     discharge_estimated: bool = False
     suspect_sensors: tuple[int, ...] = ()  # numbers of battery sensors that may not be fitted, and limit all the same
     absent_sensors: tuple[int, ...] = ()  # of those that count as not fitted
+    implausible: tuple[tuple[Column, float], ...] = ()  # what its BMS says that cannot be and counts as unknown
     coldest: float = float("nan")  # degC, of the battery sensors that count
     hottest: float = float("nan")
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
@@ -167,6 +168,7 @@ class Packs(Sequence[PackView]):
     absent: NDArray[np.bool_]  # (4, packs), that count as not fitted
     temperature: NDArray[np.float64]  # (2, packs), coldest and hottest battery sensor, degC
     alarms: NDArray[np.float64]  # (packs, alarms)
+    implausible: Mapping[int, tuple[tuple[Column, float], ...]] = field(default_factory=dict)  # by pack, of few
 
     def __post_init__(self) -> None:
         for array in (
@@ -221,6 +223,7 @@ class Packs(Sequence[PackView]):
             discharge_estimated=bool(self.estimated[1, pack]),
             suspect_sensors=_numbers(self.suspect[:, pack]),
             absent_sensors=_numbers(self.absent[:, pack]),
+            implausible=self.implausible.get(pack, ()),
             coldest=float(self.temperature[0, pack]),
             hottest=float(self.temperature[1, pack]),
             alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},

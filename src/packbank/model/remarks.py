@@ -8,11 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from packbank.model.battery import PackView
+from packbank.model.columns import Column
 from packbank.model.snapshot import Snapshot
 
 SETTLE = 30.0  # s that a remark must have held before it is made: settings may just be on their way
 
 _KEYS = {"charge": "MAX_BATTERY_CHARGE_CURRENT", "discharge": "MAX_BATTERY_DISCHARGE_CURRENT"}
+# What holds instead of a setting of the BMS, or overrules it.
+_INSTEAD = {
+    Column.FULL_CAPACITY: "BATTERY_CAPACITY",
+    Column.NOMINAL_CAPACITY: "BATTERY_CAPACITY",
+    Column.CHARGE_CURRENT_LIMIT: _KEYS["charge"],
+    Column.DISCHARGE_CURRENT_LIMIT: _KEYS["discharge"],
+    Column.CELL_OVP: "MAX_CELL_VOLTAGE",
+    Column.CELL_UVP: "CELL_VOLTAGES_WHILE_DISCHARGING",
+    Column.CHARGE_OTP: "TEMPERATURES_WHILE_CHARGING",
+    Column.CHARGE_UTP: "TEMPERATURES_WHILE_CHARGING",
+    Column.DISCHARGE_OTP: "TEMPERATURES_WHILE_DISCHARGING",
+    Column.DISCHARGE_UTP: "TEMPERATURES_WHILE_DISCHARGING",
+    Column.MOS_OTP: "MOSFET_TEMPERATURES_WHILE_CHARGING and MOSFET_TEMPERATURES_WHILE_DISCHARGING",
+}
 _NOT_FITTED = "leave it out of TEMPERATURE_SOURCE_BATTERY"
 
 
@@ -29,7 +44,7 @@ def remarks(snapshot: Snapshot) -> Iterator[Remark]:
     """All that is to be said of the packs of ``snapshot``; nothing is looked up while nothing is."""
     packs = snapshot.battery.packs
     odd = np.vstack((packs.unlimited, packs.estimated, packs.suspect, packs.absent)).any(axis=0)
-    for index in np.flatnonzero(odd).tolist():
+    for index in sorted({*np.flatnonzero(odd).tolist(), *packs.implausible}):
         for text, serious in _texts(packs[index]):
             yield Remark(index, text, serious)
 
@@ -45,6 +60,10 @@ def _texts(pack: PackView) -> Iterator[tuple[str, bool]]:
             yield f"its {direction} current limit is not known and taken from other packs; set {key} for it", True
         elif unlimited:
             yield f"no BMS tells a {direction} current limit: 0 A until {key} is set", True
+    for column, value in pack.implausible:
+        what = f"{column.meaning}: {value:g} {column.unit}".rstrip()
+        instead = f", or set {_INSTEAD[column]} for it" if column in _INSTEAD else ""
+        yield f"its BMS says {what}, which cannot be and counts as unknown; correct it in the BMS{instead}", True
     if pack.suspect_sensors:
         names = _sensors(pack.suspect_sensors)
         yield f"{names} reads exactly 0 degC since the start and limits charge; if not fitted: {_NOT_FITTED}", True

@@ -1,0 +1,90 @@
+"""A setting of a BMS that cannot be never raises a limit, and never stops a bank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bank_rows import Rig, set_cells
+from packbank.aggregator.ramp import WORTH
+from packbank.model.columns import Column
+
+# Values that each setting cannot have beside three packs of 280 Ah with the settings of ``healthy``.
+NONSENSE = {
+    Column.FULL_CAPACITY: [0.0, 2.0, 9.0, 1e4, 1e6],
+    Column.NOMINAL_CAPACITY: [0.0, 2.0, 9.0, 1e4, 1e6],
+    Column.CHARGE_CURRENT_LIMIT: [0.0, 0.1, -5.0, 900.0, 6000.0, 1e9],
+    Column.DISCHARGE_CURRENT_LIMIT: [0.0, 0.1, -5.0, 1000.0, 6000.0, 1e9],
+    Column.CELL_OVP: [0.0, 1.0, 2.6, 4.2, 5.0, 65535.0],
+    Column.CELL_UVP: [0.0, 0.5, 3.7, 5.0, -1.0],
+    Column.CELL_COUNT: [0.0, 1.0, 8.0, 32.0, 255.0],
+    Column.CHARGE_OTP: [0.0, -40.0, 6553.5],
+    Column.DISCHARGE_OTP: [0.0, -40.0, 6553.5],
+    Column.CHARGE_UTP: [60.0, -100.0, 6553.5],
+    Column.DISCHARGE_UTP: [60.0, -100.0, 6553.5],
+    Column.MOS_OTP: [0.0, 20.0, 6553.5],
+    Column.CHARGE_OCP_DELAY: [-1.0, 1e5],
+    Column.DISCHARGE_OCP_DELAY: [-1.0, 1e5],
+    Column.CHARGE_OCP_RELEASE: [-1.0, 1e5],
+    Column.CELL_OVP_RECOVERY: [0.0, 5.0],
+    Column.MOS_OTP_RECOVERY: [-100.0, 6553.5],
+}
+WRONG = st.sampled_from([(column, value) for column, values in NONSENSE.items() for value in values])
+STATE = st.fixed_dictionaries(
+    {
+        "cell": st.floats(3.05, 3.46),
+        "current": st.floats(-80.0, 80.0),
+        "mosfets": st.floats(20.0, 85.0),
+        "battery": st.floats(1.0, 50.0),
+    }
+)
+
+
+def rig_of(packs: int, state: dict[str, float]) -> Rig:
+    rig = Rig(packs)
+    set_cells(rig.rows, slice(None), state["cell"])
+    rig.rows[:, Column.CURRENT] = state["current"]
+    rig.rows[:, Column.TEMPERATURE_MOS] = state["mosfets"]
+    rig.rows[:, Column.TEMPERATURE_1] = state["battery"]
+    rig.rows[:, Column.NOMINAL_CAPACITY] = 280.0
+    rig.rows[:, [Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY]] = 3.0
+    return rig
+
+
+def check(rig: Rig, sound: Rig, room: float) -> None:
+    """For a while ``rig`` never allows more than ``sound``, and something wherever that does."""
+    for _ in range(8):
+        battery, well = rig.step(), sound.step()
+        for name in ("charge_voltage_limit", "charge_current_limit", "discharge_current_limit"):
+            value, most = getattr(battery, name).value, getattr(well, name).value
+            assert value <= most * (1.0 + room) + 1e-9, name
+            assert value > 0.0 or most == 0.0, name
+
+
+@given(state=STATE, wrong=st.lists(WRONG, min_size=1, max_size=3), limits=st.tuples(st.floats(5, 90), st.floats(5, 90)))
+@settings(max_examples=60, deadline=None)
+def test_a_setting_that_turns_into_nonsense_never_raises_a_limit(
+    state: dict[str, float], wrong: list[Any], limits: tuple[float, float]
+) -> None:
+    rig, sound = rig_of(4, state), rig_of(4, state)
+    for each in (rig, sound):  # the pack itself is set lower than its neighbours: that stays known
+        each.rows[0, [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]] = limits
+        each.run(6)
+    for column, value in wrong:
+        rig.rows[0, column] = value
+    check(rig, sound, 1e-9)
+
+
+@given(packs=st.integers(3, 5), state=STATE, wrong=st.lists(WRONG, min_size=1, max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_nonsense_from_the_start_never_raises_a_limit(packs: int, state: dict[str, float], wrong: list[Any]) -> None:
+    rig, sound = rig_of(packs, state), rig_of(packs, state)
+    for column, value in wrong:
+        rig.rows[0, column] = value
+    for _ in range(
+        5
+    ):  # a start waits for settings that are not told, so it may have missed a rise that is not worth one
+        rig.step(), sound.step()
+    check(rig, sound, WORTH)
