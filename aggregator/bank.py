@@ -33,7 +33,7 @@ from packbank.aggregator.soc import Charge, SocKeeper
 from packbank.aggregator.strings import Strings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry
-from packbank.aggregator.unknowns import Unknowns, with_unsure
+from packbank.aggregator.unknowns import Unknowns
 from packbank.aggregator.view import view
 from packbank.model.battery import History, Limit, VirtualBattery
 from packbank.model.columns import COLUMNS, Alarm, Column
@@ -103,7 +103,7 @@ class Bank:
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        currents = self._limits.step(with_unsure(instant), controls, external.loads)
+        currents = self._limits.step(self._unknowns.unsure(instant), controls, external.loads)
         ccl, dcl = (
             self._unknowns.explained(limit, direction, instant.tele, instant.estimated)
             for direction, limit in enumerate(currents)

@@ -186,7 +186,7 @@ class PresenceTracker:
         """A member whose voltage is not the busbar's and that carries nothing hangs behind an open breaker."""
         away = np.abs(tele[Column.VOLTAGE] - reference) > STRAY * self._settings.join_voltage
         if np.count_nonzero(away):
-            self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= _noise(tele))] = JOINING
+            self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= current_noise(tele))] = JOINING
 
     def _join(self, tele: Telemetry, reference: float, conducts: Bools, now: float) -> None:
         """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once if there is none to join."""
@@ -194,7 +194,7 @@ class PresenceTracker:
         if not np.count_nonzero(joining):
             return
         near = np.abs(tele[Column.VOLTAGE] - reference) <= self._settings.join_voltage
-        carries = tele.flow.max(axis=0) > _noise(tele)  # whatever its voltage: it is on the busbar
+        carries = tele.flow.max(axis=0) > current_noise(tele)  # whatever its voltage: it is on the busbar
         well = joining & (near | carries) & conducts & (tele.age <= self._settings.held_after)
         self._well_since = np.where(well, np.minimum(self._well_since, now), np.inf)
         anyone = ((self._code == FRESH) | (self._code == HELD)).any()  # else each second of waiting is one at 0 A
@@ -215,7 +215,7 @@ class PresenceTracker:
         sure = direct | (member & through_diode & none_direct)
         online = member | (code == JOINING)
         maybe = member & through_diode & ~sure
-        maybe |= online & ~sure & (tele.flow > _noise(tele))
+        maybe |= online & ~sure & (tele.flow > current_noise(tele))
         if self._settings.lost_pack_may_conduct:
             maybe |= lost & ~blocked & ~np.isnan(tele.age)
         any_lost = bool(np.count_nonzero(lost))
@@ -245,7 +245,7 @@ def _on_busbar(sure: Bools, member: Bools, online: Bools) -> Bools:
     return next((packs for packs in nearest if np.count_nonzero(packs)), online)
 
 
-def _noise(tele: Telemetry) -> Floats:
+def current_noise(tele: Telemetry) -> Floats:
     """A, the current below which a pack may carry none."""
     return np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES)
 

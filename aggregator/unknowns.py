@@ -12,7 +12,7 @@ from packbank.aggregator.bounds import LIMITS, STORED, bound_settings
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.kept import KeptSettings
 from packbank.aggregator.plausible import Plausible
-from packbank.aggregator.presence import FRESH, Sets
+from packbank.aggregator.presence import FRESH, Sets, current_noise
 from packbank.aggregator.slots import SensorSlots
 from packbank.aggregator.table import DIRECTIONS, PackTable
 from packbank.aggregator.telemetry import COLDEST, Telemetry, read, row
@@ -36,6 +36,7 @@ class Unknowns:
         self.slots = SensorSlots(packs, buses)
         self.kept = KeptSettings()
         self.plausible = Plausible(packs)
+        self._proven = np.zeros(packs, dtype=np.bool_)  # has carried current since it joined
         self._identities: Sequence[Identity] = ()
         self._serials: list[str] = [""] * packs
         self._kinds = np.zeros(packs, dtype=np.int64)
@@ -63,6 +64,20 @@ class Unknowns:
         fresh = sets.code == FRESH
         return bound_settings(tele, self._table.ceiling, sets.online, fresh, self._kinds, stored, dismissed)
 
+    def unsure(self, instant: Instant) -> Instant:
+        """``instant`` in which packs whose limit rests on others may conduct or not: limits must hold either way.
+
+        Not so the packs that have been measured to carry current since they joined: they conduct, and are kept to their
+        bound by what they carry. A bank of which one pack alone told its limits would else be left with that one's part.
+        """
+        sets, tele = instant.sets, instant.tele
+        if not np.count_nonzero(instant.estimated):
+            self._proven[:] = False
+            return instant
+        self._proven = sets.member & (self._proven | (np.maximum.reduce(tele.flow) > current_noise(tele)))
+        unsure = sets.sure & instant.estimated & ~self._proven
+        return replace(instant, sets=replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure))
+
     def explained(self, limit: Limit, direction: int, tele: Telemetry, estimated: Bools) -> Limit:
         """``limit`` with a reason that names what is not known, where that is what limits."""
         pack = limit.pack
@@ -85,12 +100,3 @@ class Unknowns:
         stands = "taken from other packs" if estimated else "taken from what it said before"
         detail = ", ".join(filter(None, (told, stands, f"set MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT")))
         return replace(limit, cause=Cause.ESTIMATE, detail=detail)
-
-
-def with_unsure(instant: Instant) -> Instant:
-    """``instant`` in which packs whose limit rests on others may conduct or not: limits must hold either way."""
-    if not np.count_nonzero(instant.estimated):
-        return instant
-    sets = instant.sets
-    unsure = sets.sure & instant.estimated
-    return replace(instant, sets=replace(sets, sure=sets.sure & ~unsure, maybe=sets.maybe | unsure))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from bank_rows import WALL, Rig
@@ -98,3 +99,23 @@ def test_damaged_settings_in_the_state_are_not_used(damage: object) -> None:
     rig.run(5)
     state = rig.bank.state() | {"settings": damage}
     assert "damaged" in Known(2, state=state).bank.state_error
+
+
+def test_packs_of_unknown_limits_that_carry_current_share_in_the_banks_limit() -> None:
+    rig = Rig(15)
+    rig.rows[1:, LIMITS] = NAN
+    assert rig.run(20).discharge_current_limit.value < 150.0  # at rest: nobody knows that they conduct
+    rig.rows[:, Column.CURRENT] = -5.0
+    rig.run(30)
+    rig.rows[:, Column.CURRENT] = -30.0
+    assert 15 * 60.0 < rig.run(60).discharge_current_limit.value < 15 * 75.0
+
+
+def test_a_load_that_heeds_no_limit_does_not_stop_a_bank_of_unknown_limits() -> None:
+    random, rig = np.random.default_rng(3), Rig(15)
+    rig.rows[1:, LIMITS] = NAN
+    weights, exchange = random.uniform(0.4, 1.6, 15), random.normal(0.0, 20.0, 15)
+    for load in (0.0, -300.0, -1500.0, -600.0, -100.0, -300.0):
+        rig.rows[:, Column.CURRENT] = exchange - exchange.mean() + load * weights / weights.sum()
+        limit = rig.run(30).discharge_current_limit.value
+    assert limit > 200.0
