@@ -74,7 +74,6 @@ class Bank:
         self._buses = None if buses is None else np.array(buses, dtype=np.int64)
         self._begin_anew()
         self._last: float | None = None
-        self._wall = 0.0  # epoch s of the last step
         self._busbar = float("nan")
         self.state_error = ""  # why a saved state was not used
         if state is not None:
@@ -113,12 +112,12 @@ class Bank:
     def _look(self, matrix: Floats, now: float, wall: float, identities: Sequence[Identity]) -> Instant:
         """Gather what is known at ``now``."""
         dt = 0.0 if self._last is None else max(0.0, now - self._last)
-        self._last, self._wall = now, wall
+        self._last = now
         matrix = self._lost.recall(matrix, now)
-        tele = self._unknowns.read(matrix, now, wall, dt, identities)
+        tele = self._unknowns.read(matrix, now, dt, identities)
         sets = self._presence.step(tele, now)
         told = None if self._presence.ready else _told(tele, self._table)  # before bounds stand in
-        estimated = self._unknowns.bound(tele, sets, wall)
+        estimated = self._unknowns.bound(tele, sets)
         if told is not None:
             self._presence.judge_start(told, _told(tele, self._table), now)
         self._samples.take(tele)
@@ -240,7 +239,7 @@ class Bank:
             "history": self._history.save(),
             "incidents": self._incidents.save(),
             "lost": self._lost.save(self.names),
-            "settings": self._unknowns.kept.save(self._wall),
+            "settings": self._unknowns.kept.save(),
         }
 
     def _begin_anew(self) -> None:

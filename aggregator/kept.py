@@ -1,7 +1,9 @@
 """What packs told of their settings in earlier runs, by their serial numbers.
 
 A pack whose settings are not known yet is bounded by what it told before, once this run has seen its serial. That
-never raises a limit: it stands only where nothing is told, and what is told replaces it at once.
+never raises a limit: it stands only where nothing is told, and what is told replaces it at once. Its age is the time that
+packbank has run since: a GX without a clock of its own starts in the past, and one whose clock was once in the future
+would keep settings for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
 
-LONGEST = 30.0 * 86400.0  # s: an owner may have changed the settings since
+LONGEST = 30.0 * 86400.0  # s of running: an owner may have changed the settings since
 _DIGITS = 4
 
 
@@ -25,12 +27,14 @@ class KeptSettings:
     """The settings of all packs that were ever read, for at most :data:`LONGEST`."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, list[float | None]]] = {}  # by serial: epoch s, values of STORED
+        self._kept: dict[str, tuple[float, list[float | None]]] = {}  # by serial: when told, values of STORED
+        self._time = 0.0  # s that this run has lasted
         self._noted: Floats | None = None  # SETTINGS_TIME of the last look
         self._serials: Sequence[str] = ()
 
-    def note(self, rows: Floats, serials: Sequence[str], wall: float) -> None:
-        """Keep the settings in ``rows`` that were read since the last call; ``wall`` is epoch s."""
+    def note(self, rows: Floats, serials: Sequence[str], dt: float) -> None:
+        """Keep the settings in ``rows`` that were read since the last call, ``dt`` s ago."""
+        self._time += dt
         read_at = rows[:, Column.SETTINGS_TIME]
         before = self._noted if self._noted is not None else np.full(len(read_at), np.nan)
         new = ~np.isnan(read_at) & (read_at != before)
@@ -39,31 +43,32 @@ class KeptSettings:
         self._noted, self._serials = read_at.copy(), serials
         for pack in np.flatnonzero(new).tolist():
             if serials[pack]:
-                self._kept[serials[pack]] = wall, [_plain(value) for value in rows[pack, list(STORED)].tolist()]
+                self._kept[serials[pack]] = self._time, [_plain(value) for value in rows[pack, list(STORED)].tolist()]
 
-    def stored(self, serials: Sequence[str], wall: float) -> Floats | None:
+    def stored(self, serials: Sequence[str]) -> Floats | None:
         """What the packs with ``serials`` told before, shape ``(len(STORED), packs)``; ``None`` when none did."""
         known = [(pack, self._kept[serial]) for pack, serial in enumerate(serials) if serial in self._kept]
         if not known:
             return None
         values = np.full((len(STORED), len(serials)), np.nan)
         for pack, (told_at, told) in known:
-            if wall - told_at <= LONGEST:
+            if self._time - told_at <= LONGEST:
                 values[:, pack] = np.array(told, dtype=np.float64)
         return values
 
-    def save(self, wall: float) -> dict[str, Any]:
-        """What is not too old, JSON-able."""
-        return {serial: [told_at, told] for serial, (told_at, told) in self._kept.items() if wall - told_at <= LONGEST}
+    def save(self) -> dict[str, Any]:
+        """What is not too old with its age, JSON-able."""
+        ages = {serial: round(self._time - told_at) for serial, (told_at, _) in self._kept.items()}
+        return {serial: [age, self._kept[serial][1]] for serial, age in ages.items() if age <= LONGEST}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take it back. Raises ValueError or TypeError when it is damaged."""
+        """Take it back before the first step. Raises ValueError or TypeError when it is damaged."""
         kept = {}
-        for serial, (told_at, told) in saved.items():
+        for serial, (age, told) in saved.items():
             values = [None if value is None else float(value) for value in told]
             if len(values) != len(STORED):
                 raise ValueError(f"{len(values)} settings kept of a pack instead of {len(STORED)}")
-            kept[str(serial)] = float(told_at), values
+            kept[str(serial)] = -max(float(age), 0.0), values
         self._kept = kept
 
 

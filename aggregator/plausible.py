@@ -1,8 +1,9 @@
 """Settings of BMSes that cannot be: found by what is possible at all, and by comparison with the other packs.
 
 Such a value counts as not told. What the pack told before it, in this run, stands; else what stands for every unknown
-setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. A comparison only dismisses what
-would allow more, or a capacity; a pack that is set lower than the others is its owner's wish.
+setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are voltages, of which only
+those that protect less are dismissed, and capacities. A pack that is set lower than the others is its owner's wish. Its
+current limit is not compared: of unlike packs nobody knows which is right, and one more pack must never raise a limit.
 """
 
 from __future__ import annotations
@@ -60,13 +61,12 @@ _LOW, _HIGH = (np.array([[row[end]] for row in _RANGES]) for end in (1, 2))
 _SETTINGS = slice(Column.CELL_COUNT, Column.NOMINAL_CAPACITY + 1)  # of a row: all of these but the full capacity
 
 FASTEST = 20.0  # A for each Ah: no pack bears more, so its capacity is wrong
-APART = 20.0  # times: nobody puts packs so different in size side by side
-BOLDER = 5.0  # times the others' current, as such and for each Ah: as much more is a slip of the finger
-OVP_ABOVE = 0.4  # V above the others': a preset for other cells
-UVP_BELOW = 0.8  # V below the others'
+APART = 50.0  # times: nobody puts packs so different in size side by side
+OVP_ABOVE = 0.4  # V above the lowest of the bank: a preset for other cells
+UVP_BELOW = 0.8  # V below the highest
 BETWEEN = 0.2  # V, the least from under- to over-voltage
 MEAN_OFF = 0.1  # V that a pack's voltage by its count of cells may be off the mean of its cells
-ENOUGH = 2  # other packs, to say which of them is odd
+ENOUGH = 2  # other packs, to say whose capacity is odd
 
 
 class Plausible:
@@ -125,12 +125,9 @@ def _wrong(told: Floats, matrix: Floats) -> Bools:
         wrong[row] |= beside | (slowest > FASTEST * sane[row])
     sane = np.where(wrong, np.nan, told)
     capacity = np.where(np.isnan(sane[_FULL]), sane[_NOMINAL], sane[_FULL])
-    for row in (_CHARGE, _DISCHARGE):
-        bolder = sane[row] > BOLDER * _others(sane[row] / capacity) * capacity
-        bolder &= sane[row] > BOLDER * _others(sane[row])  # else it is a small pack with a BMS like the others'
-        wrong[row] |= bolder | (sane[row] > FASTEST * capacity)
-    wrong[_OVP] |= sane[_OVP] > _others(sane[_OVP]) + OVP_ABOVE
-    wrong[_UVP] |= sane[_UVP] < _others(sane[_UVP]) - UVP_BELOW
+    wrong[[_CHARGE, _DISCHARGE]] |= sane[[_CHARGE, _DISCHARGE]] > FASTEST * capacity
+    wrong[_OVP] |= sane[_OVP] > np.fmin.reduce(sane[_OVP]) + OVP_ABOVE
+    wrong[_UVP] |= sane[_UVP] < np.fmax.reduce(sane[_UVP]) - UVP_BELOW
     return wrong
 
 

@@ -39,6 +39,8 @@ def packs_soc(instant: Instant, counted: Bools, settings: BankSettings) -> float
     """The bank's SoC from the ``counted`` packs' own, by ``SOC_MODE``; within the packs' lowest and highest."""
     soc = instant.tele[Column.SOC]
     chosen = counted & ~np.isnan(soc)
+    if not np.count_nonzero(chosen):  # the others' is better than none
+        chosen = instant.sets.online & ~np.isnan(soc)
     if not np.count_nonzero(chosen):
         return NAN
     if settings.soc_mode is SocMode.MINIMUM:

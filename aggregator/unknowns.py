@@ -41,7 +41,7 @@ class Unknowns:
         self._serials: list[str] = [""] * packs
         self._kinds = np.zeros(packs, dtype=np.int64)
 
-    def read(self, matrix: Floats, now: float, wall: float, dt: float, identities: Sequence[Identity]) -> Telemetry:
+    def read(self, matrix: Floats, now: float, dt: float, identities: Sequence[Identity]) -> Telemetry:
         """Take what the aggregator needs from ``matrix``, without what cannot be and slots that have no sensor."""
         if identities and identities != self._identities:
             self._identities = identities
@@ -51,15 +51,15 @@ class Unknowns:
         matrix = self.plausible.step(matrix)
         tele = read(matrix, now, self._table, self.slots.absent)
         self.slots.step(tele.told_sensors, dt)
-        self.kept.note(matrix, self._serials, wall)
+        self.kept.note(matrix, self._serials, dt)
         return tele
 
-    def bound(self, tele: Telemetry, sets: Sets, wall: float) -> Bools:
+    def bound(self, tele: Telemetry, sets: Sets) -> Bools:
         """Fill unknown settings in ``tele``; which current limits, ``(2, packs)``, rest on other packs."""
         unknown = np.isnan(tele.block[_SETTINGS_ROWS]) & sets.online
         if not np.count_nonzero(unknown):
             return np.zeros((2, len(sets.code)), dtype=np.bool_)
-        stored = self.kept.stored(self._serials, wall)
+        stored = self.kept.stored(self._serials)
         dismissed = self.plausible.packs if self.plausible.found else None
         fresh = sets.code == FRESH
         return bound_settings(tele, self._table.ceiling, sets.online, fresh, self._kinds, stored, dismissed)

@@ -152,12 +152,12 @@ def test_the_target_stays_below_the_bms_own_protection() -> None:
     assert rig.step().charge_voltage_limit.value == pytest.approx(CELLS_USED * 3.42)
 
 
-def test_a_bms_that_was_never_set_up_does_not_bring_the_cvl_to_zero() -> None:
+def test_a_bms_that_was_never_set_up_does_not_bring_the_limits_to_zero() -> None:
     rig = Rig(2)
     rig.rows[0, [Column.CELL_OVP, Column.CELL_COUNT, Column.FULL_CAPACITY]] = 0.0
     battery = rig.step()
     assert battery.charge_voltage_limit.value == pytest.approx(55.2)
-    assert battery.charge_current_limit.value == 0.0
+    assert battery.charge_current_limit.value > 50.0
     assert battery.soc == 50.0
 
 

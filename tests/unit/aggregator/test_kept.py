@@ -8,11 +8,10 @@ import pytest
 from bank_rows import healthy
 from packbank.aggregator.bounds import STORED
 from packbank.aggregator.kept import LONGEST, KeptSettings
-from packbank.model.columns import Column
+from packbank.model.columns import COLUMNS, Column
 
 CHARGE = STORED.index(Column.CHARGE_CURRENT_LIMIT)
 SERIALS = ["A", "B", ""]
-WALL = 1_700_000_000.0
 
 
 def told() -> KeptSettings:
@@ -20,12 +19,13 @@ def told() -> KeptSettings:
     rows = healthy(3)
     rows[:, Column.CHARGE_CURRENT_LIMIT] = [50.0, 60.0, 70.0]
     rows[2, Column.CELL_OVP] = np.nan
-    kept.note(rows, SERIALS, WALL)
+    kept.note(rows, SERIALS, 0.0)
     return kept
 
 
-def limits(kept: KeptSettings, serials: list[str], wall: float = WALL) -> list[float]:
-    stored = kept.stored(serials, wall)
+def limits(kept: KeptSettings, serials: list[str], later: float = 0.0) -> list[float]:
+    kept.note(np.full((len(serials), COLUMNS), np.nan), serials, later)
+    stored = kept.stored(serials)
     return [] if stored is None else [float(value) for value in np.nan_to_num(stored[CHARGE], nan=-1.0)]
 
 
@@ -38,18 +38,24 @@ def test_another_pack_or_one_without_a_serial_is_not_known() -> None:
 
 
 def test_settings_expire() -> None:
-    assert limits(told(), SERIALS, WALL + LONGEST) == [50.0, 60.0, -1.0]
-    assert limits(told(), SERIALS, WALL + LONGEST + 1.0) == [-1.0, -1.0, -1.0]
-    assert told().save(WALL + LONGEST + 1.0) == {}
+    assert limits(told(), SERIALS, LONGEST) == [50.0, 60.0, -1.0]
+    kept = told()
+    assert limits(kept, SERIALS, LONGEST + 1.0) == [-1.0, -1.0, -1.0]
+    assert kept.save() == {}
 
 
-def test_a_wall_clock_that_starts_in_the_past_forgets_nothing() -> None:
-    assert limits(told(), SERIALS, 0.0) == [50.0, 60.0, -1.0]
+def test_their_age_goes_on_after_a_restart_whatever_the_wall_clock_says() -> None:
+    kept = told()
+    limits(kept, SERIALS, LONGEST - 10.0)
+    again = KeptSettings()
+    again.restore(json.loads(json.dumps(kept.save())))
+    assert limits(again, SERIALS, 9.0) == [50.0, 60.0, -1.0]
+    assert limits(again, SERIALS, 2.0) == [-1.0, -1.0, -1.0]
 
 
 def test_they_outlive_a_restart() -> None:
     again = KeptSettings()
-    again.restore(json.loads(json.dumps(told().save(WALL), allow_nan=False)))
+    again.restore(json.loads(json.dumps(told().save(), allow_nan=False)))
     assert limits(again, SERIALS) == [50.0, 60.0, -1.0]
 
 
@@ -64,5 +70,5 @@ def test_a_new_reading_replaces_the_old_one() -> None:
     rows = healthy(3)
     rows[:, Column.SETTINGS_TIME] = 10.0
     rows[:, Column.CHARGE_CURRENT_LIMIT] = 20.0
-    kept.note(rows, SERIALS, WALL + 10.0)
+    kept.note(rows, SERIALS, 10.0)
     assert limits(kept, SERIALS) == [20.0, 20.0, -1.0]

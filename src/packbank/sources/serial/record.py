@@ -36,6 +36,7 @@ LOWERED = [
     Column.CELL_CHARGE_REQUEST,
     Column.CELL_FLOAT_REQUEST,
 ]
+_CURRENT_LIMITS = [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]
 _STAMPS = {Topic.STATUS: Column.STATUS_TIME, Topic.SETTINGS: Column.SETTINGS_TIME}
 
 
@@ -205,6 +206,8 @@ class Record:
             warning = f"another pack, serial {identity.serial or 'unknown'} instead of {who.serial}"
             if not row.item(Column.SETTINGS_TIME) >= self._suspected:
                 row[self._settings] = np.nan  # they are those of the pack before
+        if answer.topic is Topic.STATUS and reread:
+            row[_CURRENT_LIMITS] *= _part(row.item(Column.FULL_CAPACITY), self._row.item(Column.FULL_CAPACITY))
         if Topic.SETTINGS in reread:  # it may be another pack, and the new limits come before its name
             self._be_cautious(answer.arrived)
         self._remember(answer, reread)
@@ -249,3 +252,11 @@ class Record:
     @staticmethod
     def _joined(answer: Answer) -> bytes:
         return b"".join(answer.data.values())
+
+
+def _part(capacity: float, was: float) -> float:
+    """What is left of the current limits of a pack that has become so much smaller, until its own are read.
+
+    It may be another pack, and neither its settings nor its name may ever come.
+    """
+    return capacity / was if 0.0 < capacity < was else 1.0

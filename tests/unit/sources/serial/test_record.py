@@ -188,6 +188,17 @@ def test_a_changed_capacity_makes_the_rest_be_read_again(bench: Bench, column: C
     assert Topic.ABOUT in bench.last.reread
 
 
+def test_a_pack_that_has_become_smaller_keeps_its_limits_in_proportion_until_they_are_read(bench: Bench) -> None:
+    limit, capacity = bench.told(Column.CHARGE_CURRENT_LIMIT), bench.told(Column.FULL_CAPACITY)
+    for second, part in ((1002.0, 0.5), (1003.0, 0.5), (1004.0, 0.8)):  # back up: still not known whose limit it is
+        bench.pack.row[Column.FULL_CAPACITY] = part * capacity
+        assert bench.ask(Topic.STATUS, second) == ACCEPTED
+        assert bench.told(Column.CHARGE_CURRENT_LIMIT) == pytest.approx(0.5 * limit)
+    assert bench.ask(Topic.SETTINGS, 1005.0) == ACCEPTED
+    assert bench.ask(Topic.STATUS, 1006.0 + CAUTION) == ACCEPTED
+    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == pytest.approx(limit)
+
+
 def test_a_limit_that_is_changed_in_the_app_holds_at_once_upwards_and_downwards(bench: Bench) -> None:
     for limit in (20.0, 150.0):
         bench.pack.row[Column.CHARGE_CURRENT_LIMIT] = limit
