@@ -1,8 +1,8 @@
 """A published limit that does not rise while a pack is held.
 
-Whatever a limit is made of (curves, ramps, reserves that fade, a cut that ends, guards, stages), while a pack that counts
-is silent nobody knows what more current or voltage would do to it. So this stands behind all of that, and before what the
-user sets.
+Whatever a limit is made of (curves, ramps, reserves that fade, a cut that ends, guards, stages): while a pack that
+counts is silent, nobody knows what more current or voltage would do to it. So this stands behind all of that, and
+before what the user sets.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What packs told of their settings in earlier runs, by their serial numbers.
 
 A pack whose settings are not known yet is bounded by what it told before, once this run has seen its serial. That
-never raises a limit: it stands only where nothing is told, and what is told replaces it at once. Its age is the time that
-packbank has run since: a GX without a clock of its own starts in the past, and one whose clock was once in the future
-would keep settings for ever.
+never raises a limit: it stands only where nothing is told, and what is told replaces it at once. Its age is the time
+that packbank has run since: a GX without a clock of its own starts in the past, and one whose clock was once in the
+future would keep settings for ever.
 """
 
 from __future__ import annotations

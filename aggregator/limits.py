@@ -108,8 +108,9 @@ class OwnLimitCurves:
     ) -> OwnLimits:
         """Limits now.
 
-        ``extremes`` are those of ``tele`` with what lost packs are taken for (lost.py). ``cell_ohms`` is the resistance of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual
-        voltage a top balance takes each pack's cells, V.
+        ``extremes`` are those of ``tele`` with what lost packs are taken for (lost.py). ``cell_ohms`` is the resistance
+        of a cell of each pack (``NaN``: unknown), ``raised`` how far above its usual voltage a top balance takes each
+        pack's cells, V.
         """
         ceiling = np.fmin(self._table.ceiling, tele.block[BMS_CEILINGS])
         fractions = self._fractions(tele, extremes, self._load_line(tele, sets, extremes, ceiling, cell_ohms), raised)

@@ -5,8 +5,8 @@ fresh pack's do, since a day warms and cools all packs alike, and what the pack 
 over hours: in the first hour it stays, so that a pack in a cold shed does not count as warm, and after a day nothing of
 it is left. The MOSFETs lose theirs within minutes. The worst is the coldest for the cold side, the hottest for the hot.
 
-What a lost pack said last is saved, with its age: a restart frees the bank of no pack. The age goes on from where it was
-saved, whatever the wall clock says; the time that the process was away does not count.
+What a lost pack said last is saved, with its age: a restart frees the bank of no pack. The age goes on from where it
+was saved, whatever the wall clock says; the time that the process was away does not count.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ CELLS_TIME = 18000.0  # s
 # The heat sink of a BMS for 100 to 200 A: 0.4 kg of aluminium of 900 J/(kg K), 0.9 W/K to still air.
 MOSFETS_TIME = 400.0  # s
 
-# Packs of one busbar even out: a point of charge apart (10 kC of 280 Ah) is about 11 mV of 16 cells on the flat part of
-# an LFP curve, which press 1.9 A through the 6 mohm of a string and its wires.
-EVEN_OUT = 5400.0  # s
+# Packs of one busbar even out: on the flattest part of an LFP curve a point of charge (10 kC of 280 Ah) is 4 mV of 16
+# cells, which press 0.67 A through the 6 mohm of a string and its wires.
+EVEN_OUT = 15000.0  # s
 
 _TEMPERATURES = slice(COLDEST, MOSFETS + 1)  # of Telemetry.extremes: coldest, hottest, MOSFETs
 _WORST_FIRST = np.array([[1.0], [-1.0], [-1.0]])  # turns the worst of each row into its lowest
@@ -150,7 +150,7 @@ def even_out(block: Floats, lost: Bools, dt: float) -> None:
     """Let what ``lost`` packs exchange with the others fade, and how unknown it is, in ``block`` of ``Lines``.
 
     Otherwise what nobody sees is more unknown each day, and a pack that is lost for days stops the bank. So it is never
-    more unknown than after an hour or two; its weight stays what it is.
+    more unknown than after some hours; its weight stays what it is.
     """
     exchange, _, xx, xw, _ = block
     left = np.where(lost, np.exp(-dt / EVEN_OUT), 1.0)

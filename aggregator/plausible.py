@@ -1,9 +1,10 @@
 """Settings of BMSes that cannot be: found by what is possible at all, and by comparison with the other packs.
 
-Such a value counts as not told. What the pack told before it, in this run, stands; else what stands for every unknown
-setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are voltages, of which only
-those that protect less are dismissed, and capacities. A pack that is set lower than the others is its owner's wish. Its
-current limit is not compared: of unlike packs nobody knows which is right, and one more pack must never raise a limit.
+Such a value counts as not told. What the pack told before it, in this run, stands; else what stands for every
+unknown setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are voltages, of
+which only those that protect less are dismissed, and capacities. A pack that is set lower than the others is its
+owner's wish. Its current limit is not compared: of unlike packs nobody knows which is right, and one more pack must
+never raise a limit.
 """
 
 from __future__ import annotations

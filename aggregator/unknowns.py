@@ -67,8 +67,9 @@ class Unknowns:
     def unsure(self, instant: Instant) -> Instant:
         """``instant`` in which packs whose limit rests on others may conduct or not: limits must hold either way.
 
-        Not so the packs that have been measured to carry current since they joined: they conduct, and are kept to their
-        bound by what they carry. A bank of which one pack alone told its limits would else be left with that one's part.
+        Not so the packs that have been measured to carry current since they joined: they conduct, and are kept to
+        their bound by what they carry. A bank of which one pack alone told its limits would else be left with that
+        one's part.
         """
         sets, tele = instant.sets, instant.tele
         if not np.count_nonzero(instant.estimated):
