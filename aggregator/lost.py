@@ -42,6 +42,7 @@ _WORST_FIRST = np.array([[1.0], [-1.0], [-1.0]])  # turns the worst of each row 
 _FOLLOW = np.array([[1.0], [1.0], [0.0]])  # whose changes a lost pack takes part in: MOSFETs' are each pack's own
 _SAVED = tuple(column for column in USED if column is not Column.STATUS_TIME)
 _DIGITS = 4
+_FIGURES = {Cause.TEMPERATURE: ("battery", [COLDEST, HOTTEST]), Cause.MOS_TEMPERATURE: ("MOSFETs", [MOSFETS])}
 _SAME = 0.5  # K: a temperature that has aged by less counts as it was seen
 
 
@@ -79,12 +80,11 @@ class LostPacks:
         extremes = tele.extremes.copy()
         drift = np.where(sets.lost, (busbar - tele[Column.VOLTAGE]) / tele.cells, 0.0)
         extremes[LOWEST : HIGHEST + 1] += np.where(np.isnan(drift), 0.0, drift)
-        self._age(tele, sets, dt)
-        extremes[_TEMPERATURES] = np.where(sets.lost, self._aged, extremes[_TEMPERATURES])
+        extremes[_TEMPERATURES] = np.where(sets.lost, self._age(tele, sets, dt), extremes[_TEMPERATURES])
         return extremes
 
-    def _age(self, tele: Telemetry, sets: Sets, dt: float) -> None:
-        """Move the lost packs' temperatures by ``dt`` s."""
+    def _age(self, tele: Telemetry, sets: Sets, dt: float) -> Floats:
+        """The lost packs' temperatures ``dt`` s later."""
         now, fresh = tele.extremes[_TEMPERATURES], sets.code == FRESH
         sensors = np.isnan(tele.sensors)
         aged = self._begun(now)
@@ -100,6 +100,7 @@ class LostPacks:
         self._aged = np.where(sets.lost, aged, np.nan)
         self._ages = np.where(sets.lost, tele.age, np.nan)
         self._before = now, fresh, sensors
+        return self._aged
 
     def _begun(self, seen: Floats) -> Floats:
         """The aged temperatures, which begin with what was ``seen`` last, or with what was saved."""
@@ -161,12 +162,9 @@ def even_out(block: Floats, lost: Bools, dt: float) -> None:
 
 def describe(cause: Cause, pack: int, tele: Telemetry, extremes: Floats) -> str:
     """The figure behind a lost pack's own limit, ready to print; ``extremes`` are those of :meth:`LostPacks.step`."""
-    if cause is Cause.TEMPERATURE:
-        name, rows = "battery", (COLDEST, HOTTEST)
-    elif cause is Cause.MOS_TEMPERATURE:
-        name, rows = "MOSFETs", (MOSFETS,)
-    else:
+    if cause not in _FIGURES:
         return ""
+    name, rows = _FIGURES[cause]
     seen, taken = ([float(values[row, pack]) for row in rows] for values in (tele.extremes, extremes))
     if any(isnan(value) for value in seen):
         return "temperature unknown"
