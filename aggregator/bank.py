@@ -1,8 +1,8 @@
 """The bank: wires the pure parts together, one step a second.
 
 ``Bank.step(matrix, now, wall)`` takes the matrix of all packs and returns the virtual battery. It reads no clock and
-does no I/O: ``now`` is monotonic seconds, ``wall`` epoch seconds for schedules and history. ``Bank.state()`` is what
-a restart must not lose, JSON-able; give it back to the constructor.
+does no I/O: ``now`` is monotonic seconds, ``wall`` epoch seconds for dates that are kept and shown. ``Bank.state()``
+is what a restart must not lose, JSON-able; give it back to the constructor.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from packbank.aggregator.samples import Samples
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
+from packbank.aggregator.stop import ChargeStop
 from packbank.aggregator.strings import Strings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry
@@ -107,6 +108,9 @@ class Bank:
             self._unknowns.explained(limit, direction, instant.tele, instant.estimated)
             for direction, limit in enumerate(currents)
         )
+        cvl = self._stop.step(instant, stage.limit, stage.floor, ccl.value)
+        if cvl is not stage.limit:
+            stage = replace(stage, limit=cvl)
         return self._battery(instant, measured, charge, stage, (ccl, dcl))
 
     def _look(self, matrix: Floats, now: float, wall: float, identities: Sequence[Identity]) -> Instant:
@@ -126,7 +130,7 @@ class Bank:
         own = self._own.step(tele, sets, extremes, cell_ohms, self._charge.raised())
         lines = self._share.step(tele, sets, self._samples, cell_ohms, dt)
         returning = self._returns.step(tele, sets, own.ceiling, now)
-        return Instant(tele, sets, own, lines, estimated, returning, now, wall, dt, self._presence.ready)
+        return Instant(tele, sets, own, lines, cell_ohms, estimated, returning, now, wall, dt, self._presence.ready)
 
     def _battery(
         self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]
@@ -249,6 +253,7 @@ class Bank:
         self._share = ShareEstimator(self._table)
         self._strings = Strings(len(self.names))
         self._charge = ChargeControl(self._table, self._settings)
+        self._stop = ChargeStop(self._settings)
         self._soc = SocKeeper(self._table, self._settings)
         self._history = HistoryKeeper()
         self._incidents = IncidentLog()

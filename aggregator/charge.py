@@ -64,6 +64,7 @@ class ChargeState:
 
     limit: Limit  # without VOLTAGE_DROP
     stage: str
+    floor: float = NAN  # V, below which CVL must not be for one cell or for one pack
     waiting_for: tuple[int, ...] = ()
     unfinished: tuple[int, ...] = ()
     became_full: bool = False
@@ -110,7 +111,7 @@ class ChargeControl:
         limit = self._hold.step(self._limit(instant, guards, bounded), sets)
         self._cvl = limit.value  # before the cap: a bank that the user keeps low is not full
         return ChargeState(
-            _capped(limit, cap, floor), self._text(), self._waiting(instant), state.unfinished, became_full
+            _capped(limit, cap, floor), self._text(), floor, self._waiting(instant), state.unfinished, became_full
         )
 
     def _schedule(self, wall: float) -> None:

@@ -21,6 +21,7 @@ class Instant:
     sets: Sets
     own: OwnLimits
     lines: Lines  # how the current divides
+    cell_ohms: NDArray[np.float64]  # resistance of one cell of each pack, NaN where the capacity is not known
     estimated: NDArray[np.bool_]  # (2, packs): its own limit is not known and rests on other packs
     returning: NDArray[np.bool_]  # (2, packs): blocked, and about to conduct again
     now: float  # monotonic s

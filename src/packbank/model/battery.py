@@ -45,6 +45,7 @@ class Cause(StrEnum):
     LOST_PACK = "lost pack"
     BLOCKED = "blocked"  # every pack blocks this direction
     STAGE = "charge stage"
+    STOP = "charge must stop"  # CCL is 0 and current flows all the same
     RAMP = "recovering"  # on its way up to a higher limit
     USER = "user limit"  # set at run time, on the GX
     NONE = ""

@@ -1,0 +1,214 @@
+"""CCL 0 stops chargers that heed no CCL, and empties no bank into the grid."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bank_rows import CELLS_USED, Rig, set_cell, set_cells, set_temperature
+from feed_in_plant import Plant
+from packbank.aggregator.settings import BankSettings
+from packbank.aggregator.stop import EASE, FALL, PATIENCE, RISE
+from packbank.model.battery import Cause
+from packbank.model.columns import Column
+from packbank.model.controls import Controls
+
+FLOOR = CELLS_USED * (3.375 - 0.1)
+STOPPED = 0.02  # of the capacity, in A
+WITHIN = 60  # s
+
+CHARGERS: dict[str, dict[str, Any]] = {
+    "solar": {},
+    "a weak sun on a large bank": {"sun": 0.05, "packs": 16, "phase": 1},
+    "a strong sun on a small pack": {"sun": 0.8, "packs": 1, "capacity": 100.0, "phase": 2},
+    "cold cells": {"ohm": 2.5, "slow": 240.0, "sun": 0.4},
+    "chargers that hold 0.3 V more": {"above": 0.3, "cables": 0.1, "rest": 3.33},
+    "sensors that are off": {"offset": 0.5, "dead_band": 1.0, "lag": 3.0},
+    "loads beside it": {"load": 0.1, "sun": 0.4},
+}
+
+
+@pytest.mark.parametrize("exports", [False, True], ids=["no export", "export"])
+@pytest.mark.parametrize("chargers", CHARGERS.values(), ids=CHARGERS.keys())
+def test_charge_ends_within_a_minute_and_nothing_is_exported(chargers: dict[str, Any], exports: bool) -> None:
+    plant = Plant(**chargers, exports=exports)
+    plant.run(60)
+    plant.chill()
+    plant.mark()
+    battery = plant.run(180)
+    assert battery.charge_current_limit.value == 0.0
+    assert max(plant.charge[WITHIN:]) < STOPPED
+    assert plant.exported < 0.5
+    assert plant.turns() == 0.0
+    assert min(plant.published) >= FLOOR
+    assert battery.charge_voltage_limit.cause is Cause.STOP
+    steepest = min(after - before for before, after in pairwise(plant.published))
+    assert steepest >= -FALL * CELLS_USED - 1e-9, "it comes down smoothly"
+
+
+def test_without_the_rule_the_same_bank_goes_on_charging() -> None:
+    plant = Plant(settings=BankSettings(stop_charge_by_voltage=False))
+    plant.run(60)
+    plant.chill()
+    plant.run(120)
+    assert plant.published[-1] == pytest.approx(CELLS_USED * 3.45)
+    assert plant.charge[-1] == pytest.approx(plant.sun)
+
+
+@pytest.mark.parametrize("exports", [False, True], ids=["no export", "export"])
+def test_loads_and_clouds_that_come_and_go_make_no_oscillation(exports: bool) -> None:
+    plant = Plant(exports=exports, sun=0.3)
+    plant.run(60)
+    plant.chill()
+    plant.run(WITHIN)
+    plant.mark()
+    for _ in range(4):
+        plant.load = 0.5
+        plant.run(40)
+        plant.load = 0.0
+        plant.run(50)
+        plant.sun = 0.0
+        plant.run(20)
+        plant.sun = 0.3
+        plant.run(50)
+    over = np.array(plant.charge) > STOPPED
+    assert over.mean() < 0.05
+    assert plant.turns() <= 0.5
+    assert plant.exported < 0.5
+
+
+def test_cvl_returns_smoothly_once_charging_is_allowed() -> None:
+    plant = Plant()
+    plant.run(60)
+    plant.chill()
+    low = plant.run(120).charge_voltage_limit.value
+    plant.warm()
+    plant.mark()
+    plant.run(400)
+    rises = [after - before for before, after in pairwise(plant.published)]
+    assert max(rises) <= RISE + 1e-9
+    assert min(rises) >= 0.0
+    assert low < 53.5
+    assert plant.published[-1] == pytest.approx(CELLS_USED * 3.45)
+
+
+def stopped(rig: Rig, current: float = 20.0, seconds: float = 60.0) -> float:
+    """CVL after ``current`` A a pack flowed at CCL 0 for so long."""
+    set_cells(rig.rows, slice(None), 3.33)
+    rig.rows[:, Column.CURRENT] = current
+    return rig.run(seconds).charge_voltage_limit.value
+
+
+def cold(rig: Rig) -> None:
+    for pack in range(len(rig.rows)):
+        set_temperature(rig.rows, pack, -3.0)
+
+
+def switched_off(rig: Rig) -> None:
+    rig.controls = Controls(charge_off=True)
+
+
+def capped(rig: Rig) -> None:
+    rig.controls = Controls(charge_current=0.0)
+
+
+def blocked(rig: Rig) -> None:
+    rig.rows[:, Column.CHARGE_ENABLED] = 0.0
+
+
+@pytest.mark.parametrize("why", [cold, switched_off, capped, blocked])
+def test_whatever_makes_ccl_0_stops_a_current_that_flows_all_the_same(why: Any) -> None:
+    rig = Rig(3)
+    why(rig)
+    assert stopped(rig) < CELLS_USED * 3.33
+
+
+def test_chargers_that_heed_ccl_are_left_alone() -> None:
+    rig = Rig(3)
+    switched_off(rig)
+    for second in range(60):  # DVCC looks after 3 s, and the charger follows in 2 s
+        rig.rows[:, Column.CURRENT] = 50.0 * min(1.0, np.exp((3.0 - second) / 2.0))
+        assert rig.step().charge_voltage_limit.value == pytest.approx(55.2)
+
+
+def test_a_low_charge_limit_that_is_not_0_is_no_reason() -> None:
+    rig = Rig(3)
+    rig.controls = Controls(charge_current=1.0)
+    assert stopped(rig) == pytest.approx(55.2)
+
+
+def test_nothing_flows_so_cvl_does_not_follow_a_falling_voltage() -> None:
+    rig = Rig(3)
+    cold(rig)
+    low = stopped(rig)
+    for cell in np.linspace(3.33, 3.20, 50):
+        set_cells(rig.rows, slice(None), cell)
+        rig.rows[:, Column.CURRENT] = 0.2
+        assert rig.step().charge_voltage_limit.value == low
+
+
+def test_a_discharge_lifts_cvl_above_the_voltage_at_once() -> None:
+    rig = Rig(3)
+    cold(rig)
+    low = stopped(rig)
+    rig.rows[:, Column.CURRENT] = -10.0
+    limit = rig.step().charge_voltage_limit.value
+    assert limit > max(low, CELLS_USED * 3.33)
+    set_cells(rig.rows, slice(None), 3.20)  # loads: the voltage is far below CVL, which goes on rising slowly
+    after = rig.run(100).charge_voltage_limit.value
+    assert after == pytest.approx(limit + 100 * EASE, abs=0.01)
+
+
+def test_cvl_waits_before_it_falls_and_never_falls_below_the_floor() -> None:
+    rig = Rig(3)
+    cold(rig)
+    assert stopped(rig, seconds=PATIENCE) == pytest.approx(55.2)
+    set_cells(rig.rows, slice(None), 3.20)
+    assert rig.run(200).charge_voltage_limit.value == pytest.approx(FLOOR)
+
+
+def test_a_silent_pack_holds_cvl_where_it_is() -> None:
+    rig = Rig(3)
+    cold(rig)
+    low = stopped(rig)
+    rig.silent = {1}
+    rig.run(6)
+    held = rig.step().charge_voltage_limit.value
+    assert held <= low
+    rig.rows[:, Column.CURRENT] = -10.0
+    assert rig.run(10).charge_voltage_limit.value == held
+
+
+def test_a_bank_that_left_and_came_back_starts_from_its_usual_voltage() -> None:
+    rig = Rig(3)
+    cold(rig)
+    assert stopped(rig) < 54.0
+    rig.silent = {0, 1, 2}
+    assert np.isnan(rig.run(40).charge_voltage_limit.value)
+    rig.silent = set()
+    assert rig.run(2).charge_voltage_limit.value == pytest.approx(55.2)
+
+
+def test_the_drop_of_the_cables_is_known_beforehand() -> None:
+    """Published is what chargers hold: at no current, the packs' voltage, and not that plus the drop."""
+    low = []
+    for drop in (0.0, 0.5):
+        rig = Rig(3, BankSettings(voltage_drop=drop))
+        cold(rig)
+        low.append(stopped(rig, seconds=PATIENCE + 12.0))
+    assert low[0] == pytest.approx(low[1], abs=0.01)
+
+
+def test_no_guard_recovers_while_current_flows_in() -> None:
+    rig = Rig(3, BankSettings(cvl_recovery_hold_sec=0.0))
+    set_cells(rig.rows, slice(None), 3.38)
+    set_cell(rig.rows, 1, 4, 3.60)
+    low = rig.run(3).charge_voltage_limit.value
+    cold(rig)
+    set_cells(rig.rows, slice(None), 3.38)
+    rig.rows[:, Column.CURRENT] = 20.0
+    values = [low, *(rig.step().charge_voltage_limit.value for _ in range(int(PATIENCE)))]
+    assert max(np.diff(values)) <= 0.0
