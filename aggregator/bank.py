@@ -214,7 +214,7 @@ class Bank:
             low_voltage=Alarm.LOW_VOLTAGE in new or Alarm.LOW_CELL_VOLTAGE in new,
             high_voltage=Alarm.HIGH_VOLTAGE in new or Alarm.HIGH_CELL_VOLTAGE in new,
         )
-        return self._history.step(moment, instant.dt, instant.wall)
+        return self._history.step(moment, instant.dt)
 
     def reset_soc(self, percent: float) -> None:
         """The user knows the bank's SoC (matters with ``SOC_CALCULATION``)."""

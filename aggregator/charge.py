@@ -6,7 +6,7 @@ Stages are the bank's wish, so they wait for the last pack; guards are each pack
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isnan
 from typing import Any
@@ -19,20 +19,20 @@ from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
 from packbank.aggregator.presence import FRESH
+from packbank.aggregator.reach import Reach
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, PackTable
 from packbank.model.battery import Cause, Limit
-from packbank.model.columns import Column
 from packbank.model.controls import NAN
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-REACHED = 0.010  # V a cell below the CVL that still counts as there
-FELL_BACK = 0.030  # V a cell below the CVL where absorption is over for now
 STAGE_DOWN = 0.001  # V/s, the way down to float, slow so that it does not look like a discharge
 STAGE_UP = 0.010  # V/s, the way up to a higher stage, slow enough to spare the packs an inrush
-SOC_STEP = 5.0  # % that SoC must fall in float before it counts, if absorption ended below the threshold
+SOC_STEP = 5.0  # % that SoC must fall before it counts, if it is below the threshold at the charge voltage
+PAUSE = 10.0  # s: a step longer than this, and than several before it, is a pause of the process
+LONGER = 3.0  # times the step before
 DAY = 86400.0
 
 
@@ -51,7 +51,9 @@ class _State:
     balanced: Floats
     stage: Stage = Stage.BULK
     top_balance: bool = False
-    last_top_balance: float | None = None  # epoch s
+    since_top_balance: float = 0.0  # s that packbank ran since then, or since its first start
+    coming_down: bool = False  # from the voltage of a top balance, on the ramp
+    floated: float = 0.0  # s in float
     absorbed: float = 0.0  # s at the target in this cycle
     rebulk_soc: float = NAN
     voltage: float = NAN  # V, the stage's voltage on its ramp
@@ -78,7 +80,9 @@ class ChargeControl:
         self._settings = settings
         self._guard = Guard(table, settings)
         self._hold = Hold()
+        self._reach = Reach(table)
         self._state = _State(np.zeros(len(table.capacity)))
+        self._step = 0.0  # s, the last one
         self._cvl = NAN
         self._arrived = False  # the stage's voltage is not on its way up, so packs that reach it have reached the stage
 
@@ -99,13 +103,16 @@ class ChargeControl:
         conducting = next((packs for packs in chosen if np.count_nonzero(packs)), None)
         if conducting is None:
             return ChargeState(Limit(NAN), self._text())
-        self._schedule(instant.wall)
+        self._schedule(instant.dt)
+        instant = self._without_pause(instant)
+        if cap is not None and 0.0 < cap < self._cvl:
+            self._reach.forget()  # the user keeps the voltage low
         became_full = self._advance(instant, soc) if self._settings.cvcm_enable and self._arrived else False
-        cell = target_cells(self._table, tele, state.top_balance)
-        target = cell * tele.cells
-        guards = self._guard.step(instant, cell, target)
-        wish = tele.cells * np.fmin(self._table.float_cell, cell) if state.stage is Stage.FLOAT else target
         bounded = conducting | sets.maybe[CHARGE]
+        usual = target_cells(self._table, tele, state.top_balance)
+        wish = tele.cells * (np.fmin(self._table.float_cell, usual) if state.stage is Stage.FLOAT else usual)
+        cell = self._guarded(usual, instant, bounded)
+        guards = self._guard.step(instant, cell, cell * tele.cells)
         floor = float(np.fmin.reduce(self._guard.floor[bounded]))
         self._move(float(np.fmin.reduce(wish[bounded])), floor, instant.dt, may_rise=sets.all_fresh)
         limit = self._hold.step(self._limit(instant, guards, bounded), sets)
@@ -114,38 +121,62 @@ class ChargeControl:
             _capped(limit, cap, floor), self._text(), floor, self._waiting(instant), state.unfinished, became_full
         )
 
-    def _schedule(self, wall: float) -> None:
-        """Begin a top balance when it is due; the first interval runs from the first step ever."""
+    def _without_pause(self, instant: Instant) -> Instant:
+        """The same, with no time passed where the process stood still: nobody saw what the packs did meanwhile."""
+        before, self._step = self._step, instant.dt
+        return replace(instant, dt=0.0) if instant.dt > max(PAUSE, LONGER * before) else instant
+
+    def _schedule(self, dt: float) -> None:
+        """Count the time in which packbank runs, whatever the wall clock says; begin a top balance when it is due."""
         state, days = self._state, self._settings.soc_reset_after_days
-        if state.last_top_balance is None:
-            state.last_top_balance = wall
-        if days is not None and wall - state.last_top_balance >= days * DAY:
+        state.since_top_balance += dt
+        if state.stage is Stage.FLOAT:
+            state.floated += dt
+        if days is not None and state.since_top_balance >= days * DAY:
             self.request_top_balance()
+
+    def _guarded(self, usual: Floats, instant: Instant, bounded: Bools) -> Floats:
+        """V a cell that guards hold; after a top balance its own until the ramp has come down to the ``usual``."""
+        state = self._state
+        if state.coming_down:
+            lowest = np.fmin.reduce((usual * instant.tele.cells)[bounded])
+            state.coming_down = not state.top_balance and bool(state.voltage > lowest)
+        return target_cells(self._table, instant.tele, True) if state.coming_down else usual
 
     def _advance(self, instant: Instant, soc: float) -> bool:
         """Move between the stages; true at the step in which the bank became full."""
         state = self._state
         if state.stage is Stage.FLOAT:
-            if soc < state.rebulk_soc or self._drifted(instant):
+            days = self._settings.switch_to_bulk_after_days
+            long = days is not None and state.floated >= days * DAY
+            if long or soc < state.rebulk_soc or self._drifted(instant):
                 self._begin_bulk()
             return False
-        below = np.where(instant.sets.sure[CHARGE], self._cvl - instant.tele[Column.VOLTAGE], np.inf)
-        there = below <= REACHED * instant.tele.cells
+        there, fell_back = self._reach.step(instant, self._cvl)
         if state.stage is Stage.BULK:
-            if soc < self._settings.switch_to_bulk_soc_threshold:
+            if soc < state.rebulk_soc:
                 self._begin_bulk()
             if np.count_nonzero(there):
                 state.stage = Stage.ABSORPTION
+                if state.absorbed == 0.0:
+                    self._expect(soc)
             return False
-        if not np.count_nonzero(below <= FELL_BACK * instant.tele.cells):
+        if fell_back:
             state.stage = Stage.BULK
             return False
         return self._absorb(instant, soc, there)
+
+    def _expect(self, soc: float) -> None:
+        """Set the SoC below which this charge is over; of a BMS that counts wrongly it must fall further."""
+        threshold = self._settings.switch_to_bulk_soc_threshold
+        self._state.rebulk_soc = min(threshold, soc - SOC_STEP) if soc < threshold else threshold
 
     def _begin_bulk(self) -> None:
         state = self._state
         state.stage, state.absorbed, state.unfinished = Stage.BULK, 0.0, ()
         state.balanced[:] = 0.0
+        state.floated = 0.0
+        self._reach.forget()
 
     def _drifted(self, instant: Instant) -> bool:
         """A pack that was balanced when float began no longer is."""
@@ -174,10 +205,9 @@ class ChargeControl:
         state.unfinished = tuple(np.flatnonzero(unfinished).tolist())
         state.stage = Stage.FLOAT
         full = 2 * len(state.unfinished) <= np.count_nonzero(instant.sets.sure[CHARGE])
-        threshold = settings.switch_to_bulk_soc_threshold
-        state.rebulk_soc = min(threshold, soc - SOC_STEP) if soc < threshold else threshold
+        self._expect(soc)
         if state.top_balance:
-            state.top_balance, state.last_top_balance = False, instant.wall
+            state.top_balance, state.since_top_balance, state.coming_down = False, 0.0, True
         return bool(full)
 
     def _move(self, wish: float, floor: float, dt: float, *, may_rise: bool) -> None:
@@ -219,7 +249,8 @@ class ChargeControl:
         return {
             "stage": str(state.stage),
             "top_balance": state.top_balance,
-            "last_top_balance": state.last_top_balance,
+            "since_top_balance": state.since_top_balance,
+            "floated": state.floated,
             "absorbed": state.absorbed,
             "rebulk_soc": None if isnan(state.rebulk_soc) else state.rebulk_soc,
             "voltage": None if isnan(state.voltage) else state.voltage,
@@ -238,7 +269,8 @@ class ChargeControl:
             balanced=balanced,
             stage=Stage(saved["stage"]),
             top_balance=bool(saved["top_balance"]) and self._settings.cvcm_enable,
-            last_top_balance=None if saved["last_top_balance"] is None else float(saved["last_top_balance"]),
+            since_top_balance=float(saved.get("since_top_balance", 0.0)),  # the first version kept a date
+            floated=float(saved.get("floated", 0.0)),
             absorbed=float(saved["absorbed"]),
             rebulk_soc=NAN if saved["rebulk_soc"] is None else float(saved["rebulk_soc"]),
             voltage=NAN if saved["voltage"] is None else float(saved["voltage"]),

@@ -47,17 +47,16 @@ class HistoryKeeper:
         """A new record; what the packs report of their past is taken over, unless the user ``cleared`` it."""
         begin = 0.0 if cleared else NAN
         self._record = History(charge_cycles=begin, total_ah_drawn=begin)
-        self._full_at: float | None = None  # epoch s
+        self._since_full = NAN  # s that packbank ran since then: a wall clock may be wrong at the start
         self._discharges = _Discharges()
 
-    def step(self, moment: Moment, dt: float, wall: float) -> History:
-        """Add one step of ``dt`` seconds that ends at ``wall``."""
+    def step(self, moment: Moment, dt: float) -> History:
+        """Add one step of ``dt`` seconds."""
         old = self._record
         charge = moment.current * dt / 3600.0 if dt <= LONGEST_GAP and not isnan(moment.current) else 0.0
         drawn = max(-charge, 0.0)
         energy = 0.0 if isnan(moment.voltage) else moment.voltage * charge / 1000.0
-        if moment.full:
-            self._full_at = wall
+        self._since_full = 0.0 if moment.full else self._since_full + dt
         last, deepest, average, emptied = self._discharges.step(old, moment)
         self._record = History(
             charge_cycles=_grown(
@@ -80,19 +79,20 @@ class HistoryKeeper:
             maximum_temperature=_most(old.maximum_temperature, moment.hottest),
             charged_energy=_grown(old.charged_energy, energy),
             discharged_energy=_grown(old.discharged_energy, -energy),
-            time_since_full=NAN if self._full_at is None else max(0.0, wall - self._full_at),
+            time_since_full=self._since_full,
         )
         return self._record
 
     def save(self) -> dict[str, Any]:
         """The record, JSON-able; unknown figures are left out."""
-        return {"record": _known(asdict(self._record)), "full_at": self._full_at, **self._discharges.save()}
+        since = _known({"since_full": self._since_full})
+        return {"record": _known(asdict(self._record)), **since, **self._discharges.save()}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take a record back; figures of another version are passed over."""
         known = {field.name for field in fields(History)}
         self._record = replace(self._record, **{k: float(v) for k, v in saved["record"].items() if k in known})
-        self._full_at = None if saved["full_at"] is None else float(saved["full_at"])
+        self._since_full = float(saved.get("since_full", NAN))  # the first version kept a date
         self._discharges.restore(saved)
 
 

@@ -276,6 +276,14 @@ class BankSettings:
         604800,
     )
     switch_to_bulk_soc_threshold: float = setting(80.0, "below this SoC of the bank float ends; 0 never", "%", 0, 100)
+    switch_to_bulk_after_days: float | None = setting(
+        7.0,
+        "float ends after as many days, so that a bank that never falls below that SoC is balanced; empty: never "
+        "(dbus-serialbattery: never)",
+        "days",
+        0.1,
+        3650,
+    )
     switch_to_bulk_cell_voltage_diff: float = setting(
         0.080, "cell difference in a balanced pack that ends float; 10 never", "V", 0, 10
     )

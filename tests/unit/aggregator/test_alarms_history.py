@@ -189,10 +189,10 @@ def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: o
 @pytest.mark.parametrize(
     ("part", "field", "damage"),
     [
-        ("charge", "last_top_balance", "yesterday"),
+        ("charge", "since_top_balance", "yesterday"),
         ("charge", "voltage", float("inf")),
         ("charge", "balanced", {"pack 1": float("nan")}),
-        ("history", "full_at", "yesterday"),
+        ("history", "since_full", "yesterday"),
         ("history", "record", {"charge_cycles": float("inf")}),
         ("history", "bottom", [1]),
         ("incidents", "last", [["BmsCable", "yesterday"]]),

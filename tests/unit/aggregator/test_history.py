@@ -29,8 +29,8 @@ def moment(consumed: float, **changes: Any) -> Moment:
 def after(*steps: tuple[float, str], keeper: HistoryKeeper | None = None) -> History:
     """The history after steps of (consumed, what happens)."""
     keeper, history = keeper or HistoryKeeper(), History()
-    for second, (consumed, event) in enumerate(steps):
-        history = keeper.step(moment(consumed, **({event: True} if event else {})), 1.0, float(second))
+    for consumed, event in steps:
+        history = keeper.step(moment(consumed, **({event: True} if event else {})), 1.0)
     return history
 
 

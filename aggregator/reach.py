@@ -1,0 +1,72 @@
+"""Which packs are at the charge voltage, whatever is off by some tenths of a volt: a charger, or a pack's voltmeter.
+
+A charger that stops short of the CVL shows by a voltage that stands still while hardly any current flows. A pack that
+reads low shows by the same: where its neighbours are at the charge voltage and it takes no current, it is there too,
+since all hang on one busbar.
+"""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.instant import Instant
+from packbank.aggregator.table import CHARGE, PackTable
+from packbank.model.columns import Column
+from packbank.model.controls import NAN
+
+Bools = NDArray[np.bool_]
+
+REACHED = 0.010  # V a cell below the charge voltage that still counts as there
+FELL_BACK = 0.030  # V a cell below it where absorption is over for now
+TAIL = 0.02  # of the capacity, in A: with less, a pack's voltage is within millivolts a cell of the busbar's
+STANDS_NEAR, STANDS = 600.0, 1800.0  # s with a tail of current after which a voltage that stands is the charger's
+BAND = 0.003  # V a cell within which it stands: cells that are being filled rise by more in that time
+
+
+class Reached(NamedTuple):
+    """Of the packs that are surely charged."""
+
+    there: Bools  # at the charge voltage
+    fell_back: bool  # all of them are well below
+
+
+class Reach:
+    """What was seen of the charger, from step to step."""
+
+    def __init__(self, table: PackTable) -> None:
+        self._float = float(table.float_cell.min())
+        self.forget()
+
+    def forget(self) -> None:
+        """A new charge begins, or the voltage is kept low on purpose."""
+        self._level = NAN  # V a cell, where the voltage stands
+        self._stood = 0.0  # s
+
+    def step(self, instant: Instant, cvl: float) -> Reached:
+        """Compare the packs with the ``cvl``, V, or with what the charger makes of it."""
+        tele, sure = instant.tele, instant.sets.sure[CHARGE]
+        volts = np.where(sure, tele[Column.VOLTAGE] / tele.cells, NAN)
+        part = np.abs(tele[Column.CURRENT]) / tele.capacity
+        if self._stands(float(np.fmax.reduce(volts)), float(np.fmax.reduce(part, where=sure, initial=NAN))):
+            self._stood += instant.dt
+        below = cvl / tele.cells - volts
+        short = float(np.fmin.reduce(below))
+        if self._stood >= (STANDS_NEAR if short <= FELL_BACK else STANDS):
+            below = np.minimum(below, self._level - volts)
+        there = below <= REACHED
+        near = below <= FELL_BACK
+        if np.count_nonzero(there):
+            there |= near & (part <= TAIL)
+        return Reached(there, not np.count_nonzero(near))
+
+    def _stands(self, highest: float, part: float) -> bool:
+        """The ``highest`` pack's voltage stands at one level above float; the largest current is a ``part`` of Ah."""
+        rise = highest - self._level
+        if isnan(rise) or rise > BAND or rise < -FELL_BACK:
+            self._level, self._stood = highest, 0.0
+            return False
+        return rise >= -BAND and highest >= self._float and part <= TAIL
