@@ -32,7 +32,8 @@ _NAMING = [alarm for alarm in Alarm if alarm not in _OTHER]
 STEP = 0.1  # of what the packs' BMSes may be charged with: a step of the bank's current that shows a wrong sensor
 STEP_TIME = 10.0  # s, in which such a step is done
 ZERO = 0.5  # A, a CCL that is none
-GRACE = 60.0  # s that chargers may go on after CCL has become 0
+GRACE = 60.0  # s that chargers may go on after CCL has become 0, or after the sun has risen at a CCL of 0
+FLOWS = 0.02  # of the capacity, in A: a charge current that no sensor misses
 MEAN = 10.0  # s over which the charge current is looked at then
 PAUSE = 120.0  # s without a publication, which count for no stage
 LOOKS = 6.1  # s: CVLs that are further apart are no ramp
@@ -144,7 +145,8 @@ class ZeroWatch:
             self._since = np.inf
             self._recent.clear()
             return
-        self._since = min(self._since, now)
+        if self._bank.current > FLOWS * self._capacity:
+            self._since = min(self._since, now)
         self._recent.append((now, max(self._bank.current, 0.0)))
         while self._recent[0][0] <= now - MEAN:
             self._recent.popleft()
