@@ -10,9 +10,10 @@ from packbank.cli import main
 
 assert find_spec("dbus") is None, "this check needs an environment without dbus-python"
 assert find_spec("gi") is None, "this check needs an environment without PyGObject"
+assert find_spec("h11") is None, "this check needs an environment without h11"
 assert find_spec("paho") is None, "this check needs an environment without paho-mqtt"
 
-extras = ("packbank.outputs.venus", "packbank.outputs.screen", "packbank.outputs.mqtt")
+extras = ("packbank.outputs.venus", "packbank.outputs.screen", "packbank.outputs.mqtt", "packbank.outputs.web")
 skipped = (*extras, "packbank.cli", "packbank.__main__")
 modules = [found.name for found in pkgutil.walk_packages(packbank.__path__, "packbank.")]
 for name in modules:

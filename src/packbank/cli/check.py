@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys
+from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys, web_keys
 from packbank.config.loader import load
 from packbank.config.model import BusConfig, Config
 from packbank.config.values import format_addresses, format_value
@@ -48,12 +48,13 @@ def _packs(config: Config, bus: BusConfig) -> str:
 
 
 def _outputs(config: Config) -> Iterator[str]:
-    if config.mqtt:
-        told = [
-            f"{key.name} = {format_value(getattr(config.mqtt, key.field))}"
-            for key in _changed(mqtt_keys(), config.mqtt)
-        ]
-        yield f"mqtt: {', '.join(told) or config.mqtt.broker}"
+    for name, keys, section, usual in (
+        ("mqtt", mqtt_keys(), config.mqtt, config.mqtt and config.mqtt.broker),
+        ("web", web_keys(), config.web, config.web and f"http://{config.web.listen}/"),
+    ):
+        if section is not None:
+            told = [f"{key.name} = {format_value(getattr(section, key.field))}" for key in _changed(keys, section)]
+            yield f"{name}: {', '.join(told) or usual}"
 
 
 def _settings(config: Config) -> Iterator[str]:

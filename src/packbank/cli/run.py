@@ -11,7 +11,7 @@ from pathlib import Path
 from packbank import state
 from packbank.cli.signals import ended_by_signals, import_whole
 from packbank.config.loader import load
-from packbank.config.model import Config, MqttConfig
+from packbank.config.model import Config, MqttConfig, WebConfig
 from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.journal import Journal
@@ -54,7 +54,8 @@ that did; docs/venus.md says what the GX then shows. Logs to standard error, one
 
 Ends with SIGTERM or Ctrl-C: exit code 0. Exit codes: 1 the D-Bus is gone or the name is taken, so that a supervisor
 starts it again; 2 the configuration or the state file cannot be used, another packbank runs with that state, or the
-D-Bus or paho-mqtt is not installed. When the main loop stands still for 30 s the kernel ends the process with SIGALRM.
+D-Bus, paho-mqtt or h11 is not installed. When the main loop stands still for 30 s the kernel ends the process with
+SIGALRM.
 The keys of --json are in docs/json.md.
 """
 
@@ -100,6 +101,8 @@ def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, 
         yield JsonLines(sys.stdout.fileno()), True
     if config.mqtt:
         yield _mqtt(config.mqtt, config, _state_file(args, config)), True
+    if config.web:
+        yield _web(config.web), False  # it has a thread of its own, which never makes the main loop wait
 
 
 def _mqtt(mqtt: MqttConfig, config: Config, state_file: Path) -> Output:
@@ -108,6 +111,12 @@ def _mqtt(mqtt: MqttConfig, config: Config, state_file: Path) -> Output:
     output: Output = import_whole("packbank.outputs.mqtt.output").MqttOutput(
         mqtt, names, state_file.with_suffix(".mqtt.json")
     )
+    return output
+
+
+def _web(web: WebConfig) -> Output:
+    """The web output. Raises ConfigError when h11 is not installed."""
+    output: Output = import_whole("packbank.outputs.web.output").WebOutput(web)
     return output
 
 

@@ -80,6 +80,7 @@ def document() -> str:
             *_section("The service on D-Bus", "In `[DEFAULT]`.", keys.service_keys()),
             *_section("The program", "In `[DEFAULT]`.", keys.program_keys()),
             *_section("MQTT and Home Assistant", "In `[mqtt]`; the section switches it on.", keys.mqtt_keys()),
+            *_section("Web page and metrics", "In `[web]`; the section switches it on.", keys.web_keys()),
             FAMILIAR,
             *_renamed(),
             *_ignored(),

@@ -8,8 +8,16 @@ from functools import cache, partial
 from typing import Any, get_type_hints
 
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.config.model import CONFIG_VERSION, BusConfig, Config, MqttConfig, PackConfig, ServiceConfig
-from packbank.config.values import parse_addresses, parse_broker, parse_path, parse_topic_name, parse_value
+from packbank.config.model import CONFIG_VERSION, BusConfig, Config, MqttConfig, PackConfig, ServiceConfig, WebConfig
+from packbank.config.values import (
+    parse_addresses,
+    parse_broker,
+    parse_hosts,
+    parse_listen,
+    parse_path,
+    parse_topic_name,
+    parse_value,
+)
 
 Keys = Mapping[str, "Key"]
 
@@ -32,6 +40,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "ca": parse_path,
     "certificate": parse_path,
     "password_file": parse_path,
+    "listen": parse_listen,
+    "hosts": parse_hosts,
 }
 
 
@@ -107,6 +117,11 @@ def name_keys() -> Keys:
 def mqtt_keys() -> Keys:
     """The broker, and what it is told: allowed in [mqtt]."""
     return _keys(MqttConfig)
+
+
+def web_keys() -> Keys:
+    """Where the page is served, and under which names: allowed in [web]."""
+    return _keys(WebConfig)
 
 
 @cache

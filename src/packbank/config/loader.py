@@ -12,7 +12,7 @@ from packbank.config.crosscheck import crosscheck
 from packbank.config.dip import table
 from packbank.config.inifile import Sections, read
 from packbank.config.model import Config, ServiceConfig
-from packbank.config.outputs import build_mqtt, service_problems
+from packbank.config.outputs import build_mqtt, build_web, open_to_others, service_problems
 from packbank.config.problems import InvalidConfigError, Problem
 from packbank.config.sections import understand
 from packbank.config.serialbattery import Change, Kind
@@ -48,6 +48,7 @@ def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None,
     parsed.problems += list(crosscheck(parsed, packs, bank))
     parsed.problems += list(service_problems(parsed))
     mqtt = build_mqtt(parsed)
+    web = build_web(parsed)
     if parsed.problems:
         return None, parsed.problems
     service = ServiceConfig(**default.pick(keys.service_keys()))
@@ -57,7 +58,12 @@ def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None,
         bank=bank,
         service=service,
         mqtt=mqtt,
-        notes=(*notes(parsed.changes), *([] if service.publish_limits else [NO_LIMITS])),
+        web=web,
+        notes=(
+            *notes(parsed.changes),
+            *([] if service.publish_limits else [NO_LIMITS]),
+            *open_to_others(web),
+        ),
         **default.pick(keys.program_keys()),
     )
     return config, []

@@ -103,6 +103,20 @@ class MqttConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WebConfig:
+    """The bank in a browser and for Prometheus; the section's presence switches it on."""
+
+    listen: str = setting(
+        "127.0.0.1:8080",
+        "address and port; 127.0.0.1: this machine only; a LAN address or 0.0.0.0: everybody there, without a password",
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        "more names that browsers may ask for, such as gx.example; addresses and this machine's own names always work",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything ``packbank run`` needs. ``packs`` is in row order: index in the tuple is index in the matrix."""
 
@@ -111,7 +125,8 @@ class Config:
     bank: BankSettings = field(default_factory=BankSettings)
     service: ServiceConfig = field(default_factory=ServiceConfig)
     mqtt: MqttConfig | None = None  # None: the file has no such section
+    web: WebConfig | None = None  # likewise
     config_version: int = setting(CONFIG_VERSION, "version of these keys; a newer one than the program's is refused")
     log_level: LogLevel = setting(LogLevel.INFO, "ERROR, WARNING, INFO or DEBUG")
     state_file: str = setting("", "where history and user settings are kept; empty: beside the config file")
-    notes: tuple[str, ...] = ()  # what of the file had no effect or was renamed, and why; for the log, once
+    notes: tuple[str, ...] = ()  # what of the file has no effect, was renamed or is to be considered; for the log, once

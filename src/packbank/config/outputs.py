@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from ipaddress import ip_address
 
 from packbank.config import keys
-from packbank.config.model import MqttConfig
+from packbank.config.model import MqttConfig, WebConfig
 from packbank.config.problems import Entry, Problem
 from packbank.config.sections import Parsed
+from packbank.config.values import split_listen
 
 SYSTEM = "com.victronenergy.system"
 _BATTERY = re.compile(r"com\.victronenergy\.battery(\.[A-Za-z_-][A-Za-z0-9_-]*)+")
@@ -39,6 +41,21 @@ def build_mqtt(parsed: Parsed) -> MqttConfig | None:
     for key, text in _wrong_with_mqtt(mqtt, wrong):
         parsed.problems.append(Problem(section.entries.get(key, Entry(section.name, key, "")), text))
     return mqtt
+
+
+def build_web(parsed: Parsed) -> WebConfig | None:
+    """What [web] asks for, ``None`` when there is no such section."""
+    section = parsed.outputs.get("web")
+    return None if section is None else WebConfig(**section.pick(keys.web_keys()))
+
+
+def open_to_others(web: WebConfig | None) -> Iterator[str]:
+    """A warning when the page can be read from other machines."""
+    if web is not None and not ip_address(split_listen(web.listen)[0]).is_loopback:
+        yield (
+            f"[web] LISTEN = {web.listen}: whoever reaches this machine there can read the bank, without a password; "
+            "nothing can be changed from there"
+        )
 
 
 def _wrong_with_mqtt(mqtt: MqttConfig, wrong: Set[str]) -> Iterator[tuple[str, str]]:

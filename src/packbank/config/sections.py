@@ -14,9 +14,9 @@ from packbank.config.problems import Entry, Problem
 from packbank.config.serialbattery import Change, translate
 
 DEFAULT = "DEFAULT"
-TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]", "mqtt": "[mqtt]"}
+TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]", "mqtt": "[mqtt]", "web": "[web]"}
 
-OURS = ("mqtt",)  # sections without a key that dbus-serialbattery knows
+OURS = ("mqtt", "web")  # sections without a key that dbus-serialbattery knows
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ def understand(sections: Sections) -> Parsed:
         "bus": {**keys.bus_keys(), **keys.reading_keys(), **keys.pack_keys()},
         "pack": {**keys.name_keys(), **keys.reading_keys(), **keys.pack_keys()},
         "mqtt": keys.mqtt_keys(),
+        "web": keys.web_keys(),
     }
     parsed = Parsed()
     places = {"bus": parsed.buses, "pack": parsed.packs}

@@ -6,11 +6,14 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from ipaddress import ip_address
 from types import NoneType
 from typing import Any, get_args
 
 BROKER = re.compile(r"mqtts?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 TOPIC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
+LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 INDENTED = "goes on over several lines; a line that begins with a blank belongs to the key above: remove the blank"
 
 
@@ -75,6 +78,34 @@ def parse_topic_name(text: str) -> str:
     if not TOPIC_NAME.fullmatch(text):
         raise ValueError("cannot stand in a topic; write small letters, digits, - or _, a letter first")
     return text
+
+
+def parse_listen(text: str) -> str:
+    """Where a server listens: an address in numbers, since a name may stand for several, and a port."""
+    try:
+        _, port = split_listen(text)
+    except ValueError:
+        raise ValueError("is no address and port; write 127.0.0.1:8080, or [::1]:8080") from None
+    if not 0 < port < 1 << 16:
+        raise ValueError(f"{port} is not a port; write 1 to 65535, such as 127.0.0.1:8080")
+    return text
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """The address and the port of a ``LISTEN``; a ValueError when it has another form."""
+    found = LISTEN.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return str(ip_address(found[1] or found[2])), int(found[3])
+
+
+def parse_hosts(text: str) -> tuple[str, ...]:
+    """Names of machines, in small letters."""
+    names = tuple(name.lower() for name in split_list(text))
+    for name in names:
+        if not HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a machine's name; write it without http://, port or path")
+    return names
 
 
 def parse_path(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+from collections.abc import Iterable
 from math import isnan
 from typing import Any
 
@@ -16,15 +17,21 @@ from packbank.outputs.runner import PeerGoneError
 SCHEMA = 2  # 1: the dataclasses of the first version; raised when a key is renamed, removed or changes its meaning
 
 
-def snapshot_dict(snapshot: Snapshot) -> dict[str, Any]:
-    """Everything of ``snapshot`` but the packs' settings, under the keys of the catalogue."""
+def snapshot_dict(snapshot: Snapshot, *, settings: bool = False, packs: Iterable[int] | None = None) -> dict[str, Any]:
+    """Everything of ``snapshot`` under the keys of the catalogue, the packs' settings only where they are asked for.
+
+    ``packs`` are the indices of the packs that are wanted, None for all.
+    """
+    chosen = map(snapshot.pack, range(len(snapshot.places)) if packs is None else packs)
     return {
         "schema": SCHEMA,
         "number": snapshot.number,
         "time": round(snapshot.time, 3),
         "wall": round(snapshot.wall, 3),
         **plain(BANK, snapshot),
-        "packs": [plain(PACK, pack) for pack in snapshot.packs()],
+        "packs": [
+            plain(PACK, pack) | ({"settings": plain(PACK_SETTINGS, pack)} if settings else {}) for pack in chosen
+        ],
         "buses": [plain(BUS, bus) | refusals(bus) for bus in snapshot.buses],
     }
 

@@ -27,7 +27,6 @@ from urllib.parse import quote, unquote_to_bytes
 from zlib import crc32
 
 from packbank.errors import LinkError
-from packbank.model.catalogue import PACK_SETTINGS, plain
 from packbank.model.columns import Column
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.json_lines import snapshot_dict
@@ -186,10 +185,7 @@ def _line_of(snapshot: Snapshot) -> Callable[[bool], memoryview]:
 
     @cache
     def line(with_settings: bool) -> memoryview:
-        whole = snapshot_dict(snapshot)
-        if with_settings:
-            for told, pack in zip(whole["packs"], snapshot.packs(), strict=True):
-                told["settings"] = plain(PACK_SETTINGS, pack)
+        whole = snapshot_dict(snapshot, settings=with_settings)
         return memoryview(json.dumps(whole, allow_nan=False).encode() + b"\n")
 
     return line

@@ -6,7 +6,7 @@ import pytest
 
 from packbank.cli import main
 from packbank.config.loader import load
-from packbank.config.model import MqttConfig
+from packbank.config.model import MqttConfig, WebConfig
 from packbank.config.problems import InvalidConfigError
 
 BUS = "[DEFAULT]\nPORT = /dev/ttyUSB7\n"
@@ -109,3 +109,54 @@ def test_every_problem_of_the_section_is_told_and_none_that_follows_from_another
     text = refused(tmp_path, "BROKER = http://x", "PASSWORD_FILE = p", "CA = a", "CERTIFICATE = b")
     assert all(key in text for key in ("BROKER", "PASSWORD_FILE", "CERTIFICATE"))
     assert "has no use without TLS" not in text
+
+
+def web(folder: Path, *lines: str) -> WebConfig | None:
+    path = folder / "config.ini"
+    path.write_text("\n".join([BUS, *lines]), encoding="utf-8")
+    return load(path).web
+
+
+def test_without_the_section_there_is_no_web_page(tmp_path: Path) -> None:
+    assert web(tmp_path) is None
+    assert web(tmp_path, "[web]") == WebConfig(listen="127.0.0.1:8080")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "0.0.0.0:65535", "[::1]:8080", "[::]:80", "192.168.1.5:8080"])
+def test_where_the_page_can_be(tmp_path: Path, listen: str) -> None:
+    assert web(tmp_path, "[web]", f"LISTEN = {listen}", "HOSTS = GX.example, bank-1") == WebConfig(
+        listen=listen, hosts=("gx.example", "bank-1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("LISTEN = 8080", "write 127.0.0.1:8080"),
+        ("LISTEN = localhost:8080", "write 127.0.0.1:8080"),
+        ("LISTEN = ::1:8080", "write 127.0.0.1:8080"),
+        ("LISTEN = 127.0.0.1:0", "write 1 to 65535"),
+        ("LISTEN = 127.0.0.1:65536", "write 1 to 65535"),
+        ("LISTEN = 300.0.0.1:80", "write 127.0.0.1:8080"),
+        ("LISTEN =", "write 127.0.0.1:8080"),
+        ("HOSTS = http://gx", "without http://"),
+        ("HOSTS = gx:8080", "without http://"),
+        ("PORT = 8080", "move it to"),
+        ("LISTN = 127.0.0.1:80", "did you mean LISTEN?"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused(tmp_path: Path, line: str, expected: str) -> None:
+    with pytest.raises(InvalidConfigError) as caught:
+        web(tmp_path, "[web]", line)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(("listen", "warned"), [("127.0.0.1:80", False), ("[::1]:80", False), ("0.0.0.0:80", True)])
+def test_check_warns_of_a_page_that_others_can_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], listen: str, warned: bool
+) -> None:
+    web(tmp_path, "[web]", f"LISTEN = {listen}")
+    assert main(["check", str(tmp_path / "config.ini")]) == 0
+    said = capsys.readouterr().out
+    assert f"web: LISTEN = {listen}" in said
+    assert ("without a password" in said) is warned

@@ -106,9 +106,9 @@ def test_nothing_is_encoded_while_nobody_is_connected(
 ) -> None:
     encoded: list[float] = []
 
-    def count(shown: Snapshot) -> dict[str, Any]:
+    def count(shown: Snapshot, *, settings: bool) -> dict[str, Any]:
         encoded.append(shown.time)
-        return snapshot_dict(shown)
+        return snapshot_dict(shown, settings=settings)
 
     monkeypatch.setattr(local_socket, "snapshot_dict", count)
     output.show(scene(1.0))

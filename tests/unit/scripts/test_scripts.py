@@ -83,7 +83,7 @@ def test_it_asks_apt_for_what_is_missing_and_only_for_that(machine: Machine) -> 
     installed = [line for line in machine.log.read_text().splitlines() if line.startswith("apt-get -qq install")]
     broker = "" if Path("/usr/sbin/mosquitto").exists() else "mosquitto "  # not in everybody's PATH
     assert installed == [
-        f"apt-get -qq install -y --no-install-recommends {broker}python3 python3-dev python3-venv shellcheck",
+        f"apt-get -qq install -y --no-install-recommends chromium {broker}python3 python3-dev python3-venv shellcheck",
     ]
     assert code == 1
     assert "needs Python 3.11 or newer" in said
@@ -133,14 +133,14 @@ esac
 @pytest.fixture
 def ready(machine: Machine) -> Machine:
     """A machine that was set up with a Python that only pretends."""
-    for name in ("gcc", "pkg-config", "dbus-daemon", "shellcheck", "mosquitto"):
+    for name in ("gcc", "pkg-config", "dbus-daemon", "shellcheck", "mosquitto", "chromium"):
         machine.provide(name, "exit 0")
     (machine.tree / "Python.h").touch()
     (machine.tree / "cext/kernel.pyx").write_text("one", encoding="utf-8")
     machine.provide("python3", PYTHON)
     code, said = machine.setup()
     assert code == 0
-    assert "installing packbank[venus,tui,mqtt] into .venv" in said
+    assert "installing packbank[venus,tui,mqtt,web] into .venv" in said
     machine.log.unlink()
     return machine
 
@@ -157,7 +157,7 @@ def test_nothing_is_done_when_nothing_changed(ready: Machine) -> None:
 def test_tools_for_tests_are_installed_only_when_they_are_asked_for(ready: Machine) -> None:
     code, _ = ready.setup("--dev")
     assert code == 0
-    assert any(call.endswith("--editable .[venus,tui,mqtt] --group dev") for call in calls(ready))
+    assert any(call.endswith("--editable .[venus,tui,mqtt,web] --group dev") for call in calls(ready))
     assert ready.setup("--dev") == (0, "")
     assert ready.setup() == (0, "")
 
@@ -196,7 +196,7 @@ def test_without_the_libraries_of_dbus_the_core_is_installed(machine: Machine) -
     code, said = machine.setup()
     assert code == 0
     assert "without libgirepository1.0-dev there is no D-Bus" in said
-    assert "installing packbank[tui,mqtt] into .venv" in said
+    assert "installing packbank[tui,mqtt,web] into .venv" in said
 
 
 def test_run_passes_its_arguments_on_and_shows_the_demo_without_any(ready: Machine) -> None:

@@ -17,7 +17,7 @@ from packbank.config.model import MqttConfig
 from packbank.errors import ConfigError
 from packbank.outputs.mqtt import broker
 from packbank.outputs.mqtt.topics import BIRTH_TOPIC, OFFLINE
-from packbank.outputs.mqtt.trouble import Trouble
+from packbank.outputs.trouble import Trouble
 
 try:
     import paho.mqtt.client as mqtt

@@ -10,7 +10,7 @@ import pytest
 from packbank.config.model import MqttConfig
 from packbank.errors import LinkError
 from packbank.outputs.mqtt import broker
-from packbank.outputs.mqtt.trouble import AGAIN_AFTER, TEXTS_KEPT, Trouble
+from packbank.outputs.trouble import AGAIN_AFTER, TEXTS_KEPT, Trouble
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Log lines about a broker: each once, then hourly for as long as it holds."""
+"""Log lines about what others do: each once, then hourly for as long as it holds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 class Trouble:
-    """Keeps the log short while a broker is away for days."""
+    """Keeps the log short, however long a trouble lasts."""
 
     def __init__(self, name: str) -> None:
-        """``name`` says which broker, without a secret."""
+        """``name`` says what it is about, without a secret."""
         self._name = name
         self._told: dict[str, float] = {}  # text -> when it was logged
 

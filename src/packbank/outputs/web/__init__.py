@@ -1,0 +1,1 @@
+"""The bank in a browser, as JSON over HTTP, and for Prometheus. Read only."""

@@ -1,0 +1,165 @@
+"""What is where: the page's files, the bank as JSON, charts, metrics and the stream; each made once a snapshot."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.json_lines import snapshot_dict
+from packbank.outputs.web import metrics
+from packbank.outputs.web.history import DAY, History
+from packbank.outputs.web.hosts import own_names, welcome
+from packbank.outputs.web.messages import EVENTS, JSON, Answer, RefusedError, Request
+from packbank.outputs.web.view import View
+
+PAGE = Path(__file__).with_name("page")
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+RETRY = b"retry: 2000\n\n"
+Query = Mapping[str, str]
+
+
+class Site:
+    """Answers every request from the newest snapshot, which other threads put into :attr:`newest`."""
+
+    def __init__(self, newest: Snapshot, history: History, hosts: tuple[str, ...] = ()) -> None:
+        """``hosts`` are more names under which the page may be asked for."""
+        self.newest = newest
+        self._history = history
+        self._names = own_names(hosts)
+        self._view = View()
+        self._made: dict[tuple[str, str], Answer] = {}  # of the snapshot ``_made_of``
+        self._made_of = 0
+        self._files: dict[str, Answer] = {}
+        self._routes: dict[str, Callable[[Query, Request], Answer]] = {
+            "/api/snapshot": self._snapshot,
+            "/api/history": self._series,
+            "/metrics": self._metrics,
+            "/events": lambda _query, _request: Answer(kind=EVENTS, stream=True),
+        }
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to ``request``. Raises RefusedError."""
+        self._admit(request)
+        file = self._file(request.path)
+        if file is not None:
+            same = dict(file.headers)["ETag"] in request.headers.get("if-none-match", "")
+            return Answer(b"", file.kind, HTTPStatus.NOT_MODIFIED, file.headers) if same else file
+        route = self._routes.get(request.path)
+        if route is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"there is nothing here; see /, {', '.join(self._routes)}")
+        return route(_query(request.query), request)
+
+    def refresh(self) -> None:
+        """Take the sample of the charts, if it is due."""
+        self._history.add(self.newest)
+
+    def message(self, seen: int) -> tuple[bytes, int]:
+        """The message of the stream; see :class:`~packbank.outputs.web.server.Service`."""
+        self._view.take(self.newest)
+        return (b"" if seen else RETRY) + self._view.message(seen), self._view.number
+
+    def _admit(self, request: Request) -> None:
+        """Refuse what is not meant for us, or wants more than to look."""
+        if not welcome(request.headers.get("host", ""), self._names):
+            text = "this is not one of my names: ask by address, or add the name to HOSTS in [web] of config.ini"
+            raise RefusedError(HTTPStatus.BAD_REQUEST, text)
+        if request.method not in {"GET", "HEAD"}:
+            raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "nothing can be changed here", ("Allow", "GET, HEAD"))
+        foreign = request.headers.get("sec-fetch-site") == "cross-site"
+        if foreign and request.headers.get("sec-fetch-mode") != "navigate":
+            raise RefusedError(HTTPStatus.FORBIDDEN, "other pages may not read this one")
+
+    def _file(self, path: str) -> Answer | None:
+        """A file of the page; they are few and stay in memory once one was asked for."""
+        if not self._files:
+            for file in sorted(PAGE.iterdir()):
+                body = file.read_bytes()
+                headers = (("Cache-Control", "no-cache"), ("ETag", f'"{sha256(body).hexdigest()[:16]}"'))
+                self._files[f"/{file.name}"] = Answer(body, KINDS[file.suffix], headers=headers)
+            self._files["/"] = self._files["/index.html"]
+        return self._files.get(path)
+
+    def _once(self, what: str, which: str, make: Callable[[], Answer]) -> Answer:
+        """``make()``, but once a snapshot, however many ask for it."""
+        if self._made_of != self.newest.number:
+            self._made.clear()
+            self._made_of = self.newest.number
+        if (what, which) not in self._made:
+            self._made[what, which] = make()
+        return self._made[what, which]
+
+    def _snapshot(self, query: Query, _request: Request) -> Answer:
+        pack = _pack(query, len(self.newest.places), {"pack"})
+
+        def make() -> Answer:
+            return _json(snapshot_dict(self.newest, settings=True, packs=None if pack is None else [pack]))
+
+        return self._once("snapshot", str(pack), make)
+
+    def _series(self, query: Query, _request: Request) -> Answer:
+        pack = _pack(query, len(self.newest.places), {"pack", "hours"})
+        hours = query.get("hours", "24")
+        if not re.fullmatch("[1-9][0-9]?", hours) or int(hours) > DAY / 3600:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "hours are 1 to 24")
+
+        def make() -> Answer:
+            self._history.add(self.newest)
+            series = self._history.series(pack, 3600.0 * int(hours), self.newest)
+            values = {key: _rounded(series.values[key].tolist(), series.digits[key]) for key in series.values}
+            times = _rounded(series.times.tolist(), 0)
+            return _json({"period": series.period, "wall": round(self.newest.wall), "times": times, "values": values})
+
+        return self._once("history", f"{pack} {int(hours)}", make)
+
+    def _metrics(self, query: Query, request: Request) -> Answer:
+        if set(query) - {"cells"} or query.get("cells", "1") not in {"0", "1"}:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "write /metrics, or /metrics?cells=0 without the cells")
+        cells, old = query.get("cells") != "0", "application/openmetrics-text" not in request.headers.get("accept", "")
+
+        def make() -> Answer:
+            text = metrics.exposition(self.newest, cells=cells, old=old)
+            return Answer(text.encode(), metrics.OLD if old else metrics.OPEN)
+
+        return self._once("metrics", f"{cells} {old}", make)
+
+
+def _query(text: str) -> dict[str, str]:
+    """What follows the question mark. Raises RefusedError."""
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=4)) if text else {}
+    except ValueError:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "what follows the question mark is not KEY=VALUE") from None
+
+
+def _pack(query: Query, packs: int, known: set[str]) -> int | None:
+    """The index of the pack that is asked for, None for the bank. Raises RefusedError."""
+    if strange := set(query) - known:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"{min(strange)!r} means nothing here; known: {', '.join(known)}")
+    number = query.get("pack")
+    if number is None:
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,4}", number) or int(number) > packs:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"packs are numbered 1 to {packs}, in the order of the configuration")
+    return int(number) - 1
+
+
+def _json(content: dict[str, Any]) -> Answer:
+    return Answer(json.dumps(content, allow_nan=False).encode(), JSON)
+
+
+def _rounded(values: list[float], digits: int) -> list[float | None]:
+    return [round(value, digits) if math.isfinite(value) else None for value in values]
