@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from packbank.model.catalogue import BANK, BUS, PACK, PACK_SETTINGS, Quantity
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.json_lines import snapshot_dict
 from packbank.outputs.web import metrics
@@ -29,6 +30,7 @@ KINDS = {
     ".txt": "text/plain; charset=utf-8",
 }
 RETRY = b"retry: 2000\n\n"
+_TABLES: dict[str, Iterable[Quantity[Any]]] = {"bank": BANK, "pack": PACK, "settings": PACK_SETTINGS, "bus": BUS}
 Query = Mapping[str, str]
 
 
@@ -47,6 +49,7 @@ class Site:
         self._routes: dict[str, Callable[[Query, Request], Answer]] = {
             "/api/snapshot": self._snapshot,
             "/api/history": self._series,
+            "/api/keys": self._keys,
             "/metrics": self._metrics,
             "/events": lambda _query, _request: Answer(kind=EVENTS, stream=True),
         }
@@ -125,6 +128,10 @@ class Site:
 
         return self._once("history", f"{pack} {int(hours)}", make)
 
+    def _keys(self, _query: Query, _request: Request) -> Answer:
+        """What each key of the JSON means."""
+        return self._once("keys", "", lambda: _json({name: _described(rows) for name, rows in _TABLES.items()}))
+
     def _metrics(self, query: Query, request: Request) -> Answer:
         if set(query) - {"cells"} or query.get("cells", "1") not in {"0", "1"}:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "write /metrics, or /metrics?cells=0 without the cells")
@@ -155,6 +162,11 @@ def _pack(query: Query, packs: int, known: set[str]) -> int | None:
     if not re.fullmatch("[1-9][0-9]{0,4}", number) or int(number) > packs:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"packs are numbered 1 to {packs}, in the order of the configuration")
     return int(number) - 1
+
+
+def _described(rows: Iterable[Quantity[Any]]) -> list[tuple[str, str, str, int]]:
+    """Key, title, unit and digits."""
+    return [(row.key, row.title, row.unit.unit, row.unit.digits) for row in rows if row.key]
 
 
 def _json(content: dict[str, Any]) -> Answer:
