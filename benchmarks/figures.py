@@ -72,6 +72,7 @@ def published(what: str, key: str, budget: float | None = None) -> Figure:
 
 CPU, MEMORY = "cpu_s_a_minute", "memory_mb"
 ROUND = "test_round"
+PACKS = 15  # of a bus
 FIGURES = (
     *(checksum("crc16_modbus", "fastcrc", size, within=True) for size in (8, 11, 308)),
     *(checksum("sum8", "sum() & 255", size, within=False) for size in (8, 11, 308)),
@@ -111,6 +112,28 @@ FIGURES = (
             ("memory", MEMORY, 15, 8.0),
             ("memory", MEMORY, 120, None),
         )
+    ),
+    *(
+        Figure("web", f"{what}, {packs} packs", At(f"test_web[{packs // 15}]", f"{kind}_{key}"), budget=budget)
+        for packs in (15, 120)
+        for what, kind, key, budget in (
+            ("CPU a minute of the web page, nobody looks", "idle", CPU, None),
+            ("CPU a minute of the web page, one browser", "one", CPU, None),
+            ("CPU a minute of the web page, five browsers", "five", CPU, None),
+            ("CPU a minute of MQTT, web page, one browser", "all", CPU, 0.3 if packs == PACKS else None),
+            ("memory of the web page, one browser", "one", MEMORY, None),
+            ("memory of the web page, five browsers", "five", MEMORY, None),
+            ("memory of MQTT, web page, one browser", "all", MEMORY, None),
+        )
+    ),
+    *(
+        Figure(
+            "web",
+            f"memory of all with D-Bus, {packs} packs",
+            At(f"test_web[{packs // 15}]", "everything_mb"),
+            budget=70.0,
+        )
+        for packs in (15, 120)
     ),
     published("publish a second of 15 packs", "median"),
     published("D-Bus messages for it", "signals_a_second", budget=1.0),

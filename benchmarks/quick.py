@@ -10,6 +10,7 @@ LEFT_OUT = frozenset(
     (
         "test_the_daemon[2]",
         "test_mqtt[8]",
+        "test_web[8]",
         "test_deaf_window[2-]",
         "test_deaf_window[1-capture]",
         "test_deaf_window[2-capture]",
@@ -23,6 +24,7 @@ SHORT: dict[str, dict[str, float]] = {
     "bench_mqtt": {"SECONDS": 5.0, "SETTLE": 5.0},
     "bench_publish": {"MINUTES": 5},
     "bench_round": {"SECONDS": 12.0},
+    "bench_web": {"SECONDS": 5.0, "SETTLE": 6.0},
 }
 TIMING = 0.1  # s for each call that is timed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +23,10 @@ WALL = 1_780_000_000.0
 
 
 class LiveBank:
-    """Packs in ``silent`` stop answering."""
+    """Packs in ``silent`` stop answering. ``spec`` is what a :class:`BankSpec` has different from the demo's."""
 
-    def __init__(self, packs: int, *, odd: Sequence[Odd] = (), seed: int = 1) -> None:
-        self.bank = PhysicalBank(replace(demo_spec(packs, 16, seed), odd=tuple(odd)))
+    def __init__(self, packs: int, *, odd: Sequence[Odd] = (), seed: int = 1, **spec: Any) -> None:
+        self.bank = PhysicalBank(replace(demo_spec(packs, 16, seed), odd=tuple(odd), **spec))
         self.names = [f"pack {number}" for number in range(1, packs + 1)]
         self.aggregator = Bank(self.names, [PackSettings()] * packs, BankSettings())
         self.silent: set[int] = set()

@@ -27,6 +27,12 @@ class Client:
         self.link = socket.create_connection(("127.0.0.1", port), TIMEOUT)
         self.unread = b""
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.link.close()
+
     def send(self, data: bytes) -> None:
         self.link.sendall(data)
 

@@ -18,7 +18,7 @@ _HEAD = f"""# The bank as JSON lines
     packbank run --config config.ini --no-dbus --json | jq -c '[.wall, .soc, .charge_current_limit.value]'
 
 `packbank show --json` prints the newest of them from a daemon that runs, with the settings of all packs; the same lines
-are on a Unix socket ([show.md](show.md)).
+are on a Unix socket ([show.md](show.md)). The web page serves the same at `/api/snapshot` ([web.md](web.md)).
 
 A dot in a key below is a nested object. What is not known is `null`, never 0 and never an old value. Numbers are
 rounded to the digits shown; limits are rounded down. A reader that is slow gets the newest line when it is ready: gaps

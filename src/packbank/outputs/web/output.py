@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from packbank.config.model import WebConfig
 from packbank.config.values import split_listen
 from packbank.errors import ConfigError
@@ -15,6 +17,8 @@ except ImportError as missing:
 from packbank.outputs.web.site import Site
 
 CLOSE_TIMEOUT = 1.0  # s for the thread to end
+
+log = logging.getLogger(__name__)
 
 
 class WebOutput:
@@ -43,6 +47,7 @@ class WebOutput:
         self._site.newest = snapshot
         if self._server is None:
             self._server = Server(self.name, self._site, split_listen(self._config.listen))
+            log.info("web: the page is at http://%s/", self._config.listen)
         server = self._server
         if server.error is not None:
             self.close()

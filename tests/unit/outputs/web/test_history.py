@@ -13,12 +13,12 @@ from packbank.outputs.web.history import BANK_SERIES, LARGEST, PACK_SERIES, Ring
 from virtual_battery import pack_view, snapshot, virtual_battery
 
 
-def seconds(ring: Ring, shown: Snapshot, count: int) -> Snapshot:
-    """So many seconds pass; the bank's voltage is its time."""
-    for _ in range(count):
-        later = shown.time + 1.0
+def seconds(ring: Ring, shown: Snapshot, count: int, step: int = 1) -> Snapshot:
+    """So many seconds pass, ``step`` at a time; the bank's voltage is its time."""
+    for _ in range(0, count, step):
+        later = shown.time + step
         battery = replace(shown.battery, voltage=later)
-        shown = replace(shown, time=later, wall=shown.wall + 1.0, battery=battery)
+        shown = replace(shown, time=later, wall=shown.wall + step, battery=battery)
         ring.add(shown)
     return shown
 
@@ -26,7 +26,7 @@ def seconds(ring: Ring, shown: Snapshot, count: int) -> Snapshot:
 def test_a_sample_a_minute_for_a_day_and_no_longer() -> None:
     ring = Ring(2)
     before = ring._times.nbytes + ring._bank.nbytes + ring._packs.nbytes
-    shown = seconds(ring, snapshot(rows=healthy(2)), 25 * 3600)
+    shown = seconds(ring, snapshot(rows=healthy(2)), 25 * 3600, 20)
     series = ring.series(None, 86400.0, shown)
     assert len(series.times) == 1440
     assert np.all(np.diff(series.times) == 60.0)

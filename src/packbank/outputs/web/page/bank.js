@@ -54,7 +54,7 @@ export class BankPage {
 
   updateFigures(bank) {
     const flows = bank.current === null ? "" : bank.current > 0.05 ? "charging" : bank.current < -0.05 ? "discharging" : "at rest";
-    const togo = bank.time_to_go === null ? "" : `empty in ${duration(bank.time_to_go)}`;
+    const togo = bank.time_to_go === null || bank.current > 0 ? "" : `empty in ${duration(bank.time_to_go)}`;
     const gone = bank.offline ? `${bank.offline} not there` : "all there";
     const texts = [
       [number(bank.soc, 1, "%"), `${number(bank.remaining_capacity, 0)} of ${number(bank.installed_capacity, 0, "Ah")}`],

@@ -57,14 +57,17 @@ export class Charts {
     this.close();
     this.area.replaceChildren();
     const wanted = CHARTS.map((chart) => ({ ...chart, series: chart.series.filter(([key]) => key in values) }));
-    for (const chart of wanted.filter(({ series }) => series.length)) this.plot(chart, gaps(times, period), values, wall);
+    // All boxes before the first plot, which is as wide as its box.
+    const boxes = wanted.filter(({ series }) => series.length).map((chart) => {
+      const place = make("div");
+      const box = make("figure", { role: "img" }, make("figcaption", { text: `${chart.title}, ${chart.unit}` }), place);
+      return { chart, place, box };
+    });
+    this.area.append(...boxes.map(({ box }) => box));
+    for (const { chart, place, box } of boxes) this.plot(chart, place, box, gaps(times, period), values, wall);
   }
 
-  plot({ title, unit, digits, series }, times, values, wall) {
-    const box = make("figure", { role: "img" }, make("figcaption", { text: `${title}, ${unit}` }));
-    const place = make("div");
-    box.append(place);
-    this.area.append(box);
+  plot({ title, unit, digits, series }, place, box, times, values, wall) {
     const columns = series.map(([key, , sign = 1]) => filled(times, values[key]).map((value) => (value === null ? null : sign * value)));
     const known = columns.flat().filter((value) => value !== null);
     const say = (value) => number(value, digits, unit);

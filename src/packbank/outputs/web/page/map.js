@@ -7,7 +7,7 @@ import { number, signed } from "./words.js";
 
 const ROWS_UP_TO = 64; // packs that are shown cell by cell
 const GAP = 2;
-const SQUARE = 36; // px, at least
+const SQUARE = 30; // px, at least
 const BETWEEN = 18; // px between two blocks of squares
 const FONT = "system-ui, sans-serif";
 const QUANTITIES = [

@@ -21,8 +21,9 @@ export class PackPage {
     this.keys = keys;
     this.due = 0;
     this.title = feed.packs[index].name;
-    const count = feed.packs.length;
-    const step = (to, text) => make("a", { href: `#/pack/${((to + count) % count) + 1}`, text });
+    const neighbours = feed.present;
+    const own = neighbours.findIndex((pack) => pack.index === index);
+    const step = (by, text) => make("a", { href: `#/pack/${neighbours.at((own + by) % neighbours.length)?.number}`, text });
     this.state = make("p");
     this.figures = make("dl", { class: "figures" });
     this.alarms = make("ul");
@@ -33,7 +34,7 @@ export class PackPage {
     this.read = make("p", { class: "muted" });
     this.charts = new Charts(index + 1);
     this.node = make("div", {},
-      make("div", { class: "head" }, make("h1", { tabindex: "-1", text: this.title }), make("nav", { "aria-label": "Neighbours" }, step(index - 1, "‹ previous"), " ", step(index + 1, "next ›"))),
+      make("div", { class: "head" }, make("h1", { tabindex: "-1", text: this.title }), make("nav", { "aria-label": "Neighbours" }, step(-1, "‹ previous"), " ", step(1, "next ›"))),
       this.state, this.figures, this.alarms,
       section("cells", "Cells", this.scale, make("table", { class: "bars" }, make("caption", { class: "hidden", text: "Voltage of each cell and its deviation from the mean" }),
         make("thead", { class: "hidden" }, make("tr", {}, ...["Cell", "Volts", "Deviation as a bar", "mV from the mean", "Remark"].map((text) => make("th", { scope: "col", text })))), this.cells)),
@@ -92,7 +93,7 @@ export class PackPage {
       const number_ = place + 1;
       const words = [pack.highest_cell.number === number_ && "highest", pack.lowest_cell.number === number_ && "lowest"].filter(Boolean);
       say(volts, number(value, 3, "V"));
-      say(deviation, value === null ? UNKNOWN : signed(Math.round(off[place]), 0, "mV"));
+      say(deviation, value === null ? UNKNOWN : signed(off[place], 1, "mV"));
       say(remark, words.join(", "));
       const share = Math.min(1, Math.abs(off[place] ?? 0) / scale) * 50;
       line.style.width = `${share}%`;
