@@ -214,7 +214,7 @@ def test_a_lost_connection_is_shown_within_three_seconds_and_found_again(visit: 
         page.wait_for_timeout(3 * 1000 * PERIOD)  # what was on its way has come
         page.clock.pause_at(page.evaluate("Date.now()"))
         page.clock.run_for(3000)
-        assert "No connection to packbank" in page.inner_text("#lost")
+        assert "Nothing is heard from packbank" in page.inner_text("#lost")
         assert "s old" in page.inner_text("#age")
         assert page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
         page.clock.resume()

@@ -303,3 +303,17 @@ def test_the_ration_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     ration.begin()
     ration.wait()
     assert len(slept) == 1
+
+
+def test_every_answer_has_the_headers_that_guard_it(web: Bench) -> None:
+    for target, host in (
+        ("/", "localhost"),
+        ("/metrics", "localhost"),
+        ("/nothing", "localhost"),
+        ("/", "evil.example"),
+    ):
+        headers = dict(web.client().get(target, host).headers)
+        assert b"default-src 'none'" in headers[b"content-security-policy"]
+        assert b"unsafe" not in headers[b"content-security-policy"]
+        assert headers[b"x-content-type-options"] == b"nosniff"
+        assert b"access-control-allow-origin" not in headers

@@ -139,3 +139,26 @@ def test_a_history_of_a_pack_and_of_the_bank() -> None:
     assert bank_series["times"] == [at.newest.wall]
     assert json.loads(ask(at, "/api/history?pack=2").body)["values"]["highest_cell"] == [3.47]
     assert json.loads(ask(at, "/api/history?pack=3").body)["values"]["voltage"] == [None]
+
+
+def test_prometheus_gets_the_format_that_it_asks_for() -> None:
+    at = site()
+    new = ask(at, "/metrics", accept="application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3")
+    assert new.kind.startswith("application/openmetrics-text; version=1.0.0")
+    assert new.body.endswith(b"# EOF\n")
+    old = ask(at, "/metrics")
+    assert old.kind.startswith("text/plain; version=0.0.4")
+    assert b"# EOF" not in old.body
+
+
+def test_every_key_of_the_json_is_explained() -> None:
+    at = site()
+    keys = json.loads(ask(at, "/api/keys").body)
+    told = json.loads(ask(at, "/api/snapshot").body)
+    for name, source in (("bank", told), ("pack", told["packs"][0]), ("bus", told["buses"][0])):
+        for key, title, _unit, _digits in keys[name]:
+            assert title
+            inner = source
+            for part in key.split("."):
+                inner = inner[part]
+    assert {key for key, *_ in keys["settings"]} == set(told["packs"][0]["settings"])
