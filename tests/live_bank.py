@@ -45,7 +45,7 @@ class LiveBank:
         return self.look(seconds)
 
     def look(self, seconds: int = 1) -> Snapshot:
-        """So many seconds later, the bank as its packs tell it."""
+        """So many seconds later, the bank as its packs report it."""
         self.seconds += seconds
         now = float(self.seconds)
         answers = self.bank.answers()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("h11", reason="the web page is an extra: pip install packbank[web]")
@@ -32,9 +33,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: packa
 class Shown:
     """A simulated bank on a page of its own, a second older each :data:`PERIOD` while ``running``."""
 
-    def __init__(self, packs: int, *, silent: set[int] | None = None) -> None:
+    def __init__(self, packs: int, *, silent: set[int] | None = None, known: bool = True) -> None:
         self.live = LiveBank(packs, odd=[Odd(leading_cell=8.0)])
         self.live.silent = silent or set()
+        if not known:
+            self.live.rows[:] = np.nan
         self.names: list[str] | None = None
         for _ in range(90):
             self.newest = self.live.look()  # a pack that is silent is lost by now
@@ -253,6 +256,22 @@ def test_everything_has_a_name_for_screen_readers(visit: Open) -> None:
             assert page.locator("h1").count() == 1
 
 
+@pytest.mark.slow
+def test_a_bank_that_was_never_heard_has_dashes_and_no_zeros(visit: Open) -> None:
+    with shown(4, silent={0, 1, 2, 3}, known=False) as bank:
+        page = visit(bank)
+        page.wait_for_selector(".packs tbody tr:nth-child(4)")
+        assert [text.split("\n")[1] for text in texts(page, ".figures > div")][:4] == ["\N{EN DASH}"] * 4
+        assert "0 of 4" in page.inner_text(".figures")
+        for where in ("#/pack/1", "#/charts", "#/buses"):
+            page.evaluate("where => { location.hash = where; }", where)
+            page.wait_for_selector("main h1")
+        page.go_back()
+        page.go_back()
+        page.wait_for_selector("text=alarms are not known")
+
+
+@pytest.mark.slow
 def test_names_that_look_like_markup_are_texts(visit: Open) -> None:
     with shown(4, silent={1}) as bank:
         bank.names = [

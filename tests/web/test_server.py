@@ -317,3 +317,17 @@ def test_every_answer_has_the_headers_that_guard_it(web: Bench) -> None:
         assert b"unsafe" not in headers[b"content-security-policy"]
         assert headers[b"x-content-type-options"] == b"nosniff"
         assert b"access-control-allow-origin" not in headers
+
+
+def test_readers_that_never_read_keep_nobody_out(web: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "CONNECTIONS", 6)
+    stuck = []
+    for _ in range(12):
+        link = socket.socket()
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.connect(("127.0.0.1", web.output.port))
+        link.sendall(b"GET /uPlot.iife.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+        stuck.append(link)
+    serves(web)
+    for link in stuck:
+        link.close()

@@ -53,8 +53,8 @@ def _outputs(config: Config) -> Iterator[str]:
         ("web", web_keys(), config.web, config.web and f"http://{config.web.listen}/"),
     ):
         if section is not None:
-            told = [f"{key.name} = {format_value(getattr(section, key.field))}" for key in _changed(keys, section)]
-            yield f"{name}: {', '.join(told) or usual}"
+            changed = [f"{key.name} = {format_value(getattr(section, key.field))}" for key in _changed(keys, section)]
+            yield f"{name}: {', '.join(changed) or usual}"
 
 
 def _settings(config: Config) -> Iterator[str]:

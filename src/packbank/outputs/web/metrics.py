@@ -1,7 +1,7 @@
 """``/metrics`` for Prometheus: a table of families, written down as OpenMetrics 1.0, or as its older text format.
 
 What is not known is left out, and so is what a pack that does not answer measured last. No label has a text that a
-BMS tells, but those of ``packbank_pack_info``. The bank has no label: the target's own labels say which one it is.
+BMS reports, but those of ``packbank_pack_info``. The bank has no label: the target's own labels say which one it is.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def _pack_state(snapshot: Snapshot) -> Iterator[Sample]:
 
 def _pack_alarms(snapshot: Snapshot) -> Iterator[Sample]:
     levels = snapshot.battery.packs.alarms
-    told = [alarm for alarm in Alarm if alarm in snapshot.battery.alarms]
+    reported = [alarm for alarm in Alarm if alarm in snapshot.battery.alarms]
     for pack in _answering(snapshot):
-        for alarm in told:
+        for alarm in reported:
             yield (*_label(snapshot, pack), ("alarm", alarm.venus)), float(levels[pack, alarm])
 
 

@@ -22,7 +22,7 @@ from packbank.outputs.web.connection import Connection, Phase
 from packbank.outputs.web.messages import Answer, RefusedError, Request
 
 CONNECTIONS = 40  # a browser opens up to six
-STREAMS = 20
+STREAMS = 20  # fewer than connections, or nobody else would find room
 BACKLOG = 128  # that wait in the kernel: one more would be made to wait for a second
 ACCEPTED_AT_ONCE = 8
 LOOK_EVERY = 1.0  # s between two looks at the clients' deadlines
@@ -113,19 +113,15 @@ class Server:
         self._ration.wait()
 
     def _accept(self) -> None:
-        """Take in who has come. When there are too many, who has waited longest without a request goes."""
+        """Take in who has come. When there are too many, who keeps us waiting goes: for a request, or for room."""
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                link, _address = self._listener.accept()
+                client = Connection(self._listener.accept()[0], time.monotonic())
             except OSError:  # nobody more, or one that has gone already, or no descriptor is left
                 return
             if len(self._clients) >= CONNECTIONS:
-                idle = [client for client in self._clients if client.phase in (Phase.REQUEST, Phase.GOODBYE)]
-                if not idle:
-                    link.close()
-                    continue
-                self._drop(min(idle, key=lambda client: client.deadline))
-            client = Connection(link, time.monotonic())
+                waited_for = [one for one in self._clients if one.phase is not Phase.STREAM or not one.ready]
+                self._drop(min(waited_for, key=lambda one: (not one.ready, one.deadline)))
             self._clients.add(client)
             self._selector.register(client, selectors.EVENT_READ)
             self._serve(client, selectors.EVENT_READ)  # what it wants is mostly there already
@@ -161,16 +157,16 @@ class Server:
             client.send(answer, now)
             if client.phase is Phase.STREAM:
                 self.streams += 1
-                self._tell(client, now)
+                self._update(client, now)
             take = client.next
 
     def _broadcast(self) -> None:
         now = time.monotonic()
         for client in [client for client in self._clients if client.phase is Phase.STREAM]:
-            self._tell(client, now)
+            self._update(client, now)
             self._settle(client)
 
-    def _tell(self, client: Connection, now: float) -> None:
+    def _update(self, client: Connection, now: float) -> None:
         """Send the newest message, unless the one before is still on its way."""
         if client.ready:
             message, number = self._service.message(client.seen)

@@ -21,7 +21,7 @@ from packbank.outputs.web.hosts import own_names, welcome
 from packbank.outputs.web.messages import EVENTS, JSON, Answer, RefusedError, Request
 from packbank.outputs.web.view import View
 
-PAGE = Path(__file__).with_name("page")
+PAGE = Path(__file__).with_name("page-files")  # a name that no package can have
 KINDS = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -127,11 +127,11 @@ def test_cells_can_be_left_out() -> None:
     assert not [name for name, _ in without if name == CELLS.name]
 
 
-def test_every_alarm_that_can_be_told_is_there() -> None:
+def test_every_alarm_that_can_be_reported_is_there() -> None:
     shown = bank()
     found = samples(exposition(shown))
-    told = {dict(labels)["alarm"] for name, labels in found if name == "packbank_pack_alarm"}
-    assert told == {alarm.venus for alarm in shown.battery.alarms} <= {alarm.venus for alarm in Alarm}
+    reported = {dict(labels)["alarm"] for name, labels in found if name == "packbank_pack_alarm"}
+    assert reported == {alarm.venus for alarm in shown.battery.alarms} <= {alarm.venus for alarm in Alarm}
     assert value(found, "packbank_pack_alarm", pack="pack 2", alarm="LowSoc") == 1.0
     assert np.isnan(shown.rows[2, Column.VOLTAGE])
 

@@ -154,11 +154,11 @@ def test_prometheus_gets_the_format_that_it_asks_for() -> None:
 def test_every_key_of_the_json_is_explained() -> None:
     at = site()
     keys = json.loads(ask(at, "/api/keys").body)
-    told = json.loads(ask(at, "/api/snapshot").body)
-    for name, source in (("bank", told), ("pack", told["packs"][0]), ("bus", told["buses"][0])):
+    shown = json.loads(ask(at, "/api/snapshot").body)
+    for name, source in (("bank", shown), ("pack", shown["packs"][0]), ("bus", shown["buses"][0])):
         for key, title, _unit, _digits in keys[name]:
             assert title
             inner = source
             for part in key.split("."):
                 inner = inner[part]
-    assert {key for key, *_ in keys["settings"]} == set(told["packs"][0]["settings"])
+    assert {key for key, *_ in keys["settings"]} == set(shown["packs"][0]["settings"])

@@ -60,7 +60,12 @@ function show() {
 function warn() {
   const seconds = Math.round(feed.age);
   mark(document.body, feed.lost ? "lost" : "");
-  say(lost, feed.lost ? `✕ Nothing is heard from packbank${feed.bank ? `. What you see is ${seconds < 60 ? "some seconds" : `${Math.round(seconds / 60)} min`} old` : ""}; trying again` : "");
+  say(
+    lost,
+    feed.lost
+      ? `✕ Nothing is heard from packbank${feed.bank ? `. What you see is ${seconds < 60 ? "some seconds" : `${Math.round(seconds / 60)} min`} old` : ""}; trying again`
+      : "",
+  );
   say(age, !feed.bank ? "" : feed.lost ? `✕ ${seconds} s old` : `● live · ${Math.floor(feed.age)} s`);
 }
 

@@ -89,11 +89,21 @@ export class Feed {
 
 function cells(values) {
   const known = values.filter((value) => value !== null);
-  if (!known.length) return { cells: values, mean: null, low: null, high: null, delta: null, deviations: [], worst: null };
+  if (!known.length)
+    return { cells: values, mean: null, low: null, high: null, delta: null, deviations: [], worst: null };
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
   const low = Math.min(...known);
   const high = Math.max(...known);
   const deviations = values.map((value) => (value === null ? null : value - mean));
   const worst = high - mean > mean - low ? high - mean : low - mean;
-  return { cells: values, mean, low, high, delta: high - low, deviations, worst, worstCell: deviations.indexOf(worst) + 1 };
+  return {
+    cells: values,
+    mean,
+    low,
+    high,
+    delta: high - low,
+    deviations,
+    worst,
+    worstCell: deviations.indexOf(worst) + 1,
+  };
 }

@@ -10,10 +10,35 @@ const HEIGHT = 180;
 
 const CHARTS = [
   { title: "State of charge", unit: "%", digits: 1, series: [["soc", "SoC"]] },
-  { title: "Current and its limits", unit: "A", digits: 1, series: [["current", "current"], ["charge_current_limit", "CCL"], ["discharge_current_limit", "−DCL", -1]] },
+  {
+    title: "Current and its limits",
+    unit: "A",
+    digits: 1,
+    series: [
+      ["current", "current"],
+      ["charge_current_limit", "CCL"],
+      ["discharge_current_limit", "−DCL", -1],
+    ],
+  },
   { title: "Voltage", unit: "V", digits: 2, series: [["voltage", "voltage"]] },
-  { title: "Lowest and highest cell", unit: "V", digits: 3, series: [["lowest_cell", "lowest"], ["highest_cell", "highest"]] },
-  { title: "Temperature", unit: "°C", digits: 1, series: [["lowest_temperature", "coldest"], ["highest_temperature", "warmest"]] },
+  {
+    title: "Lowest and highest cell",
+    unit: "V",
+    digits: 3,
+    series: [
+      ["lowest_cell", "lowest"],
+      ["highest_cell", "highest"],
+    ],
+  },
+  {
+    title: "Temperature",
+    unit: "°C",
+    digits: 1,
+    series: [
+      ["lowest_temperature", "coldest"],
+      ["highest_temperature", "warmest"],
+    ],
+  },
 ];
 
 export class Charts {
@@ -24,9 +49,17 @@ export class Charts {
     this.hours = Number(stored("hours", 24));
     this.due = 0;
     this.note = make("p", { class: "muted", text: "Loading …" });
-    this.buttons = HOURS.map((hours) => make("button", { type: "button", text: `${hours} h`, onclick: () => this.choose(hours) }));
+    this.buttons = HOURS.map((hours) =>
+      make("button", { type: "button", text: `${hours} h`, onclick: () => this.choose(hours) }),
+    );
     this.area = make("div", { class: "charts" });
-    this.node = make("div", {}, make("div", { class: "tools", role: "group", "aria-label": "Time shown" }, ...this.buttons), this.note, this.area);
+    this.node = make(
+      "div",
+      {},
+      make("div", { class: "tools", role: "group", "aria-label": "Time shown" }, ...this.buttons),
+      this.note,
+      this.area,
+    );
     this.choose(this.hours);
   }
 
@@ -52,35 +85,72 @@ export class Charts {
   }
 
   show({ times, values, period, wall }) {
-    const since = times.length ? new Date(times[0] * 1000).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }) : "now";
+    const since = times.length
+      ? new Date(times[0] * 1000).toLocaleString([], {
+          weekday: "short",
+          hour: "2-digit",
+          minute: "2-digit",
+          hourCycle: "h23",
+        })
+      : "now";
     this.note.textContent = `A sample every ${period / 60} min, since ${since}; kept while packbank runs, a day at most.`;
     this.close();
     this.area.replaceChildren();
     const wanted = CHARTS.map((chart) => ({ ...chart, series: chart.series.filter(([key]) => key in values) }));
     // All boxes before the first plot, which is as wide as its box.
-    const boxes = wanted.filter(({ series }) => series.length).map((chart) => {
-      const place = make("div");
-      const box = make("figure", { role: "img" }, make("figcaption", { text: `${chart.title}, ${chart.unit}` }), place);
-      return { chart, place, box };
-    });
+    const boxes = wanted
+      .filter(({ series }) => series.length)
+      .map((chart) => {
+        const place = make("div");
+        const box = make(
+          "figure",
+          { role: "img" },
+          make("figcaption", { text: `${chart.title}, ${chart.unit}` }),
+          place,
+        );
+        return { chart, place, box };
+      });
     this.area.append(...boxes.map(({ box }) => box));
     for (const { chart, place, box } of boxes) this.plot(chart, place, box, gaps(times, period), values, wall);
   }
 
   plot({ title, unit, digits, series }, place, box, times, values, wall) {
-    const columns = series.map(([key, , sign = 1]) => filled(times, values[key]).map((value) => (value === null ? null : sign * value)));
+    const columns = series.map(([key, , sign = 1]) =>
+      filled(times, values[key]).map((value) => (value === null ? null : sign * value)),
+    );
     const known = columns.flat().filter((value) => value !== null);
     const say = (value) => number(value, digits, unit);
-    box.setAttribute("aria-label", known.length ? `${title}: ${say(Math.min(...known))} to ${say(Math.max(...known))}` : `${title}: not known`);
+    box.setAttribute(
+      "aria-label",
+      known.length ? `${title}: ${say(Math.min(...known))} to ${say(Math.max(...known))}` : `${title}: not known`,
+    );
     const style = getComputedStyle(document.body);
-    const axis = { stroke: style.getPropertyValue("--muted"), grid: { stroke: style.getPropertyValue("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+    const axis = {
+      stroke: style.getPropertyValue("--muted"),
+      grid: { stroke: style.getPropertyValue("--line"), width: 1 },
+      ticks: { show: false },
+      font: "12px system-ui",
+    };
     const options = {
-      width: place.clientWidth, height: HEIGHT, cursor: { y: false },
+      width: place.clientWidth,
+      height: HEIGHT,
+      cursor: { y: false },
       scales: { x: { range: [wall - 3600 * this.hours, wall] } },
-      axes: [{ ...axis, space: 64, size: 28, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => number(tick, decimals(ticks))) }],
-      series: [{ label: "time", value: (_, at) => (at === null ? "–" : clock(at)) }, ...series.map(([, label], at) => ({
-        label, stroke: lines()[at], width: 1.5, dash: at ? [6, 3 * at] : undefined, points: { show: times.length < 3 }, value: (_, value) => number(value, digits, unit),
-      }))],
+      axes: [
+        { ...axis, space: 64, size: 28, values: (_, ticks) => ticks.map(clock) },
+        { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => number(tick, decimals(ticks))) },
+      ],
+      series: [
+        { label: "time", value: (_, at) => (at === null ? "–" : clock(at)) },
+        ...series.map(([, label], at) => ({
+          label,
+          stroke: lines()[at],
+          width: 1.5,
+          dash: at ? [6, 3 * at] : undefined,
+          points: { show: times.length < 3 },
+          value: (_, value) => number(value, digits, unit),
+        })),
+      ],
     };
     this.plots.push(new window.uPlot(options, [times.map((time) => time.at), ...columns], place));
   }
@@ -113,7 +183,9 @@ function filled(times, values) {
 function clock(at) {
   const time = new Date(at * 1000);
   const midnight = !time.getHours() && !time.getMinutes();
-  return midnight ? time.toLocaleDateString([], { day: "numeric", month: "short" }) : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return midnight
+    ? time.toLocaleDateString([], { day: "numeric", month: "short" })
+    : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 function decimals(ticks) {

@@ -21,7 +21,12 @@ export function mark(node, name) {
 
 // A section with a heading; "key" is where the reader's tools find it.
 export function section(key, title, ...children) {
-  return make("section", { "aria-labelledby": `h-${key}`, class: key }, make("h2", { id: `h-${key}`, text: title }), ...children);
+  return make(
+    "section",
+    { "aria-labelledby": `h-${key}`, class: key },
+    make("h2", { id: `h-${key}`, text: title }),
+    ...children,
+  );
 }
 
 // Brings the children of "parent" to one for each item: "create(item)" makes one, "update(node, item)" follows it.

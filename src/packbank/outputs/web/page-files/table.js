@@ -6,7 +6,12 @@ import { duration, number, signed, state } from "./words.js";
 const FIRST = 50; // rows; a browser takes 20 ms for 300
 const SORT_EVERY = 5000; // ms: rows that jump each second cannot be read
 const COLUMNS = [
-  { key: "state", title: "State", get: (pack) => state(pack).rank, text: (pack) => `${state(pack).glyph} ${state(pack).word}` },
+  {
+    key: "state",
+    title: "State",
+    get: (pack) => state(pack).rank,
+    text: (pack) => `${state(pack).glyph} ${state(pack).word}`,
+  },
   { key: "name", title: "Pack", get: (pack) => pack.index, text: (pack) => pack.name },
   { key: "soc", title: "SoC %", text: (pack) => number(pack.soc, 1), num: true },
   { key: "current", title: "A", text: (pack) => signed(pack.current, 1), num: true },
@@ -27,16 +32,35 @@ export class PackTable {
     this.down = stored("down", "") === "yes";
     this.all = false;
     this.sorted = 0;
-    this.filter = make("input", { type: "search", placeholder: "name, bus or state", "aria-label": "Filter packs", oninput: () => this.redraw() });
+    this.filter = make("input", {
+      type: "search",
+      placeholder: "name, bus or state",
+      "aria-label": "Filter packs",
+      oninput: () => this.redraw(),
+    });
     this.count = make("span", { class: "muted", role: "status" });
     this.body = make("tbody");
-    this.heads = COLUMNS.map((column) => make("th", { scope: "col", class: classes(column) },
-      make("button", { type: "button", text: column.title, onclick: () => this.choose(column) })));
+    this.heads = COLUMNS.map((column) =>
+      make(
+        "th",
+        { scope: "col", class: classes(column) },
+        make("button", { type: "button", text: column.title, onclick: () => this.choose(column) }),
+      ),
+    );
     this.more = make("button", { type: "button", onclick: () => ((this.all = true), this.redraw()) });
-    this.node = make("div", {},
+    this.node = make(
+      "div",
+      {},
       make("div", { class: "tools" }, this.filter, this.count),
-      make("table", { class: "packs" }, make("caption", { class: "hidden", text: "All packs" }), make("thead", {}, make("tr", {}, ...this.heads)), this.body),
-      this.more);
+      make(
+        "table",
+        { class: "packs" },
+        make("caption", { class: "hidden", text: "All packs" }),
+        make("thead", {}, make("tr", {}, ...this.heads)),
+        this.body,
+      ),
+      this.more,
+    );
   }
 
   choose(column) {
@@ -95,7 +119,12 @@ function matches(pack, words) {
 }
 
 function create(pack) {
-  const cells = COLUMNS.map((column) => make(column.key === "name" ? "th" : "td", { class: classes(column), scope: column.key === "name" ? "row" : undefined }));
+  const cells = COLUMNS.map((column) =>
+    make(column.key === "name" ? "th" : "td", {
+      class: classes(column),
+      scope: column.key === "name" ? "row" : undefined,
+    }),
+  );
   cells[1].append(make("a", { href: `#/pack/${pack.number}`, text: pack.name }));
   const row = make("tr", {}, ...cells);
   row.cells_ = cells;

@@ -11,9 +11,25 @@ const SQUARE = 30; // px, at least
 const BETWEEN = 18; // px between two blocks of squares
 const FONT = "system-ui, sans-serif";
 const QUANTITIES = [
-  { key: "deviation", title: "cells: mV from their pack's mean", unit: "mV", get: (pack) => pack.worst, around: true, scales: [5, 10, 20, 50, 100, 200], usual: 20 },
+  {
+    key: "deviation",
+    title: "cells: mV from their pack's mean",
+    unit: "mV",
+    get: (pack) => pack.worst,
+    around: true,
+    scales: [5, 10, 20, 50, 100, 200],
+    usual: 20,
+  },
   { key: "soc", title: "state of charge, %", unit: "%", get: (pack) => pack.soc, range: [0, 100] },
-  { key: "current", title: "current, A", unit: "A", get: (pack) => pack.current, around: true, scales: [10, 20, 50, 100, 200], usual: 50 },
+  {
+    key: "current",
+    title: "current, A",
+    unit: "A",
+    get: (pack) => pack.current,
+    around: true,
+    scales: [10, 20, 50, 100, 200],
+    usual: 50,
+  },
   { key: "hot", title: "warmest sensor, °C", unit: "°C", get: (pack) => pack.hot, range: [0, 60] },
   { key: "mos", title: "MOSFETs, °C", unit: "°C", get: (pack) => pack.mos, range: [0, 100] },
   { key: "age", title: "time without an answer, s", unit: "s", get: (pack) => pack.age, range: [0, 60] },
@@ -25,21 +41,38 @@ export class HeatMap {
     this.canvas = make("canvas", { role: "img", onclick: (event) => this.click(event) });
     this.legend = make("canvas", { class: "legend", width: 120, height: 12, "aria-hidden": "true" });
     this.limits = [make("span"), make("span")];
-    this.quantity = this.select("map.quantity", "Show", QUANTITIES.map(({ key, title }) => [key, title]), "deviation");
+    this.quantity = this.select(
+      "map.quantity",
+      "Show",
+      QUANTITIES.map(({ key, title }) => [key, title]),
+      "deviation",
+    );
     this.scale = make("select", { "aria-label": "Scale", onchange: () => this.chosen() });
     this.node = make(
-      "div", {},
-      make("div", { class: "tools" }, this.quantity, this.scale,
-        make("span", { class: "scale" }, this.limits[0], this.legend, this.limits[1])),
+      "div",
+      {},
+      make(
+        "div",
+        { class: "tools" },
+        this.quantity,
+        this.scale,
+        make("span", { class: "scale" }, this.limits[0], this.legend, this.limits[1]),
+      ),
       this.canvas,
-      make("p", { class: "muted", text: "Hatched: no fresh values. Tap a pack to open it. The table below says the same in numbers." }),
+      make("p", {
+        class: "muted",
+        text: "Hatched: no fresh values. Tap a pack to open it. The table below says the same in numbers.",
+      }),
     );
     this.offerScales();
   }
 
   select(key, label, options, usual) {
-    const node = make("select", { "aria-label": label, onchange: () => (store(key, node.value), this.offerScales(), this.draw()) },
-      ...options.map(([value, text]) => make("option", { value, text })));
+    const node = make(
+      "select",
+      { "aria-label": label, onchange: () => (store(key, node.value), this.offerScales(), this.draw()) },
+      ...options.map(([value, text]) => make("option", { value, text })),
+    );
     node.value = stored(key, usual);
     if (!node.value) node.value = usual;
     return node;
@@ -80,7 +113,13 @@ export class HeatMap {
     const height = Math.max(...this.places.map(({ y, h }) => y + h)) + GAP;
     const pen = sized(this.canvas, width, height);
     const style = getComputedStyle(this.node);
-    this.pen = { pen, text: style.color, muted: style.getPropertyValue("--muted"), range: this.range(), around: this.what.around };
+    this.pen = {
+      pen,
+      text: style.color,
+      muted: style.getPropertyValue("--muted"),
+      range: this.range(),
+      around: this.what.around,
+    };
     for (const place of this.places) this.paint(place, byCell);
     this.describe(packs);
     this.drawLegend();
@@ -144,13 +183,18 @@ export class HeatMap {
     const size = (pack) => (this.what.around ? Math.abs(this.what.get(pack)) : this.what.get(pack));
     const top = known.reduce((best, pack) => (size(pack) > size(best) ? pack : best));
     const value = number(this.what.get(top), 0, this.what.unit);
-    return this.canvas.setAttribute("aria-label", `Heat map, ${this.what.title}: ${known.length} packs, the largest ${value} in ${top.name}`);
+    return this.canvas.setAttribute(
+      "aria-label",
+      `Heat map, ${this.what.title}: ${known.length} packs, the largest ${value} in ${top.name}`,
+    );
   }
 
   click(event) {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    const hit = this.places.find((place) => place.pack && x >= place.x && x < place.x + place.w && y >= place.y && y < place.y + place.h);
+    const hit = this.places.find(
+      (place) => place.pack && x >= place.x && x < place.x + place.w && y >= place.y && y < place.y + place.h,
+    );
     if (hit) location.hash = `#/pack/${hit.pack.number}`;
   }
 }
@@ -173,7 +217,13 @@ function squares(packs, width) {
   return buses.flatMap((members, block) => {
     const [left, top] = [(block % blocks) * each, Math.floor(block / blocks) * tall];
     const title = `${members[0].bus}: ${members[0].name} to ${members.at(-1).name}`;
-    const boxes = members.map((pack, at) => ({ pack, x: left + (at % across) * (w + GAP), y: top + 18 + Math.floor(at / across) * (h + GAP), w, h }));
+    const boxes = members.map((pack, at) => ({
+      pack,
+      x: left + (at % across) * (w + GAP),
+      y: top + 18 + Math.floor(at / across) * (h + GAP),
+      w,
+      h,
+    }));
     return [{ title, x: left, y: top, w: each, h: 18 }, ...boxes];
   });
 }

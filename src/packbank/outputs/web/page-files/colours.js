@@ -1,8 +1,26 @@
 // Colours that people with any kind of colour vision tell apart: dark to light for amounts, blue to orange around 0.
 
-const AMOUNT = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
-const AROUND = [[0, 84, 147], [104, 171, 210], [236, 236, 232], [240, 168, 80], [190, 80, 0]];
-const AROUND_AT_NIGHT = [[112, 200, 255], [20, 104, 160], [46, 52, 60], [156, 88, 16], [255, 170, 70]];
+const AMOUNT = [
+  [68, 1, 84],
+  [59, 82, 139],
+  [33, 145, 140],
+  [94, 201, 98],
+  [253, 231, 37],
+];
+const AROUND = [
+  [0, 84, 147],
+  [104, 171, 210],
+  [236, 236, 232],
+  [240, 168, 80],
+  [190, 80, 0],
+];
+const AROUND_AT_NIGHT = [
+  [112, 200, 255],
+  [20, 104, 160],
+  [46, 52, 60],
+  [156, 88, 16],
+  [255, 170, 70],
+];
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
 // The colours of the lines of a chart, in order.

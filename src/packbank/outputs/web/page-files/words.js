@@ -44,12 +44,12 @@ export function state(pack) {
 }
 
 // A value of the JSON under its row of /api/keys: key, title, unit, digits.
-export function told(value, unit, digits) {
+export function shown(value, unit, digits) {
   if (value === null || value === undefined) return UNKNOWN;
   if (value === true) return "yes";
   if (value === false) return "no";
   if (typeof value === "number") return number(value, digits ?? 0, unit);
-  if (Array.isArray(value)) return value.map((one) => told(one, "", digits)).join("  ") + (unit ? ` ${unit}` : "");
+  if (Array.isArray(value)) return value.map((one) => shown(one, "", digits)).join("  ") + (unit ? ` ${unit}` : "");
   return value;
 }
 
