@@ -27,7 +27,8 @@ CHROMIUM = shutil.which("chromium")
 PERIOD = 0.15  # s between two snapshots: the page takes them as they come
 TIMEOUT = 60_000.0  # ms until a test that waits has failed, however busy the machine is
 WIDE, PHONE = (1180, 900), (360, 740)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: package chromium, or scripts/setup --dev")
+if CHROMIUM is None:
+    pytest.skip("the page's tests need a browser: package chromium, or scripts/setup --dev", allow_module_level=True)
 
 
 class Shown:

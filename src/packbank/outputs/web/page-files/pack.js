@@ -53,10 +53,6 @@ export class PackPage {
     this.keys = keys;
     this.due = 0;
     this.title = feed.packs[index].name;
-    const neighbours = feed.present;
-    const own = neighbours.findIndex((pack) => pack.index === index);
-    const step = (by, text) =>
-      make("a", { href: `#/pack/${neighbours.at((own + by) % neighbours.length)?.number}`, text });
     this.state = make("p");
     this.figures = make("dl", { class: "figures" });
     this.alarms = make("ul");
@@ -71,46 +67,43 @@ export class PackPage {
     };
     this.read = make("p", { class: "muted" });
     this.charts = new Charts(index + 1);
-    this.node = make(
+    this.node = this.layout();
+  }
+
+  layout() {
+    const { temperatures, more, identity, settings } = this.parts;
+    return make(
       "div",
       {},
-      make(
-        "div",
-        { class: "head" },
-        make("h1", { tabindex: "-1", text: this.title }),
-        make("nav", { "aria-label": "Neighbours" }, step(-1, "‹ previous"), " ", step(1, "next ›")),
-      ),
+      make("div", { class: "head" }, make("h1", { tabindex: "-1", text: this.title }), this.neighbours()),
       this.state,
       this.figures,
       this.alarms,
-      section(
-        "cells",
-        "Cells",
-        this.scale,
-        make(
-          "table",
-          { class: "bars" },
-          make("caption", { class: "hidden", text: "Voltage of each cell and its deviation from the mean" }),
-          make(
-            "thead",
-            { class: "hidden" },
-            make(
-              "tr",
-              {},
-              ...["Cell", "Volts", "Deviation as a bar", "mV from the mean", "Remark"].map((text) =>
-                make("th", { scope: "col", text }),
-              ),
-            ),
-          ),
-          this.cells,
-        ),
-      ),
+      section("cells", "Cells", this.scale, this.cellTable()),
       section("own", "Its own limits", this.limits),
-      section("temps", "Temperatures and switches", this.parts.temperatures),
+      section("temps", "Temperatures and switches", temperatures),
       section("history", "Last hours", this.charts.node),
-      section("identity", "Identity", this.parts.identity),
-      section("more", "More values", this.parts.more),
-      section("settings", "Settings of its BMS", this.read, this.parts.settings),
+      section("identity", "Identity", identity),
+      section("more", "More values", more),
+      section("settings", "Settings of its BMS", this.read, settings),
+    );
+  }
+
+  neighbours() {
+    const packs = this.feed.present;
+    const own = packs.findIndex((pack) => pack.index === this.index);
+    const step = (by, text) => make("a", { href: `#/pack/${packs.at((own + by) % packs.length)?.number}`, text });
+    return make("nav", { "aria-label": "Neighbours" }, step(-1, "‹ previous"), " ", step(1, "next ›"));
+  }
+
+  cellTable() {
+    const heads = ["Cell", "Volts", "Deviation as a bar", "mV from the mean", "Remark"];
+    return make(
+      "table",
+      { class: "bars" },
+      make("caption", { class: "hidden", text: "Voltage of each cell and its deviation from the mean" }),
+      make("thead", { class: "hidden" }, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text })))),
+      this.cells,
     );
   }
 
