@@ -27,6 +27,7 @@ CHROMIUM = shutil.which("chromium")
 PERIOD = 0.15  # s between two snapshots: the page takes them as they come
 TIMEOUT = 60_000.0  # ms until a test that waits has failed, however busy the machine is
 WIDE, PHONE = (1180, 900), (360, 740)
+AWAY = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE", "503")  # what a browser says of a server that we took away
 if CHROMIUM is None:
     pytest.skip("the page's tests need a browser: package chromium, or scripts/setup --dev", allow_module_level=True)
 
@@ -118,7 +119,7 @@ def visit(browser: Browser) -> Iterator[Open]:
     yield visit
     for page in pages:
         page.close()
-    assert [line for line in said if "ERR_CONNECTION_REFUSED" not in line and "ERR_INCOMPLETE" not in line] == []
+    assert [line for line in said if not any(words in line for words in AWAY)] == []
 
 
 def _line(message: ConsoleMessage) -> str:
@@ -297,3 +298,14 @@ def test_names_that_look_like_markup_are_texts(visit: Open) -> None:
         page.click(".packs tbody a >> nth=1")
         page.wait_for_selector(".bars tbody tr:nth-child(16)")
         assert page.inner_text("h1") == bank.names[1]
+
+
+@pytest.mark.slow
+def test_a_daemon_that_stands_still_is_never_shown_as_live(visit: Open) -> None:
+    with shown(4) as bank:
+        page = visit(bank)
+        bank.freeze(12.34)
+        page.wait_for_selector("#lost >> text=Nothing is heard")
+        page.wait_for_timeout(8_000)  # another connection has been tried: it brings nothing new
+        assert "Nothing is heard" in page.inner_text("#lost")
+        assert "s old" in page.inner_text("#age")

@@ -44,7 +44,7 @@ class WebOutput:
             self._history = Ring(len(snapshot.places))
         if self._site is None:
             self._site = Site(snapshot, self._history, self._config.hosts)
-        self._site.newest = snapshot
+        self._site.give(snapshot)
         if self._server is None:
             self._server = Server(self.name, self._site, split_listen(self._config.listen))
             log.info("web: the page is at http://%s/", self._config.listen)

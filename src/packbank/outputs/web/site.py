@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -29,17 +30,18 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+OLD = 5.0  # s; a snapshot comes each second
 RETRY = b"retry: 2000\n\n"
 _TABLES: dict[str, Iterable[Quantity[Any]]] = {"bank": BANK, "pack": PACK, "settings": PACK_SETTINGS, "bus": BUS}
 Query = Mapping[str, str]
 
 
 class Site:
-    """Answers every request from the newest snapshot, which other threads put into :attr:`newest`."""
+    """Answers every request from the newest snapshot, which another thread gives; never from one that is old."""
 
     def __init__(self, newest: Snapshot, history: History, hosts: tuple[str, ...] = ()) -> None:
         """``hosts`` are more names under which the page may be asked for."""
-        self.newest = newest
+        self.give(newest)
         self._history = history
         self._names = own_names(hosts)
         self._view = View()
@@ -54,6 +56,11 @@ class Site:
             "/events": lambda _query, _request: Answer(kind=EVENTS, stream=True),
         }
 
+    def give(self, newest: Snapshot) -> None:
+        """Answer from ``newest`` from now on. From any thread."""
+        self.newest = newest
+        self.given = time.monotonic()
+
     def answer(self, request: Request) -> Answer:
         """The answer to ``request``. Raises RefusedError."""
         self._admit(request)
@@ -64,6 +71,9 @@ class Site:
         route = self._routes.get(request.path)
         if route is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, f"there is nothing here; see /, {', '.join(self._routes)}")
+        if (old := time.monotonic() - self.given) > OLD:
+            text = f"packbank stands still: its newest values are {old:.0f} s old, so they are not shown"
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, text)
         return route(_query(request.query), request)
 
     def refresh(self) -> None:

@@ -91,7 +91,7 @@ def test_what_many_ask_for_is_made_once_a_snapshot() -> None:
     targets = ("/api/snapshot", "/api/snapshot?pack=1", "/metrics", "/metrics?cells=0", "/api/history?pack=1&hours=2")
     first = [ask(at, target) for target in targets]
     assert all(ask(at, target) is answer for target, answer in zip(targets, first, strict=True))
-    at.newest = replace(at.newest, number=at.newest.number + 1)
+    at.give(replace(at.newest, number=at.newest.number + 1))
     assert not any(ask(at, target) is answer for target, answer in zip(targets, first, strict=True))
 
 
@@ -162,3 +162,15 @@ def test_every_key_of_the_json_is_explained() -> None:
             for part in key.split("."):
                 inner = inner[part]
     assert {key for key, *_ in keys["settings"]} == set(shown["packs"][0]["settings"])
+
+
+def test_values_that_are_old_are_not_served_as_new() -> None:
+    at = site()
+    at.given -= 6.0  # the main loop stands still
+    for target in ("/events", "/metrics", "/api/snapshot"):
+        status, text = refusal(at, target)
+        assert status == 503
+        assert "6 s old" in text
+    assert ask(at, "/").status == 200
+    at.give(at.newest)
+    assert ask(at, "/metrics").status == 200

@@ -58,7 +58,8 @@ export class Feed {
     } else return;
     if (message.buses) this.buses = message.buses;
     this.wall = message.wall;
-    this.heard = performance.now();
+    if (message.time !== this.time) this.heard = performance.now(); // or it is what we were sent before
+    this.time = message.time;
     for (const index of Object.keys(message.rows)) this.packs[index] = this.pack(Number(index));
     if (whole) this.packs.length = message.packs.length;
     this.show();
