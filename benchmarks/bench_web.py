@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from argparse import ArgumentParser
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -53,20 +53,34 @@ class Reader:
     """Reads the stream as a browser does, and counts the bytes."""
 
     def __init__(self, port: int) -> None:
+        """Waits until somebody listens there."""
         self.bytes = 0
-        self._link = socket.create_connection(("127.0.0.1", port))
+        self._link = _connection(port)
         self._link.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self._thread = Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        while data := self._link.recv(1 << 18):
-            self.bytes += len(data)
+        with suppress(ConnectionError):
+            while data := self._link.recv(1 << 18):
+                self.bytes += len(data)
 
     def close(self) -> None:
-        self._link.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the daemon has hung up
+            self._link.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._link.close()
+
+
+def _connection(port: int) -> socket.socket:
+    end = time.monotonic() + 30.0
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("buses", [1, 8])

@@ -306,6 +306,6 @@ def test_a_daemon_that_stands_still_is_never_shown_as_live(visit: Open) -> None:
         page = visit(bank)
         bank.freeze(12.34)
         page.wait_for_selector("#lost >> text=Nothing is heard")
-        page.wait_for_timeout(8_000)  # another connection has been tried: it brings nothing new
+        page.wait_for_timeout(4_000)  # another connection has been tried: it brings nothing new
         assert "Nothing is heard" in page.inner_text("#lost")
         assert "s old" in page.inner_text("#age")

@@ -20,7 +20,7 @@ from web_attacks import ATTACKS
 from web_bench import Client
 
 PACKBANK = [sys.executable, "-m", "packbank"]
-SECONDS = 8  # snapshots that must come while everybody attacks
+SECONDS = 5  # snapshots that must come while everybody attacks
 MAY_GROW = 12_000  # kB; buffers that are in use for the first time, and a fragmented heap
 
 Run = Callable[[str], "subprocess.Popen[str]"]
