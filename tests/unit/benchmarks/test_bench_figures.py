@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,10 @@ def test_every_figure_has_a_benchmark() -> None:
     for module in ("dbus", "gi", "serial"):
         pytest.importorskip(module)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", *map(str, FILES)]
-    collected = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=True).stdout
-    tests = {line.rpartition("/")[2] for line in collected.splitlines()}
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    collected = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=alone, timeout=300, check=False)
+    assert collected.returncode == 0, collected.stdout + collected.stderr
+    tests = {line.rpartition("/")[2] for line in collected.stdout.splitlines()}
     places = [
         f"bench_{figure.group}.py::{at.test}"
         for figure in FIGURES
