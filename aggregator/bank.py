@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.alarms import AlarmKeeper
 from packbank.aggregator.bank_limits import BankLimits
 from packbank.aggregator.charge import ChargeControl, ChargeState
+from packbank.aggregator.doubt import believed, with_bank_current, with_doubts
 from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.incidents import IncidentLog
 from packbank.aggregator.instant import Instant
@@ -27,6 +28,7 @@ from packbank.aggregator.merge import Measured, mean, merge, total
 from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.returns import Returns
 from packbank.aggregator.samples import Samples
+from packbank.aggregator.sensors import CurrentSensors
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.aggregator.share import ShareEstimator
 from packbank.aggregator.soc import Charge, SocKeeper
@@ -76,6 +78,7 @@ class Bank:
         self._begin_anew()
         self._last: float | None = None
         self._busbar = float("nan")
+        self._shunt = float("nan")  # A, of the bank as another device measures it
         self.state_error = ""  # why a saved state was not used
         if state is not None:
             self._restore(state)
@@ -96,14 +99,15 @@ class Bank:
         if matrix.shape != (len(self.names), COLUMNS):
             raise ValueError(f"matrix is {matrix.shape}, the bank needs {(len(self.names), COLUMNS)}")
         controls, external = controls or Controls(), external or External()
+        self._shunt = external.current
         instant = self._look(matrix, now, wall, identities)
-        measured = merge(instant, external)
+        measured = merge(instant, with_bank_current(external, instant))
         self._busbar = measured.voltage
         charge = self._soc.step(instant, measured.current, external.soc)
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        currents = self._limits.step(self._unknowns.unsure(instant), controls, external.loads)
+        currents = self._limits.step(self._unknowns.unsure(with_doubts(instant)), controls, external.loads)
         ccl, dcl = (
             self._unknowns.explained(limit, direction, instant.tele, instant.estimated)
             for direction, limit in enumerate(currents)
@@ -124,13 +128,17 @@ class Bank:
         estimated = self._unknowns.bound(tele, sets)
         if told is not None:
             self._presence.judge_start(told, _told(tele, self._table), now)
+        sensors, told_current = self._sensors.step(tele, sets, self._shunt, now), tele[Column.CURRENT]
+        tele = believed(tele, sets, sensors, self._shunt)
         self._samples.take(tele)
         cell_ohms = self._strings.step(self._samples, tele)
         extremes = self._lost.step(tele, sets, self._busbar, dt)
         own = self._own.step(tele, sets, extremes, cell_ohms, self._charge.raised())
-        lines = self._share.step(tele, sets, self._samples, cell_ohms, dt)
+        lines = self._share.step(tele, sets, self._samples, cell_ohms, sensors, dt)
         returning = self._returns.step(tele, sets, own.ceiling, now)
-        return Instant(tele, sets, own, lines, cell_ohms, estimated, returning, now, wall, dt, self._presence.ready)
+        return Instant(
+            tele, sets, own, lines, cell_ohms, sensors, told_current, estimated, returning, now, wall, dt, self._presence.ready
+        )
 
     def _battery(
         self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]
@@ -238,6 +246,7 @@ class Bank:
             "version": STATE_VERSION,
             "weights": self._share.save(self.names),
             "strings": self._strings.save(self.names),
+            "sensors": self._sensors.save(self.names),
             "charge": self._charge.save(self.names),
             "soc": self._soc.save(),
             "history": self._history.save(),
@@ -252,6 +261,7 @@ class Bank:
         self._lost = LostPacks(len(self.names))
         self._share = ShareEstimator(self._table)
         self._strings = Strings(len(self.names))
+        self._sensors = CurrentSensors(len(self.names))
         self._charge = ChargeControl(self._table, self._settings)
         self._stop = ChargeStop(self._settings)
         self._soc = SocKeeper(self._table, self._settings)
@@ -267,6 +277,7 @@ class Bank:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
             self._share.restore(self.names, state.get("weights", {}))  # the first version told no weights
             self._strings.restore(self.names, state.get("strings", {}))
+            self._sensors.restore(self.names, state.get("sensors", {}))
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])

@@ -21,7 +21,7 @@ from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import BMS_CEILINGS, OCP_DELAYS
-from packbank.model.battery import Cause, Limit
+from packbank.model.battery import SENSORS, Cause, Limit
 from packbank.model.controls import NAN, Controls
 
 Floats = NDArray[np.float64]
@@ -143,6 +143,8 @@ class BankLimits:
             detail = describe(cause, direction, pack, instant.tele)
         if instant.sets.code[pack] == LOST:
             cause = Cause.LOST_PACK
+        elif instant.sensors.unread[pack]:
+            cause, detail = Cause.SENSOR, SENSORS[instant.sensors.code[pack]].value
         return Limit(shared.value, pack, cause, shared.share, detail)
 
     def _cap(self, direction: int, limit: Limit, cap: float | None, off: bool) -> Limit:

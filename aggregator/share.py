@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.lost import even_out
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.samples import Samples
+from packbank.aggregator.sensors import Verdict
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry
 from packbank.cext.lines import LineFilter, centre
@@ -43,6 +44,8 @@ IDLE = 1.0  # A: a pack below carries nothing
 WIRES = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt against that of the cells
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
+UNLIKE = 0.25  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
+UNLIKE_EXCHANGE = 0.01  # of the capacity, in A: the same of the exchange
 LEAST_WEIGHT = 1e-3  # of the prior: keeps a weight positive where a pack shows nothing at all
 
 
@@ -97,7 +100,9 @@ class ShareEstimator:
         self._conducting: Bools | None = None  # in the last step
         self._chosen: Bools | None = None
 
-    def step(self, tele: Telemetry, sets: Sets, samples: Samples, cell_ohms: Floats, dt: float) -> Lines:
+    def step(
+        self, tele: Telemetry, sets: Sets, samples: Samples, cell_ohms: Floats, sensors: Verdict, dt: float
+    ) -> Lines:
         """Learn from this step's currents."""
         prior, size = self._prior(tele)
         lines = self._lines or _begin(prior, size, self._saved)
@@ -115,6 +120,8 @@ class ShareEstimator:
                 drive, level = self._filter.learn(block, prior, chosen, *together, drive, level)
                 drive, level = centre(block, prior, chosen, chosen, drive, level)
             lines = _foresee(Lines.of(block, drive, level), tele, chosen, sets, cell_ohms)
+            if sensors.any_unread:
+                lines = _stand_in(lines, sensors, sensors.unread & np.isnan(tele[Column.CURRENT]), chosen, prior, size)
         self._lines = lines
         return lines
 
@@ -209,3 +216,31 @@ def _foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms
         xx=np.where(known, error * error, lines.xx),
         xw=np.where(known, 0.0, lines.xw),
     )
+
+
+def _stand_in(lines: Lines, sensors: Verdict, unread: Bools, chosen: Bools, prior: Floats, size: Floats) -> Lines:
+    """The lines with those of ``unread`` packs taken from the ``chosen``: their mean, their spread, their own errors.
+
+    A pack that carries more than its neighbours takes it from them, so less is left of its error the larger its share;
+    ``UNLIKE`` is what is left. What was learned of a pack while its sensor worked stays, less sure.
+    """
+    weight, spread = prior * sensors.stronger, _spread(lines.weight / prior - 1.0, lines.ww / prior**2, chosen)
+    others = 1.0 - prior / float(np.add.reduce(prior, where=chosen | unread))
+    apart = _spread(lines.exchange / size, lines.xx / size**2, chosen)
+    error = np.maximum(spread, UNLIKE / np.maximum(others, 0.5)) * weight
+    floor = np.maximum(apart, UNLIKE_EXCHANGE) * size
+    known, new = unread & sensors.worked, unread & ~sensors.worked
+    return replace(
+        lines,
+        exchange=np.where(new, 0.0, lines.exchange),
+        weight=np.where(new, weight, lines.weight),
+        xx=np.where(new, floor * floor, np.where(known, np.maximum(lines.xx, (UNLIKE_EXCHANGE * size) ** 2), lines.xx)),
+        xw=np.where(unread, 0.0, lines.xw),
+        ww=np.where(new, error * error, np.where(known, np.maximum(lines.ww, (AGED * lines.weight) ** 2), lines.ww)),
+    )
+
+
+def _spread(deviation: Floats, variance: Floats, chosen: Bools) -> float:
+    """Root of the mean square of the ``chosen`` packs' deviations with their own variances."""
+    whole = float(np.add.reduce(deviation * deviation + variance, where=chosen))
+    return float(np.sqrt(whole / np.count_nonzero(chosen)))

@@ -43,12 +43,29 @@ class Cause(StrEnum):
     RESERVE = "reserve"  # room for what may happen next
     ESTIMATE = "limit not known"  # neither BMS nor configuration tells it: taken from other packs
     LOST_PACK = "lost pack"
+    SENSOR = "current sensor"  # the pack's own is wrong or in doubt: it counts as carrying its share
     BLOCKED = "blocked"  # every pack blocks this direction
     STAGE = "charge stage"
     STOP = "charge must stop"  # CCL is 0 and current flows all the same
     RAMP = "recovering"  # on its way up to a higher limit
     USER = "user limit"  # set at run time, on the GX
     NONE = ""
+
+
+class Sensor(StrEnum):
+    """What is thought of a pack's current sensor (sensors.py has the rules)."""
+
+    UNSEEN = "not seen at work yet"
+    GOOD = "fits its cells"
+    IDLE = "its cells show that the pack carries nothing"
+    DOUBTED = "in doubt, does not follow its neighbours"
+    SILENT = "reports no current"
+    BLIND = "reads 0 while the pack carries current"
+    FROZEN = "does not follow the pack's current"
+    INVERTED = "has the wrong sign"
+
+
+FAULTY = (Sensor.SILENT, Sensor.BLIND, Sensor.FROZEN, Sensor.INVERTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +151,7 @@ class PackView:
     coldest: float = float("nan")  # degC, of the battery sensors that count
     hottest: float = float("nan")
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
+    current_sensor: Sensor = Sensor.UNSEEN
 
 
 STAGES = (
@@ -147,6 +165,7 @@ STAGES = (
 )
 PRESENCES = tuple(Presence)
 CAUSES = tuple(Cause)
+SENSORS = tuple(Sensor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,298 @@
+"""Which packs' current sensors are to be believed.
+
+A sensor that reads 0, nothing, a constant or the wrong sign would free its pack of its share. So a reading counts only
+while it fits. Three things are held against it:
+
+* **the cells** (evidence.py): at each step of the current they show what the pack carries of it. Two looks some seconds
+  apart must agree. This finds a wrong sensor, one that works, and a pack that really carries nothing.
+* **the neighbours**, before a step has shown anything: a reading that stays where it is, or moves the other way, while
+  the others' current moves, is in doubt. The pack may conduct or not, and limits must hold either way.
+* **a shunt**, where there is one: what the others leave over of its step.
+
+Nothing is reckoned while the currents stand still but a comparison with where they stood last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packbank.aggregator.evidence import CELL_ERROR, DEAF, FOLLOWS, MOVED, Evidence, Known, Step, judge
+from packbank.aggregator.presence import FRESH, Sets
+from packbank.aggregator.strings import PRIOR
+from packbank.aggregator.table import CHARGE, DISCHARGE
+from packbank.aggregator.telemetry import Telemetry
+from packbank.model.battery import FAULTY, SENSORS, Sensor
+from packbank.model.columns import Column
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Codes = NDArray[np.int8]
+
+UNSEEN, GOOD, IDLE, DOUBTED, SILENT, BLIND, FROZEN, INVERTED = range(len(SENSORS))  # in the order of Sensor
+_FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
+
+HOP = 5.0  # s between two looks while nothing moves
+RESTED = 15.0  # s of calm from which the cells' own drift is known
+DRIFTS = 0.001  # V/s, the most before that: cells that rest after a large current
+LOOK = 2.0  # s after a step has begun, and once more: when it is looked at
+LATEST = 10.0  # s: a pack that has not been heard by then is not waited for
+BELIEVED = 3600.0  # s that a sensor is believed after it has been seen to work
+BOTH_WAYS = 600.0  # s within which a lie at a step up and one at a step down are no drift: that has one direction
+RESTORED = 2  # steps in a row that a wrong sensor must fit to be believed again
+NOTABLE = 4.0, 0.015  # A and of the capacity: what a pack would carry, from which it is missed
+AT_REST = 0.01  # of the capacities, in A
+LEARN = 0.3  # weight of one step's resistance
+RATIOS = 0.2, 5.0  # of a pack's resistance to the others', what is believed
+WIRES = 0.0026  # ohm of cables, MOSFETs and shunt of a pack, about: two metres of 25 mm2 and what a JK PB adds
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of each sensor, one element a pack."""
+
+    code: Codes  # index into SENSORS
+    wrong: Bools  # found, and named in an alarm
+    unread: Bools  # its reading teaches nothing: wrong, in doubt, or at odds with a step that is being looked at
+    unsure: Bools  # of these, the pack may conduct or not
+    mirrored: Bools  # the BMS seems to see the opposite current
+    turned: Bools  # of these, it is found to be so: the reading counts with the other sign
+    worked: Bools  # has been seen to work in this run, so what was learned of the pack before is right
+    stronger: Floats  # at least 1: factor by which cells show that the pack carries more than its neighbours
+    any_unread: bool
+    shunt_fits: bool  # the last step of a shunt was what the packs' steps come to
+
+
+class _Look(NamedTuple):
+    """The bank at one moment."""
+
+    time: float
+    status: Floats
+    current: Floats
+    cells: Floats  # V, mean of each pack's
+    error: Floats  # V, its standard deviation
+    shunt: float
+
+
+class CurrentSensors:
+    """The judgement from step to step."""
+
+    def __init__(self, packs: int) -> None:
+        no = np.zeros(packs, dtype=np.bool_)
+        self._state = np.full(packs, UNSEEN, dtype=np.int8)  # any but DOUBTED
+        self._until = np.full(packs, -np.inf)  # GOOD and IDLE until then
+        self._worked = no.copy()
+        self._rests = no.copy()  # the sensor is wrong, and the cells show that the pack carries nothing
+        self._fitted = np.zeros(packs, dtype=np.int64)  # steps in a row at which a wrong sensor fitted
+        self._ratio = np.ones(packs)  # of each pack's resistance to the others'
+        self._ohms = PRIOR
+        self._strength = np.zeros((2, packs))  # V^2: sums of own by others' steps of cells, and of others' squared
+        self._since = np.zeros((2, packs))  # A, and A per Ah of the neighbours: from where a reading is watched
+        self._hinted = np.full((2, packs), -np.inf)  # when a lie upwards and one downwards may have been drift
+        self._pending, self._missed, self._opposed = no.copy(), no.copy(), no.copy()
+        self._shunt_fits = False
+        self._size = self._moved = self._series = np.ones(packs)
+        self._standing = b""
+        self._calm: _Look | None = None  # the last look while nothing moved
+        self._base: _Look | None = None  # an earlier one of the same calm
+        self._calm_from = 0.0
+        self._began = np.nan  # when the step began that is being looked at
+        self._from = np.nan  # since when packs must have been heard for the next look at it
+        self._first: Evidence | None = None
+        self._verdict = self._judged()
+
+    def step(self, tele: Telemetry, sets: Sets, shunt: float, now: float) -> Verdict:
+        """The verdict at ``now``; ``shunt`` is the bank's current as another device measures it, A, or ``NaN``."""
+        calm, current = self._calm, tele[Column.CURRENT]
+        if calm is None or sets.standing != self._standing:
+            self._meet(tele, sets, shunt, now)
+        elif self._began == self._began or self._moves(current, shunt, calm):
+            self._follow(tele, sets, shunt, now, calm)
+        elif now - calm.time >= HOP:
+            self._hop(tele, sets, _look(tele, shunt, now), calm)
+        return self._verdict
+
+    def _meet(self, tele: Telemetry, sets: Sets, shunt: float, now: float) -> None:
+        """Look for the first time, or at other packs than before; packs that come are compared with what they were."""
+        self._standing, self._size = sets.standing, _size(tele)
+        self._series = np.where(tele.cells > 0.0, tele.cells, 16.0)
+        self._moved = 1.0 / np.maximum(MOVED[0], MOVED[1] * self._size)
+        look, old = _look(tele, shunt, now), self._calm
+        if old is None:
+            self._calm, self._calm_from = look, now
+        else:
+            known = (np.where(np.isnan(a), b, a) for a, b in zip(old[1:5], look[1:5], strict=True))
+            self._calm = _Look(old.time, *known, old.shunt)
+        self._watch(tele[Column.CURRENT], sets, calm=self._began != self._began)
+
+    def _moves(self, current: Floats, shunt: float, calm: _Look) -> bool:
+        """Whether a current has moved since the bank was calm; what is unknown has not."""
+        most = np.fmax.reduce(np.abs(current - calm.current) * self._moved, initial=0.0)
+        return bool(most >= 1.0 or (shunt == shunt and abs(shunt - calm.shunt) >= np.add.reduce(1.0 / self._moved)))
+
+    def _hop(self, tele: Telemetry, sets: Sets, look: _Look, calm: _Look) -> None:
+        """Nothing moves: remember how it is."""
+        base = self._base or (calm if calm.time == self._calm_from else None)
+        if base is not None and look.time - base.time > 3.0 * RESTED:
+            base = calm
+        self._base, self._calm = base or calm, look
+        self._state[((self._state == GOOD) | (self._state == IDLE)) & (self._until < look.time)] = UNSEEN
+        self._watch(look.current, sets, calm=True)
+
+    def _follow(self, tele: Telemetry, sets: Sets, shunt: float, now: float, calm: _Look) -> None:
+        """Look at a step of the current, and judge it at the second look."""
+        look = _look(tele, shunt, now)
+        if self._began != self._began:
+            self._began = self._from = now
+            self._first = None
+        heard, step = look.status > self._from, self._step_of(look, calm)
+        among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
+        evidence = judge(step, Known(among & heard, self._size, self._ratio, self._ohms, self._worked))
+        self._pending = (evidence.hints | evidence.jumps) & ~evidence.idle
+        waited = now - self._from
+        if waited >= LATEST or (waited >= LOOK and np.count_nonzero(among & heard) == np.count_nonzero(among)):
+            if self._first is None:
+                self._first, self._from = evidence, now
+            else:
+                self._conclude(self._first, evidence, step, look)
+                self._calm, self._base, self._calm_from, self._began = look, None, now, np.nan
+                self._pending = np.zeros_like(among)
+        self._watch(look.current, sets, calm=False, heard=look.status > self._began)
+
+    def _step_of(self, look: _Look, calm: _Look) -> Step:
+        """How far everything has moved since the bank was calm."""
+        error, seconds, base = np.hypot(look.error, calm.error), look.time - calm.time, self._base
+        if base is None or calm.time - base.time < RESTED:
+            drift = np.full(len(error), DRIFTS * seconds)
+        else:
+            slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
+            drift = slope * (1.5 * seconds / (calm.time - base.time))
+        deaf = ~(np.abs(look.current) > DEAF) & ~(np.abs(calm.current) > DEAF)
+        return Step(look.current - calm.current, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
+
+    def _conclude(self, first: Evidence, last: Evidence, step: Step, look: _Look) -> None:
+        """Take over what both looks show."""
+        fits, idle, jumps = first.fits & last.fits, first.idle & last.idle, first.jumps & last.jumps
+        lies = (first.lies & last.lies) | self._both_ways(first.hints & last.hints, last.shown, look.time)
+        self._ohms = last.ohms
+        unlike = step.cells * self._size / np.where(fits, step.told * last.ohms, 1.0)
+        self._ratio = np.where(fits, np.clip(self._ratio + LEARN * (unlike - self._ratio), *RATIOS), self._ratio)
+        wrong = _FAULTY[self._state]
+        self._fitted = np.where(wrong & fits, self._fitted + 1, np.where(lies, 0, self._fitted))
+        works = fits & (~wrong | (self._fitted >= RESTORED))
+        self._worked |= works
+        quiet = np.abs(look.current) <= 2.0 * DEAF
+        self._state[works] = GOOD
+        self._state[idle & ~wrong] = np.where(quiet, IDLE, UNSEEN)[idle & ~wrong]
+        self._state[lies] = _kinds(jumps, step, last, look.current)[lies]
+        self._until[works | idle] = look.time + BELIEVED
+        self._rests = (self._rests | idle) & ~lies & ~fits
+        self._since[:, works | idle] = np.stack([look.current, np.full(len(works), np.nan)])[:, works | idle]
+        own = np.where(lies & ~jumps, np.nan_to_num(step.cells), 0.0)
+        self._strength += [own * last.cells, np.where(own, last.cells**2, 0.0)]
+        self._strength[:, works] = 0.0
+        self._compare_shunt(step, last)
+
+    def _both_ways(self, hints: Bools, shown: Floats, now: float) -> Bools:
+        """Packs whose sensors lied at a step up and at one down."""
+        ways = np.stack([hints & (shown > 0.0), hints & (shown < 0.0)])
+        self._hinted = np.where(ways, now, self._hinted)
+        return hints & np.logical_and.reduce(now - self._hinted <= BOTH_WAYS)
+
+    def _compare_shunt(self, step: Step, last: Evidence) -> None:
+        """Whether the shunt moved as the packs did, those with a wrong sensor as their cells show."""
+        if step.shunt == step.shunt and last.level:
+            moved = np.where(_FAULTY[self._state], last.shown, step.told)
+            off = abs(step.shunt - float(np.nansum(moved)))
+            self._shunt_fits = off <= FOLLOWS * abs(step.shunt) + DEAF * len(moved) ** 0.5
+
+    def _watch(self, current: Floats, sets: Sets, *, calm: bool, heard: Bools | None = None) -> None:
+        """See which sensors, not seen to work lately, do not follow their neighbours; then the verdict is made anew."""
+        among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
+        unknown = np.isnan(current)
+        self._state[(self._state == SILENT) & ~unknown & among] = UNSEEN
+        watched = among & (self._state == UNSEEN)
+        level = _level(current, self._size, among, self._state == GOOD)
+        if calm and abs(level) < AT_REST:
+            self._since[:, watched] = np.stack([current, np.full(len(current), level)])[:, watched]
+        start, before = self._since
+        np.copyto(before, level, where=np.isnan(before))
+        expected = (level - before) * self._size
+        follows = (current - start) * np.sign(expected) / np.maximum(np.abs(expected), 1e-9)
+        notable = np.abs(expected) >= np.maximum(NOTABLE[0], NOTABLE[1] * self._size)
+        missed = watched & notable & ~(follows >= FOLLOWS)
+        if heard is not None:  # packs that were asked before the step cannot have followed
+            missed = np.where(heard, missed, self._missed & watched)
+        self._missed = missed | (among & unknown & (self._state != SILENT))
+        self._opposed = self._missed & (follows <= -2.0 * FOLLOWS)
+        self._verdict = self._judged()
+
+    def _judged(self) -> Verdict:
+        """The verdict that follows from the state."""
+        wrong = _FAULTY[self._state]
+        unread = wrong | self._missed | self._pending
+        inverted = self._state == INVERTED
+        own, others = self._strength
+        error = 2.0 * CELL_ERROR * np.sqrt(2.0 / (self._series * np.maximum(others, 1e-12)))
+        short = np.where(others > 0.0, 1.0 - own / np.maximum(others, 1e-12) - error, 0.0)
+        wires = WIRES / self._series * self._size / self._ohms  # against the resistance of the neighbours' cells
+        return Verdict(
+            code=np.where(self._missed & ~wrong, DOUBTED, self._state).astype(np.int8),
+            wrong=wrong,
+            unread=unread,
+            unsure=self._missed | (wrong & self._rests),
+            mirrored=inverted | self._opposed,
+            turned=inverted & ~self._pending,
+            worked=self._worked.copy(),
+            stronger=1.0 + np.maximum(short, 0.0) / wires,
+            any_unread=bool(np.count_nonzero(unread)),
+            shunt_fits=self._shunt_fits,
+        )
+
+    def save(self, names: Sequence[str]) -> dict[str, str]:
+        """The wrong sensors by pack name, for a restart."""
+        return {names[i]: SENSORS[self._state[i]].name for i in np.flatnonzero(_FAULTY[self._state])}
+
+    def restore(self, names: Sequence[str], saved: Mapping[str, str]) -> None:
+        """Take them back before the first step. Raises KeyError when they are damaged."""
+        for i, name in enumerate(names):
+            if name in saved:
+                self._state[i] = SENSORS.index(Sensor[saved[name]])
+        self._verdict = self._judged()
+
+
+def _size(tele: Telemetry) -> Floats:
+    """Capacities without gaps, Ah."""
+    size: Floats = np.where(np.isnan(tele.capacity), 100.0, np.maximum(tele.capacity, 1.0))
+    return size
+
+
+def _look(tele: Telemetry, shunt: float, now: float) -> _Look:
+    known = ~np.isnan(tele.cell_voltages)
+    count = np.count_nonzero(known, axis=1)
+    whole = np.add.reduce(tele.cell_voltages, axis=1, where=known)
+    cells = np.where(count, whole / np.maximum(count, 1), np.nan)
+    error = CELL_ERROR / np.sqrt(np.maximum(count, 1))
+    return _Look(now, tele[Column.STATUS_TIME].copy(), tele[Column.CURRENT].copy(), cells, error, shunt)
+
+
+def _level(current: Floats, size: Floats, among: Bools, good: Bools) -> float:
+    """A per Ah that packs carry: those that are believed, or the median of all."""
+    told = among & ~np.isnan(current)
+    believed = told & good
+    if np.count_nonzero(believed):
+        whole = float(np.add.reduce(current, where=believed))
+        return whole / float(np.add.reduce(size, where=believed))
+    return float(np.median((current / size)[told])) if np.count_nonzero(told) else 0.0
+
+
+def _kinds(jumps: Bools, step: Step, last: Evidence, current: Floats) -> Codes:
+    """What each sensor does, if it is wrong."""
+    reads_zero = ~(np.abs(current) > DEAF)
+    opposite = ~jumps & (step.told * np.sign(last.shown) <= -DEAF)
+    kinds = np.where(reads_zero, BLIND, np.where(opposite, INVERTED, FROZEN))
+    return np.where(np.isnan(current), SILENT, kinds).astype(np.int8)
