@@ -23,7 +23,7 @@ SURE = 4.5  # standard deviations from which a movement of the cells is one
 SEEN = 3.0  # the same where a sensor agrees with it
 MOVED = 2.0, 0.01  # A and of the capacity: a smaller step of a current may be noise
 DEAF = 1.5  # A: a sensor with a dead band may report 0 up to here
-LEAST = 4.0, 6.0  # A that the cells must show; and of a sensor within its dead band that has never been seen to work
+LEAST = 4.0, 5.0  # A that the cells must show; and of a sensor within its dead band that has never been seen to work
 FOLLOWS = 0.15  # of the step that the cells show; an old cold pack has three times the resistance of the others
 ALIKE = 0.25, 4.0  # of that step, where the sensor is right
 JUMP = 8.0, 0.03  # A and of the capacity: a step of the sensor alone that shows a fault of it
@@ -46,7 +46,8 @@ class Step(NamedTuple):
 class Known(NamedTuple):
     """What is known of the packs."""
 
-    among: Bools  # both switches closed, and heard since the step
+    among: Bools  # both switches closed, and heard since the bank was calm
+    heard: Bools  # of these, heard since the step began
     size: Floats  # Ah
     ratio: Floats  # of each pack's resistance to that of the others
     ohms: float  # ohm times Ah of a cell, as seen last
@@ -60,6 +61,7 @@ class Evidence(NamedTuple):
     lies: Bools  # one moved and not the other, and more than cells drift by themselves
     jumps: Bools  # of these, the sensor moved and the cells did not
     hints: Bools  # the cells moved and the sensor did not, but it may be their own drift
+    open: Bools  # the cells may have moved and the sensor did not: a larger step would show it
     idle: Bools  # neither moved while others did: the pack carries nothing
     shown: Floats  # A that the cells (and the shunt) show, NaN where nothing is
     ohms: float  # ohm times Ah of a cell, as this step shows it
@@ -74,19 +76,20 @@ def judge(step: Step, known: Known) -> Evidence:
     movers = _movers(told, step, size) & known.among
     ohms, level, moved = known.ohms, 0.0, 0.0
     if np.count_nonzero(movers):
-        seen = step.cells[movers] * size[movers] / (told[movers] * known.ratio[movers])
-        ohms = min(max(float(np.median(seen)), LOWEST * PRIOR), HIGHEST * PRIOR)
         level = float(np.median(told[movers] / size[movers]))
         moved = float(np.median(step.cells[movers]))
+        ohms = _ohms(told[movers], step.cells[movers], size[movers] / known.ratio[movers], moved, step, known)
     elif not np.isnan(step.shunt):
         level = step.shunt / float(np.add.reduce(size, where=known.among, initial=1e-9))
     shown, error = _shown(step, told, known, ohms, level)
     by_cells = known.ratio * ohms / size  # V by one A
-    drift = np.nan_to_num(step.drift / by_cells)
-    least = np.where(step.deaf & ~known.worked, LEAST[1], LEAST[0])
-    hints = known.among & (level != 0.0) & _moved_alone(told, shown, error, least)
-    lying = hints & (np.abs(shown) - drift >= np.maximum(SURE * error, least))
-    jumps = known.among & _jumps(told, shown, error, size)
+    common, drift = _common(step.cells - told * by_cells, known.among) / by_cells, step.drift / by_cells
+    least = np.maximum(np.where(step.deaf & ~known.worked, LEAST[1], LEAST[0]), SURE * error)
+    moves = np.abs(shown)
+    apart = known.among & (told * np.sign(shown) < FOLLOWS * moves)
+    hints = apart & (level != 0.0) & (moves - common >= least)
+    lying = hints & (moves - common - np.nan_to_num(drift) >= least)
+    jumps = known.among & _jumps(told, shown, error, size, common + drift)
     fits = movers & (np.abs(shown) >= SEEN * error) & ~lying
     ratio = told / np.where(fits, shown, 1.0)
     fits &= (ratio >= ALIKE[0]) & (ratio <= ALIKE[1])
@@ -95,7 +98,8 @@ def judge(step: Step, known: Known) -> Evidence:
         lies=(lying | jumps) & ~fits,
         jumps=jumps & ~lying & ~fits,
         hints=hints & ~fits,
-        idle=known.among & ~lying & ~fits & _idle(told, shown, error, level * size),
+        open=apart & (level != 0.0) & (moves - common >= SEEN * error) & ~lying & ~fits,
+        idle=known.heard & ~lying & ~fits & _idle(told, shown, error, level * size),
         shown=shown,
         ohms=ohms,
         level=level,
@@ -136,21 +140,29 @@ def _shown(step: Step, told: Floats, known: Known, ohms: float, level: float) ->
     return shown, error
 
 
-def _moved_alone(told: Floats, shown: Floats, error: Floats, least: Floats) -> Bools:
-    """Cells that moved while the sensor did not, or moved the other way."""
-    alone: Bools = (np.abs(shown) >= np.maximum(SURE * error, least)) & (
-        told * np.sign(shown) < FOLLOWS * np.abs(shown)
-    )
-    return alone
+def _ohms(told: Floats, cells: Floats, size: Floats, moved: float, step: Step, known: Known) -> float:
+    """Ohm times Ah of a cell as the movers show it, the nearer to what was known the more their drift may have done."""
+    seen = min(max(float(np.median(cells * size / told)), LOWEST * PRIOR), HIGHEST * PRIOR)
+    doubt = 2.0 * float(np.median((step.drift + step.error)[known.among]))
+    return known.ohms + (seen - known.ohms) * moved * moved / (moved * moved + doubt * doubt)
 
 
-def _jumps(told: Floats, shown: Floats, error: Floats, size: Floats) -> Bools:
-    """Sensors that moved while the cells did not, although these would have shown it."""
+def _common(off: Floats, among: Bools) -> float:
+    """V by which the cells of half of the packs moved otherwise than their sensors say: what all cells drift alike."""
+    known = np.abs(off[among & ~np.isnan(off)])
+    if len(known) < 2:
+        return 0.0
+    middle = (len(known) - 1) // 2
+    return float(np.partition(known, middle)[middle])
+
+
+def _jumps(told: Floats, shown: Floats, error: Floats, size: Floats, drift: Floats) -> Bools:
+    """Sensors that moved while the cells did not, although these would have shown it whatever they drift."""
     moved = np.abs(told)
     jump: Bools = (
         (moved >= np.maximum(JUMP[0], JUMP[1] * size))
         & (np.abs(shown) <= FOLLOWS * moved)
-        & (SURE * error <= (0.5 - FOLLOWS) * moved)
+        & (SURE * error + np.nan_to_num(drift) <= (0.5 - FOLLOWS) * moved)
     )
     return jump
 

@@ -149,13 +149,17 @@ class CurrentSensors:
         if self._began != self._began:
             self._began = self._from = now
             self._first = None
-        heard, step = look.status > self._from, self._step_of(look, calm)
-        among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
-        evidence = judge(step, Known(among & heard, self._size, self._ratio, self._ohms, self._worked))
+        step, among = self._step_of(look, calm), sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
+        heard = among & (look.status > self._from)
+        known = Known(
+            among & (look.status > calm.time), heard, self._size, self._ratio, self._ohms, self._worked
+        )
+        evidence = judge(step, known)
         self._pending = (evidence.hints | evidence.jumps) & ~evidence.idle
         waited = now - self._from
-        if waited >= LATEST or (waited >= LOOK and np.count_nonzero(among & heard) == np.count_nonzero(among)):
-            if self._first is None:
+        if waited >= LATEST or (waited >= LOOK and np.count_nonzero(heard) == np.count_nonzero(among)):
+            undecided = np.count_nonzero(evidence.open | (evidence.lies & ~self._first.lies)) if self._first else 1
+            if self._first is None or (undecided and now - self._began < LATEST):
                 self._first, self._from = evidence, now
             else:
                 self._conclude(self._first, evidence, step, look)
@@ -172,7 +176,8 @@ class CurrentSensors:
             slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
             drift = slope * (1.5 * seconds / (calm.time - base.time))
         deaf = ~(np.abs(look.current) > DEAF) & ~(np.abs(calm.current) > DEAF)
-        return Step(look.current - calm.current, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
+        told = (look.current - calm.current) * np.where(self._state == INVERTED, -1.0, 1.0)
+        return Step(told, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
 
     def _conclude(self, first: Evidence, last: Evidence, step: Step, look: _Look) -> None:
         """Take over what both looks show."""
@@ -181,14 +186,17 @@ class CurrentSensors:
         self._ohms = last.ohms
         unlike = step.cells * self._size / np.where(fits, step.told * last.ohms, 1.0)
         self._ratio = np.where(fits, np.clip(self._ratio + LEARN * (unlike - self._ratio), *RATIOS), self._ratio)
-        wrong = _FAULTY[self._state]
+        wrong, turned = _FAULTY[self._state], self._state == INVERTED
+        self._worked |= turned & fits  # with the other sign
+        fits &= ~turned
         self._fitted = np.where(wrong & fits, self._fitted + 1, np.where(lies, 0, self._fitted))
         works = fits & (~wrong | (self._fitted >= RESTORED))
         self._worked |= works
         quiet = np.abs(look.current) <= 2.0 * DEAF
         self._state[works] = GOOD
         self._state[idle & ~wrong] = np.where(quiet, IDLE, UNSEEN)[idle & ~wrong]
-        self._state[lies] = _kinds(jumps, step, last, look.current)[lies]
+        kinds = _kinds(jumps, step, last, look.current)
+        self._state[lies] = np.where(turned & (kinds == INVERTED), FROZEN, kinds)[lies]
         self._until[works | idle] = look.time + BELIEVED
         self._rests = (self._rests | idle) & ~lies & ~fits
         self._since[:, works | idle] = np.stack([look.current, np.full(len(works), np.nan)])[:, works | idle]

@@ -44,7 +44,8 @@ IDLE = 1.0  # A: a pack below carries nothing
 WIRES = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt against that of the cells
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
-UNLIKE = 0.25  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
+UNLIKE = 0.22  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
+WITHIN = 0.75  # of the spread of the others, as a standard deviation: packs of a bank are all much the same, or two kinds
 UNLIKE_EXCHANGE = 0.01  # of the capacity, in A: the same of the exchange
 LEAST_WEIGHT = 1e-3  # of the prior: keeps a weight positive where a pack shows nothing at all
 
@@ -242,5 +243,5 @@ def _stand_in(lines: Lines, sensors: Verdict, unread: Bools, chosen: Bools, prio
 
 def _spread(deviation: Floats, variance: Floats, chosen: Bools) -> float:
     """Root of the mean square of the ``chosen`` packs' deviations with their own variances."""
-    whole = float(np.add.reduce(deviation * deviation + variance, where=chosen))
+    whole = float(np.add.reduce((WITHIN * deviation) ** 2 + variance, where=chosen))
     return float(np.sqrt(whole / np.count_nonzero(chosen)))
