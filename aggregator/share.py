@@ -44,7 +44,7 @@ IDLE = 1.0  # A: a pack below carries nothing
 WIRES = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt against that of the cells
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
-UNLIKE = 0.22  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
+UNLIKE = 0.2  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
 WITHIN = 0.75  # of the spread of the others, as a standard deviation: packs of a bank are all much the same, or two kinds
 UNLIKE_EXCHANGE = 0.01  # of the capacity, in A: the same of the exchange
 LEAST_WEIGHT = 1e-3  # of the prior: keeps a weight positive where a pack shows nothing at all
@@ -228,7 +228,7 @@ def _stand_in(lines: Lines, sensors: Verdict, unread: Bools, chosen: Bools, prio
     weight, spread = prior * sensors.stronger, _spread(lines.weight / prior - 1.0, lines.ww / prior**2, chosen)
     others = 1.0 - prior / float(np.add.reduce(prior, where=chosen | unread))
     apart = _spread(lines.exchange / size, lines.xx / size**2, chosen)
-    error = np.maximum(spread, UNLIKE / np.maximum(others, 0.5)) * weight
+    error = np.maximum(spread, UNLIKE / np.maximum(others, 0.5)) * prior
     floor = np.maximum(apart, UNLIKE_EXCHANGE) * size
     known, new = unread & sensors.worked, unread & ~sensors.worked
     return replace(
