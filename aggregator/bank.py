@@ -136,9 +136,10 @@ class Bank:
         own = self._own.step(tele, sets, extremes, cell_ohms, self._charge.raised())
         lines = self._share.step(tele, sets, self._samples, cell_ohms, sensors, dt)
         returning = self._returns.step(tele, sets, own.ceiling, now)
-        return Instant(
+        instant = Instant(
             tele, sets, own, lines, cell_ohms, sensors, told_current, estimated, returning, now, wall, dt, self._presence.ready
         )
+        return with_doubts(instant)
 
     def _battery(
         self, instant: Instant, measured: Measured, charge: Charge, stage: ChargeState, currents: tuple[Limit, Limit]

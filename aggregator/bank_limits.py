@@ -96,7 +96,7 @@ class BankLimits:
         side, drives, now = outlook
         sets, own = instant.sets, instant.own.value[direction]
         sure, returning = sets.sure[direction], instant.returning[direction]
-        unsure = sets.maybe[direction] & instant.estimated[direction]
+        unsure = sets.maybe[direction] & (instant.estimated[direction] | instant.sensors.unsure)
         if np.count_nonzero(unsure):  # they conduct as far as anyone knows: how they share is as unsure as ever
             both = sure | unsure
             among = Side.of(instant.lines, direction, both)

@@ -1,7 +1,7 @@
 """What follows from a current sensor that is not believed (sensors.py).
 
-Its reading teaches nothing: it counts as not reported. Limits hold whether the pack conducts or not until its cells have
-shown that it does; what it carries is taken from its neighbours (``stand_in`` in share.py), or from a shunt.
+Its reading teaches nothing: it counts as not reported. Limits hold whether the pack conducts or not until its cells
+have shown that it does; what it carries is taken from its neighbours (share.py), or from a shunt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WARNING = 1.0
 def believed(tele: Telemetry, sets: Sets, verdict: Verdict, shunt: float) -> Telemetry:
     """``tele`` without readings that are not believed, and with the alarm of those that are wrong.
 
-    Where a ``shunt`` measures the bank and one pack alone is not believed, that pack carries what the others leave over.
+    Where a ``shunt`` measures the bank and one pack alone is not believed, it carries what the others leave over.
     """
     if not verdict.any_unread:
         return tele
@@ -74,7 +74,7 @@ def with_bank_current(external: External, instant: Instant) -> External:
     Readings that are only in doubt count as they are.
     """
     verdict = instant.sensors
-    if not verdict.any_unread or not np.isnan(external.current):
+    if not np.count_nonzero(verdict.wrong) or not np.isnan(external.current):
         return external
     read = instant.tele[Column.CURRENT]
     current = np.where(np.isnan(read) & verdict.unread, instant.told, read)

@@ -100,8 +100,8 @@ class CurrentSensors:
         self._calm: _Look | None = None  # the last look while nothing moved
         self._base: _Look | None = None  # an earlier one of the same calm
         self._calm_from = 0.0
-        self._began = np.nan  # when the step began that is being looked at
-        self._from = np.nan  # since when packs must have been heard for the next look at it
+        self._began: float | None = None  # when the step began that is being looked at
+        self._from = 0.0  # since when packs must have been heard for the next look at it
         self._first: Evidence | None = None
         self._verdict = self._judged()
 
@@ -110,10 +110,10 @@ class CurrentSensors:
         calm, current = self._calm, tele[Column.CURRENT]
         if calm is None or sets.standing != self._standing:
             self._meet(tele, sets, shunt, now)
-        elif self._began == self._began or self._moves(current, shunt, calm):
+        elif self._began is not None or self._moves(current, shunt, calm):
             self._follow(tele, sets, shunt, now, calm)
         elif now - calm.time >= HOP:
-            self._hop(tele, sets, _look(tele, shunt, now), calm)
+            self._hop(sets, _look(tele, shunt, now), calm)
         return self._verdict
 
     def _meet(self, tele: Telemetry, sets: Sets, shunt: float, now: float) -> None:
@@ -125,16 +125,21 @@ class CurrentSensors:
         if old is None:
             self._calm, self._calm_from = look, now
         else:
-            known = (np.where(np.isnan(a), b, a) for a, b in zip(old[1:5], look[1:5], strict=True))
-            self._calm = _Look(old.time, *known, old.shunt)
-        self._watch(tele[Column.CURRENT], sets, calm=self._began != self._began)
+            status, current, cells = (
+                np.where(np.isnan(before), new, before)
+                for before, new in zip(
+                    (old.status, old.current, old.cells), (look.status, look.current, look.cells), strict=True
+                )
+            )
+            self._calm = old._replace(status=status, current=current, cells=cells, error=look.error)
+        self._watch(tele[Column.CURRENT], sets, calm=self._began is None)
 
     def _moves(self, current: Floats, shunt: float, calm: _Look) -> bool:
         """Whether a current has moved since the bank was calm; what is unknown has not."""
         most = np.fmax.reduce(np.abs(current - calm.current) * self._moved, initial=0.0)
-        return bool(most >= 1.0 or (shunt == shunt and abs(shunt - calm.shunt) >= np.add.reduce(1.0 / self._moved)))
+        return bool(most >= 1.0 or abs(shunt - calm.shunt) >= np.add.reduce(1.0 / self._moved))
 
-    def _hop(self, tele: Telemetry, sets: Sets, look: _Look, calm: _Look) -> None:
+    def _hop(self, sets: Sets, look: _Look, calm: _Look) -> None:
         """Nothing moves: remember how it is."""
         base = self._base or (calm if calm.time == self._calm_from else None)
         if base is not None and look.time - base.time > 3.0 * RESTED:
@@ -146,26 +151,22 @@ class CurrentSensors:
     def _follow(self, tele: Telemetry, sets: Sets, shunt: float, now: float, calm: _Look) -> None:
         """Look at a step of the current, and judge it at the second look."""
         look = _look(tele, shunt, now)
-        if self._began != self._began:
-            self._began = self._from = now
-            self._first = None
+        if self._began is None:
+            self._began, self._from, self._first = now, now, None
+        began, first = self._began, self._first
         step, among = self._step_of(look, calm), sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
         heard = among & (look.status > self._from)
-        known = Known(
-            among & (look.status > calm.time), heard, self._size, self._ratio, self._ohms, self._worked
-        )
+        known = Known(among & (look.status > calm.time), heard, self._size, self._ratio, self._ohms, self._worked)
         evidence = judge(step, known)
         self._pending = (evidence.hints | evidence.jumps) & ~evidence.idle
         waited = now - self._from
         if waited >= LATEST or (waited >= LOOK and np.count_nonzero(heard) == np.count_nonzero(among)):
-            undecided = np.count_nonzero(evidence.open | (evidence.lies & ~self._first.lies)) if self._first else 1
-            if self._first is None or (undecided and now - self._began < LATEST):
-                self._first, self._from = evidence, now
-            else:
-                self._conclude(self._first, evidence, step, look)
-                self._calm, self._base, self._calm_from, self._began = look, None, now, np.nan
+            self._first, self._from = evidence, now
+            if first is not None and (now - began >= LATEST or not _undecided(first, evidence)):
+                self._conclude(first, evidence, step, look)
+                self._calm, self._base, self._calm_from, self._began = look, None, now, None
                 self._pending = np.zeros_like(among)
-        self._watch(look.current, sets, calm=False, heard=look.status > self._began)
+        self._watch(look.current, sets, calm=False, heard=look.status > began)
 
     def _step_of(self, look: _Look, calm: _Look) -> Step:
         """How far everything has moved since the bank was calm."""
@@ -209,11 +210,12 @@ class CurrentSensors:
         """Packs whose sensors lied at a step up and at one down."""
         ways = np.stack([hints & (shown > 0.0), hints & (shown < 0.0)])
         self._hinted = np.where(ways, now, self._hinted)
-        return hints & np.logical_and.reduce(now - self._hinted <= BOTH_WAYS)
+        found: Bools = hints & np.logical_and.reduce(now - self._hinted <= BOTH_WAYS)
+        return found
 
     def _compare_shunt(self, step: Step, last: Evidence) -> None:
         """Whether the shunt moved as the packs did, those with a wrong sensor as their cells show."""
-        if step.shunt == step.shunt and last.level:
+        if not np.isnan(step.shunt) and last.level:
             moved = np.where(_FAULTY[self._state], last.shown, step.told)
             off = abs(step.shunt - float(np.nansum(moved)))
             self._shunt_fits = off <= FOLLOWS * abs(step.shunt) + DEAF * len(moved) ** 0.5
@@ -263,7 +265,7 @@ class CurrentSensors:
 
     def save(self, names: Sequence[str]) -> dict[str, str]:
         """The wrong sensors by pack name, for a restart."""
-        return {names[i]: SENSORS[self._state[i]].name for i in np.flatnonzero(_FAULTY[self._state])}
+        return {names[i]: SENSORS[self._state[i]].name for i in np.flatnonzero(_FAULTY[self._state]).tolist()}
 
     def restore(self, names: Sequence[str], saved: Mapping[str, str]) -> None:
         """Take them back before the first step. Raises KeyError when they are damaged."""
@@ -271,6 +273,11 @@ class CurrentSensors:
             if name in saved:
                 self._state[i] = SENSORS.index(Sensor[saved[name]])
         self._verdict = self._judged()
+
+
+def _undecided(first: Evidence, last: Evidence) -> bool:
+    """Whether a sensor may turn out to be wrong when more of the step has come."""
+    return bool(np.count_nonzero(last.open | (last.lies & ~first.lies)))
 
 
 def _size(tele: Telemetry) -> Floats:

@@ -45,7 +45,9 @@ WIRES = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt aga
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
 UNLIKE = 0.2  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
-WITHIN = 0.75  # of the spread of the others, as a standard deviation: packs of a bank are all much the same, or two kinds
+WITHIN = (
+    0.75  # of the spread of the others, as a standard deviation: packs of a bank are all much the same, or two kinds
+)
 UNLIKE_EXCHANGE = 0.01  # of the capacity, in A: the same of the exchange
 LEAST_WEIGHT = 1e-3  # of the prior: keeps a weight positive where a pack shows nothing at all
 
@@ -220,24 +222,28 @@ def _foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms
 
 
 def _stand_in(lines: Lines, sensors: Verdict, unread: Bools, chosen: Bools, prior: Floats, size: Floats) -> Lines:
-    """The lines with those of ``unread`` packs taken from the ``chosen``: their mean, their spread, their own errors.
+    """The lines with those of the ``unread`` packs, of which no reading is believed.
 
-    A pack that carries more than its neighbours takes it from them, so less is left of its error the larger its share;
-    ``UNLIKE`` is what is left. What was learned of a pack while its sensor worked stays, less sure.
+    What was learned of a pack while its sensor worked stays, less sure. Any other whose cells show that it conducts
+    is taken for one of the ``chosen``: their mean, their spread, and ``UNLIKE`` at least. (It takes what more it
+    carries from them, so of its error the less is left the larger its share.) The rest are as before any evidence.
     """
-    weight, spread = prior * sensors.stronger, _spread(lines.weight / prior - 1.0, lines.ww / prior**2, chosen)
-    others = 1.0 - prior / float(np.add.reduce(prior, where=chosen | unread))
+    new = unread & ~sensors.worked
+    found = new & sensors.wrong
+    weight = np.where(found, prior * sensors.stronger, prior)
+    spread = _spread(lines.weight / prior - 1.0, lines.ww / prior**2, chosen)
     apart = _spread(lines.exchange / size, lines.xx / size**2, chosen)
-    error = np.maximum(spread, UNLIKE / np.maximum(others, 0.5)) * prior
-    floor = np.maximum(apart, UNLIKE_EXCHANGE) * size
-    known, new = unread & sensors.worked, unread & ~sensors.worked
+    others = np.maximum(1.0 - prior / float(np.add.reduce(prior, where=chosen | unread)), 0.5)
+    error = np.where(found, np.maximum(spread, UNLIKE / others), WEIGHT_ERROR) * prior
+    floor = np.where(found, max(apart, UNLIKE_EXCHANGE), EXCHANGE_ERROR) * size
+    least_xx, least_ww = (UNLIKE_EXCHANGE * size) ** 2, (AGED * lines.weight) ** 2
     return replace(
         lines,
         exchange=np.where(new, 0.0, lines.exchange),
         weight=np.where(new, weight, lines.weight),
-        xx=np.where(new, floor * floor, np.where(known, np.maximum(lines.xx, (UNLIKE_EXCHANGE * size) ** 2), lines.xx)),
+        xx=np.where(new, floor * floor, np.where(unread, np.maximum(lines.xx, least_xx), lines.xx)),
         xw=np.where(unread, 0.0, lines.xw),
-        ww=np.where(new, error * error, np.where(known, np.maximum(lines.ww, (AGED * lines.weight) ** 2), lines.ww)),
+        ww=np.where(new, error * error, np.where(unread, np.maximum(lines.ww, least_ww), lines.ww)),
     )
 
 
