@@ -152,7 +152,7 @@ class Bank:
         blocking = sets.blocked & sets.online
         cvl, drop = stage.limit, self._settings.voltage_drop
         return VirtualBattery(
-            packs=view(self.names, instant, self._table, self._unknowns),
+            packs=view(self.names, instant, self._table, self._unknowns, self._sensors.report()),
             ready=instant.ready,
             voltage=measured.voltage,
             current=measured.current,
@@ -248,6 +248,7 @@ class Bank:
             "weights": self._share.save(self.names),
             "strings": self._strings.save(self.names),
             "sensors": self._sensors.save(self.names),
+            "shunt": self._sensors.shunt.save(self.names),
             "charge": self._charge.save(self.names),
             "soc": self._soc.save(),
             "history": self._history.save(),
@@ -279,6 +280,7 @@ class Bank:
             self._share.restore(self.names, state.get("weights", {}))  # the first version told no weights
             self._strings.restore(self.names, state.get("strings", {}))
             self._sensors.restore(self.names, state.get("sensors", {}))
+            self._sensors.shunt.restore(self.names, state.get("shunt", {}))
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])
             self._history.restore(state["history"])

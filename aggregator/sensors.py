@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.evidence import CELL_ERROR, DEAF, FOLLOWS, MOVED, Evidence, Known, Step, judge
 from packbank.aggregator.presence import FRESH, Sets
+from packbank.aggregator.shunt import ShuntComparison
 from packbank.aggregator.strings import PRIOR
 from packbank.aggregator.table import CHARGE, DISCHARGE
 from packbank.aggregator.telemetry import Telemetry
-from packbank.model.battery import FAULTY, SENSORS, Sensor
+from packbank.model.battery import FAULTY, SENSORS, Sensor, SensorReport
 from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
@@ -95,6 +96,9 @@ class CurrentSensors:
         self._hinted = np.full((2, packs), -np.inf)  # when a lie upwards and one downwards may have been drift
         self._pending, self._missed, self._opposed = no.copy(), no.copy(), no.copy()
         self._shunt_fits = False
+        self.shunt = ShuntComparison(packs)
+        self._compared = False  # at this level of the current
+        self._reported: SensorReport | None = None
         self._size = self._moved = self._series = np.ones(packs)
         self._standing = b""
         self._calm: _Look | None = None  # the last look while nothing moved
@@ -141,6 +145,11 @@ class CurrentSensors:
 
     def _hop(self, sets: Sets, look: _Look, calm: _Look) -> None:
         """Nothing moves: remember how it is."""
+        among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
+        if not self._compared and among.all() and not np.isnan(look.shunt + np.add.reduce(look.current)):
+            self._compared = True
+            if not self._verdict.any_unread:
+                self.shunt.compare(look.current, look.shunt)
         base = self._base or (calm if calm.time == self._calm_from else None)
         if base is not None and look.time - base.time > 3.0 * RESTED:
             base = calm
@@ -165,7 +174,7 @@ class CurrentSensors:
             if first is not None and (now - began >= LATEST or not _undecided(first, evidence)):
                 self._conclude(first, evidence, step, look)
                 self._calm, self._base, self._calm_from, self._began = look, None, now, None
-                self._pending = np.zeros_like(among)
+                self._pending, self._compared = np.zeros_like(among), False
         self._watch(look.current, sets, calm=False, heard=look.status > began)
 
     def _step_of(self, look: _Look, calm: _Look) -> Step:
@@ -245,6 +254,7 @@ class CurrentSensors:
         """The verdict that follows from the state."""
         wrong = _FAULTY[self._state]
         unread = wrong | self._missed | self._pending
+        self._reported = None
         inverted = self._state == INVERTED
         own, others = self._strength
         error = 2.0 * CELL_ERROR * np.sqrt(2.0 / (self._series * np.maximum(others, 1e-12)))
@@ -262,6 +272,13 @@ class CurrentSensors:
             any_unread=bool(np.count_nonzero(unread)),
             shunt_fits=self._shunt_fits,
         )
+
+    def report(self) -> SensorReport:
+        """What the outside reads of it; the same object while nothing changes."""
+        if self._reported is None:
+            (gain, offset), (gain_error, offset_error) = self.shunt.found
+            self._reported = SensorReport(self._verdict.code, gain, gain_error, offset, offset_error)
+        return self._reported
 
     def save(self, names: Sequence[str]) -> dict[str, str]:
         """The wrong sensors by pack name, for a restart."""

@@ -11,15 +11,17 @@ from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import COLDEST, HOTTEST
 from packbank.aggregator.unknowns import Unknowns
 from packbank.model.battery import CAUSES as ALL_CAUSES
-from packbank.model.battery import Cause, Packs
+from packbank.model.battery import Cause, Packs, SensorReport
 
 # Codes of the causes of a pack's own limit: by the row of its smallest fraction, and of its ceiling.
 _BY_FRACTION = np.array([ALL_CAUSES.index(cause) for cause in CAUSES], dtype=np.int8)
 _CONFIG, _BMS, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.BMS, Cause.ESTIMATE))
 
 
-def view(names: tuple[str, ...], instant: Instant, table: PackTable, unknowns: Unknowns) -> Packs:
-    """The packs as ``instant`` has them."""
+def view(
+    names: tuple[str, ...], instant: Instant, table: PackTable, unknowns: Unknowns, sensors: SensorReport
+) -> Packs:
+    """The packs as ``instant`` has them, and what is thought of their current ``sensors``."""
     tele, sets, own, slots = instant.tele, instant.sets, instant.own, unknowns.slots
     return Packs(
         names=names,
@@ -36,6 +38,7 @@ def view(names: tuple[str, ...], instant: Instant, table: PackTable, unknowns: U
         temperature=tele.extremes[COLDEST : HOTTEST + 1].copy(),
         alarms=tele.alarms.copy(),
         implausible=unknowns.plausible.found,
+        sensors=sensors,
     )
 
 

@@ -68,6 +68,21 @@ class Sensor(StrEnum):
 FAULTY = (Sensor.SILENT, Sensor.BLIND, Sensor.FROZEN, Sensor.INVERTED)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SensorReport:
+    """What is thought of the packs' current sensors, read-only arrays of one element a pack.
+
+    ``gain`` and ``offset`` are by how much a shunt finds each one wrong, with standard deviations: the pack's true
+    current is ``current * (1 + gain) + offset``. NaN without a shunt.
+    """
+
+    code: NDArray[np.int8]  # index into SENSORS
+    gain: NDArray[np.float64]
+    gain_error: NDArray[np.float64]
+    offset: NDArray[np.float64]  # A
+    offset_error: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A published limit with its reason: ``pack`` limits it (index, -1 for none), with ``share`` of the current.
@@ -152,6 +167,10 @@ class PackView:
     hottest: float = float("nan")
     alarms: dict[Alarm, int] = field(default_factory=dict)  # raised ones only, 1 or 2
     current_sensor: Sensor = Sensor.UNSEEN
+    sensor_gain: float = float("nan")  # by which a shunt finds its current sensor wrong
+    sensor_gain_error: float = float("nan")
+    sensor_offset: float = float("nan")  # A
+    sensor_offset_error: float = float("nan")
 
 
 STAGES = (
@@ -166,6 +185,7 @@ STAGES = (
 PRESENCES = tuple(Presence)
 CAUSES = tuple(Cause)
 SENSORS = tuple(Sensor)
+NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,6 +209,7 @@ class Packs(Sequence[PackView]):
     temperature: NDArray[np.float64]  # (2, packs), coldest and hottest battery sensor, degC
     alarms: NDArray[np.float64]  # (packs, alarms)
     implausible: Mapping[int, tuple[tuple[Column, float], ...]] = field(default_factory=dict)  # by pack, of few
+    sensors: SensorReport | None = None
 
     def __post_init__(self) -> None:
         for array in (
@@ -224,7 +245,7 @@ class Packs(Sequence[PackView]):
         return np.array_equal(self.presence, other.presence) and np.array_equal(self.blocked, other.blocked)
 
     def _view(self, pack: int) -> PackView:
-        alarms = self.alarms[pack]
+        alarms, sensors = self.alarms[pack], self.sensors
         return PackView(
             name=self.names[pack],
             presence=PRESENCES[self.presence[pack]],
@@ -247,6 +268,11 @@ class Packs(Sequence[PackView]):
             coldest=float(self.temperature[0, pack]),
             hottest=float(self.temperature[1, pack]),
             alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
+            current_sensor=Sensor.UNSEEN if sensors is None else SENSORS[sensors.code[pack]],
+            sensor_gain=NAN if sensors is None else float(sensors.gain[pack]),
+            sensor_gain_error=NAN if sensors is None else float(sensors.gain_error[pack]),
+            sensor_offset=NAN if sensors is None else float(sensors.offset[pack]),
+            sensor_offset_error=NAN if sensors is None else float(sensors.offset_error[pack]),
         )
 
 

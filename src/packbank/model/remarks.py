@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packbank.model.battery import PackView
+from packbank.model.battery import FAULTY, SENSORS, PackView
 from packbank.model.columns import Column
 from packbank.model.snapshot import Snapshot
 
@@ -28,6 +28,11 @@ _INSTEAD = {
     Column.DISCHARGE_UTP: "TEMPERATURES_WHILE_DISCHARGING",
     Column.MOS_OTP: "MOSFET_TEMPERATURES_WHILE_CHARGING and MOSFET_TEMPERATURES_WHILE_DISCHARGING",
 }
+_FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
+_WRONG_SENSOR = (
+    "it counts as carrying its share, and its BMS may not see an over-current: calibrate the current in the BMS's app, "
+    "or have the BMS looked at"
+)
 _NOT_FITTED = "leave it out of TEMPERATURE_SOURCE_BATTERY"
 
 
@@ -44,6 +49,8 @@ def remarks(snapshot: Snapshot) -> Iterator[Remark]:
     """All that is to be said of the packs of ``snapshot``; nothing is looked up while nothing is."""
     packs = snapshot.battery.packs
     odd = np.vstack((packs.unlimited, packs.estimated, packs.suspect, packs.absent)).any(axis=0)
+    if packs.sensors is not None:
+        odd |= _FAULTY[packs.sensors.code]
     for index in sorted({*np.flatnonzero(odd).tolist(), *packs.implausible}):
         for text, serious in _texts(packs[index]):
             yield Remark(index, text, serious)
@@ -64,6 +71,8 @@ def _texts(pack: PackView) -> Iterator[tuple[str, bool]]:
         what = f"{column.meaning}: {value:g} {column.unit}".rstrip()
         instead = f", or set {_INSTEAD[column]} for it" if column in _INSTEAD else ""
         yield f"its BMS says {what}, which cannot be and counts as unknown; correct it in the BMS{instead}", True
+    if pack.current_sensor in FAULTY:
+        yield f"its current sensor {pack.current_sensor}, as its cells show; {_WRONG_SENSOR}", True
     if pack.suspect_sensors:
         names = _sensors(pack.suspect_sensors)
         yield f"{names} reads exactly 0 degC since the start and limits charge; if not fitted: {_NOT_FITTED}", True

@@ -11,7 +11,7 @@ ALARM_TITLES = {
     Alarm.HIGH_CHARGE_CURRENT: "a pack is charged with more than it allows",
     Alarm.HIGH_DISCHARGE_CURRENT: "a pack is discharged with more than it allows, or met a short circuit",
     Alarm.CELL_IMBALANCE: "the cells of a pack differ too much, or a sense wire has a high resistance",
-    Alarm.INTERNAL_FAILURE: "a BMS reports a fault of its own",
+    Alarm.INTERNAL_FAILURE: "a BMS reports a fault of its own, or its current sensor is wrong",
     Alarm.HIGH_CHARGE_TEMPERATURE: "a pack is too warm to be charged",
     Alarm.LOW_CHARGE_TEMPERATURE: "a pack is too cold to be charged",
     Alarm.HIGH_TEMPERATURE: "a pack is too warm to be discharged",

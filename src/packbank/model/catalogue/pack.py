@@ -217,6 +217,25 @@ _STANDING = (
     ),
 )
 
+_SENSOR = (
+    _row(
+        "current_sensor",
+        "what is thought of its current sensor (docs/limits.md)",
+        Unit.TEXT,
+        _CHANGE,
+        lambda p: p.view.current_sensor.value,
+    ),
+    *(
+        _row(f"sensor_{key}", title, unit, _SLOW, attrgetter(f"view.sensor_{key}"))
+        for key, title, unit in (
+            ("gain", "of its current that its sensor leaves out, as the shunt shows", Unit.FRACTION),
+            ("gain_error", "standard deviation of that", Unit.FRACTION),
+            ("offset", "current that its sensor leaves out at rest, as the shunt shows", Unit.AMPERES),
+            ("offset_error", "standard deviation of that", Unit.AMPERES),
+        )
+    ),
+)
+
 _MEASURED = (
     _column(Column.VOLTAGE, "/Dc/0/Voltage", "V", 8, entity=Entity("Voltage")),
     _column(Column.CURRENT, "/Dc/0/Current", "A", 1, entity=Entity("Current")),
@@ -355,7 +374,7 @@ _ALARMS = (
     *map(_alarm, Alarm),
 )
 
-PACK: tuple[Row, ...] = _IDENTITY + _STANDING + _MEASURED + _ALARMS
+PACK: tuple[Row, ...] = _IDENTITY + _STANDING + _MEASURED + _SENSOR + _ALARMS
 
 _FIRST_SETTING, _LAST_SETTING = Column.CELL_UVP, Column.DEVICE_ADDRESS
 
