@@ -37,7 +37,7 @@ Codes = NDArray[np.int8]
 UNSEEN, GOOD, IDLE, DOUBTED, SILENT, BLIND, FROZEN, INVERTED = range(len(SENSORS))  # in the order of Sensor
 _FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
 
-HOP = 5.0  # s between two looks while nothing moves
+HOP = 8.0  # s between two looks while nothing moves
 RESTED = 15.0  # s of calm from which the cells' own drift is known
 DRIFTS = 0.001  # V/s, the most before that: cells that rest after a large current
 LOOK = 2.0  # s after a step has begun, and once more: when it is looked at
@@ -100,7 +100,8 @@ class CurrentSensors:
         self._compared = False  # at this level of the current
         self._reported: SensorReport | None = None
         self._size = self._moved = self._series = np.ones(packs)
-        self._standing = b""
+        self._shunt_moved = np.inf
+        self._standing = self._judged_of = b""
         self._calm: _Look | None = None  # the last look while nothing moved
         self._base: _Look | None = None  # an earlier one of the same calm
         self._calm_from = 0.0
@@ -124,7 +125,8 @@ class CurrentSensors:
         """Look for the first time, or at other packs than before; packs that come are compared with what they were."""
         self._standing, self._size = sets.standing, _size(tele)
         self._series = np.where(tele.cells > 0.0, tele.cells, 16.0)
-        self._moved = 1.0 / np.maximum(MOVED[0], MOVED[1] * self._size)
+        enough = np.maximum(MOVED[0], MOVED[1] * self._size)
+        self._moved, self._shunt_moved = 1.0 / enough, float(np.add.reduce(enough))
         look, old = _look(tele, shunt, now), self._calm
         if old is None:
             self._calm, self._calm_from = look, now
@@ -140,8 +142,10 @@ class CurrentSensors:
 
     def _moves(self, current: Floats, shunt: float, calm: _Look) -> bool:
         """Whether a current has moved since the bank was calm; what is unknown has not."""
-        most = np.fmax.reduce(np.abs(current - calm.current) * self._moved, initial=0.0)
-        return bool(most >= 1.0 or abs(shunt - calm.shunt) >= np.add.reduce(1.0 / self._moved))
+        moved = (current - calm.current) * self._moved
+        if np.fmax.reduce(moved) >= 1.0 or np.fmin.reduce(moved) <= -1.0:
+            return True
+        return abs(shunt - calm.shunt) >= self._shunt_moved
 
     def _hop(self, sets: Sets, look: _Look, calm: _Look) -> None:
         """Nothing moves: remember how it is."""
@@ -213,6 +217,7 @@ class CurrentSensors:
         own = np.where(lies & ~jumps, np.nan_to_num(step.cells), 0.0)
         self._strength += [own * last.cells, np.where(own, last.cells**2, 0.0)]
         self._strength[:, works] = 0.0
+        self._judged_of = b""
         self._compare_shunt(step, last)
 
     def _both_ways(self, hints: Bools, shown: Floats, now: float) -> Bools:
@@ -248,7 +253,10 @@ class CurrentSensors:
             missed = np.where(heard, missed, self._missed & watched)
         self._missed = missed | (among & unknown & (self._state != SILENT))
         self._opposed = self._missed & (follows <= -2.0 * FOLLOWS)
-        self._verdict = self._judged()
+        standing = self._state.tobytes() + self._missed.tobytes() + self._pending.tobytes() + self._rests.tobytes()
+        if standing != self._judged_of:
+            self._judged_of = standing
+            self._verdict = self._judged()
 
     def _judged(self) -> Verdict:
         """The verdict that follows from the state."""
