@@ -38,8 +38,8 @@ UNSEEN, GOOD, IDLE, DOUBTED, SILENT, BLIND, FROZEN, INVERTED = range(len(SENSORS
 _FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
 
 HOP = 8.0  # s between two looks while nothing moves
-RESTED = 15.0  # s of calm from which the cells' own drift is known
-DRIFTS = 0.001  # V/s, the most before that: cells that rest after a large current
+DRIFT_OVER = 45.0  # s over which the cells' own drift is taken at most; from one HOP on it is known
+DRIFTS = 0.001  # V/s, the most while it is not: cells that rest after a large current
 LOOK = 2.0  # s after a step has begun, and once more: when it is looked at
 LATEST = 10.0  # s: a pack that has not been heard by then is not waited for
 BELIEVED = 3600.0  # s that a sensor is believed after it has been seen to work
@@ -47,6 +47,7 @@ BOTH_WAYS = 600.0  # s within which a lie at a step up and one at a step down ar
 RESTORED = 2  # steps in a row that a wrong sensor must fit to be believed again
 NOTABLE = 4.0, 0.015  # A and of the capacity: what a pack would carry, from which it is missed
 AT_REST = 0.01  # of the capacities, in A
+MIRRORED = 0.6, 1.7  # of the step that the cells show, the other way round: a sensor with the wrong sign
 LEARN = 0.3  # weight of one step's resistance
 RATIOS = 0.2, 5.0  # of a pack's resistance to the others', what is believed
 WIRES = 0.0026  # ohm of cables, MOSFETs and shunt of a pack, about: two metres of 25 mm2 and what a JK PB adds
@@ -154,8 +155,9 @@ class CurrentSensors:
             self._compared = True
             if not self._verdict.any_unread:
                 self.shunt.compare(look.current, look.shunt)
+                self._reported = None
         base = self._base or (calm if calm.time == self._calm_from else None)
-        if base is not None and look.time - base.time > 3.0 * RESTED:
+        if base is not None and look.time - base.time > DRIFT_OVER:
             base = calm
         self._base, self._calm = base or calm, look
         self._state[((self._state == GOOD) | (self._state == IDLE)) & (self._until < look.time)] = UNSEEN
@@ -184,7 +186,7 @@ class CurrentSensors:
     def _step_of(self, look: _Look, calm: _Look) -> Step:
         """How far everything has moved since the bank was calm."""
         error, seconds, base = np.hypot(look.error, calm.error), look.time - calm.time, self._base
-        if base is None or calm.time - base.time < RESTED:
+        if base is None or calm.time - base.time < HOP:
             drift = np.full(len(error), DRIFTS * seconds)
         else:
             slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
@@ -333,6 +335,7 @@ def _level(current: Floats, size: Floats, among: Bools, good: Bools) -> float:
 def _kinds(jumps: Bools, step: Step, last: Evidence, current: Floats) -> Codes:
     """What each sensor does, if it is wrong."""
     reads_zero = ~(np.abs(current) > DEAF)
-    opposite = ~jumps & (step.told * np.sign(last.shown) <= -DEAF)
+    mirrored = step.told / np.where(last.shown == 0.0, np.nan, -last.shown)
+    opposite = ~jumps & (np.abs(step.told) >= DEAF) & (mirrored >= MIRRORED[0]) & (mirrored <= MIRRORED[1])
     kinds = np.where(reads_zero, BLIND, np.where(opposite, INVERTED, FROZEN))
     return np.where(np.isnan(current), SILENT, kinds).astype(np.int8)
