@@ -60,6 +60,7 @@ def with_doubts(instant: Instant) -> Instant:
         return instant
     unsure = sets.sure & verdict.unsure
     unsure &= np.logical_or.reduce(sets.sure & ~unsure, axis=1, keepdims=True)  # somebody must conduct
+    np.copyto(instant.tele.block[_CURRENT], instant.told, where=verdict.unread & ~verdict.wrong)  # for the bank's sum
     seen = np.fmin(own.value, instant.tele.block[BMS_CEILINGS][::-1])
     return replace(
         instant,
@@ -77,7 +78,6 @@ def with_bank_current(external: External, instant: Instant) -> External:
     if not np.count_nonzero(verdict.wrong) or not np.isnan(external.current):
         return external
     read = instant.tele[Column.CURRENT]
-    current = np.where(np.isnan(read) & verdict.unread, instant.told, read)
     carried = verdict.wrong & ~verdict.unsure & np.isnan(read)
-    current = np.where(carried, instant.lines.current(instant.lines.drive), current)
+    current = np.where(carried, instant.lines.current(instant.lines.drive), read)
     return replace(external, current=total(current, instant.sets.online))

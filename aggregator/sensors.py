@@ -66,6 +66,7 @@ class Verdict:
     worked: Bools  # has been seen to work in this run, so what was learned of the pack before is right
     stronger: Floats  # at least 1: factor by which cells show that the pack carries more than its neighbours
     any_unread: bool
+    calm: bool  # no step is being looked at
     shunt_fits: bool  # the last step of a shunt was what the packs' steps come to
 
 
@@ -256,6 +257,7 @@ class CurrentSensors:
         self._missed = missed | (among & unknown & (self._state != SILENT))
         self._opposed = self._missed & (follows <= -2.0 * FOLLOWS)
         standing = self._state.tobytes() + self._missed.tobytes() + self._pending.tobytes() + self._rests.tobytes()
+        standing += b"calm" if self._began is None else b""
         if standing != self._judged_of:
             self._judged_of = standing
             self._verdict = self._judged()
@@ -280,6 +282,7 @@ class CurrentSensors:
             worked=self._worked.copy(),
             stronger=1.0 + np.maximum(short, 0.0) / wires,
             any_unread=bool(np.count_nonzero(unread)),
+            calm=self._began is None,
             shunt_fits=self._shunt_fits,
         )
 

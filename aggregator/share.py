@@ -100,6 +100,7 @@ class ShareEstimator:
         )
         self._saved = np.full((2, len(table.capacity)), np.nan)  # weights and their errors
         self._lines: Lines | None = None
+        self._calm: Lines | None = None  # as they were before the step of the current that is being looked at
         self._conducting: Bools | None = None  # in the last step
         self._chosen: Bools | None = None
 
@@ -124,7 +125,11 @@ class ShareEstimator:
                 drive, level = centre(block, prior, chosen, chosen, drive, level)
             lines = _foresee(Lines.of(block, drive, level), tele, chosen, sets, cell_ohms)
             if sensors.any_unread:
-                lines = _stand_in(lines, sensors, sensors.unread & np.isnan(tele[Column.CURRENT]), chosen, prior, size)
+                unread = sensors.unread & np.isnan(tele[Column.CURRENT])
+                lines = _as_before(lines, self._calm or lines, unread & sensors.worked, chosen)
+                lines = _stand_in(lines, sensors, unread, chosen, prior, size)
+        if sensors.calm:
+            self._calm = lines
         self._lines = lines
         return lines
 
@@ -218,6 +223,20 @@ def _foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms
         exchange=np.where(known, expected - lines.weight * lines.drive, lines.exchange),
         xx=np.where(known, error * error, lines.xx),
         xw=np.where(known, 0.0, lines.xw),
+    )
+
+
+def _as_before(lines: Lines, before: Lines, packs: Bools, chosen: Bools) -> Lines:
+    """``lines`` with those of ``packs`` as they were ``before``, in the measure that the ``chosen`` packs have now."""
+    then = float(np.add.reduce(before.weight, where=chosen))
+    scale = float(np.add.reduce(lines.weight, where=chosen)) / then
+    shift = float(np.add.reduce(before.exchange - lines.exchange, where=chosen)) / then
+    return replace(
+        lines,
+        exchange=np.where(packs, before.exchange - shift * before.weight, lines.exchange),
+        weight=np.where(packs, before.weight * scale, lines.weight),
+        xx=np.where(packs, before.xx, lines.xx),
+        ww=np.where(packs, before.ww * scale * scale, lines.ww),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isnan
 from typing import overload
 
 import numpy as np
@@ -269,11 +270,17 @@ class Packs(Sequence[PackView]):
             hottest=float(self.temperature[1, pack]),
             alarms={alarm: int(alarms[alarm]) for alarm in Alarm if alarms[alarm] > 0.0},
             current_sensor=Sensor.UNSEEN if sensors is None else SENSORS[sensors.code[pack]],
-            sensor_gain=NAN if sensors is None else float(sensors.gain[pack]),
-            sensor_gain_error=NAN if sensors is None else float(sensors.gain_error[pack]),
-            sensor_offset=NAN if sensors is None else float(sensors.offset[pack]),
-            sensor_offset_error=NAN if sensors is None else float(sensors.offset_error[pack]),
+            sensor_gain=_at(None if sensors is None else sensors.gain, pack),
+            sensor_gain_error=_at(None if sensors is None else sensors.gain_error, pack),
+            sensor_offset=_at(None if sensors is None else sensors.offset, pack),
+            sensor_offset_error=_at(None if sensors is None else sensors.offset_error, pack),
         )
+
+
+def _at(values: NDArray[np.float64] | None, pack: int) -> float:
+    """The value of ``pack``; an unknown one is always the same ``NaN``, so that equal packs compare as equal."""
+    value = NAN if values is None else float(values[pack])
+    return NAN if isnan(value) else value
 
 
 def _numbers(flags: NDArray[np.bool_]) -> tuple[int, ...]:
