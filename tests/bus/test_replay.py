@@ -13,6 +13,7 @@ from plain_protocol import PlainProtocol, answer, request
 from packbank.bms.jkpb import JkPb
 from packbank.cli import main
 from packbank.errors import ConfigError
+from packbank.model.battery import FAULTY
 from packbank.model.columns import Column
 from packbank.sources.serial.recording import Event, read_events
 from packbank.sources.serial.replay import OwnPolling, Player
@@ -64,6 +65,19 @@ def test_the_command_prints_the_battery_of_a_trace(capsys: pytest.CaptureFixture
     assert "16 answers" in err
     assert main(["replay", str(TRACE), "--bus", "busmaster_polling_10s_final", "--every", "3"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+@needs_trace
+@pytest.mark.parametrize(
+    "capture", ["busmaster_polling_10s_final", "new_driver_4bat_60s", "monitor_init_and_polling_60s"]
+)
+def test_no_current_sensor_of_a_real_trace_is_called_wrong(capture: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(TRACE), "--bus", capture, "--json", "--every", "1"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines
+    for line in lines:
+        assert not line["alarms"]["InternalFailure"]
+        assert not {pack["current_sensor"] for pack in line["packs"]} & {sensor.value for sensor in FAULTY}
 
 
 def polled(address: int, questions: str, value: int) -> list[Event]:
