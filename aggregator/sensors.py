@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.evidence import CELL_ERROR, DEAF, FOLLOWS, MOVED, Evidence, Known, Step, judge
+from packbank.aggregator.looks import Look, level_of, look_at, sizes
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.shunt import ShuntComparison
 from packbank.aggregator.strings import PRIOR
@@ -70,17 +70,6 @@ class Verdict:
     shunt_fits: bool  # the last step of a shunt was what the packs' steps come to
 
 
-class _Look(NamedTuple):
-    """The bank at one moment."""
-
-    time: float
-    status: Floats
-    current: Floats
-    cells: Floats  # V, mean of each pack's
-    error: Floats  # V, its standard deviation
-    shunt: float
-
-
 class CurrentSensors:
     """The judgement from step to step."""
 
@@ -104,8 +93,8 @@ class CurrentSensors:
         self._size = self._moved = self._series = np.ones(packs)
         self._shunt_moved = np.inf
         self._standing = self._judged_of = b""
-        self._calm: _Look | None = None  # the last look while nothing moved
-        self._base: _Look | None = None  # an earlier one of the same calm
+        self._calm: Look | None = None  # the last look while nothing moved
+        self._base: Look | None = None  # an earlier one of the same calm
         self._calm_from = 0.0
         self._began: float | None = None  # when the step began that is being looked at
         self._from = 0.0  # since when packs must have been heard for the next look at it
@@ -120,16 +109,14 @@ class CurrentSensors:
         elif self._began is not None or self._moves(current, shunt, calm):
             self._follow(tele, sets, shunt, now, calm)
         elif now - calm.time >= HOP:
-            self._hop(sets, _look(tele, shunt, now), calm)
+            self._hop(tele, sets, look_at(tele, shunt, now), calm)
         return self._verdict
 
     def _meet(self, tele: Telemetry, sets: Sets, shunt: float, now: float) -> None:
         """Look for the first time, or at other packs than before; packs that come are compared with what they were."""
-        self._standing, self._size = sets.standing, _size(tele)
-        self._series = np.where(tele.cells > 0.0, tele.cells, 16.0)
-        enough = np.maximum(MOVED[0], MOVED[1] * self._size)
-        self._moved, self._shunt_moved = 1.0 / enough, float(np.add.reduce(enough))
-        look, old = _look(tele, shunt, now), self._calm
+        self._standing = sets.standing
+        self._measure(tele)
+        look, old = look_at(tele, shunt, now), self._calm
         if old is None:
             self._calm, self._calm_from = look, now
         else:
@@ -142,15 +129,22 @@ class CurrentSensors:
             self._calm = old._replace(status=status, current=current, cells=cells, error=look.error)
         self._watch(tele[Column.CURRENT], sets, calm=self._began is None)
 
-    def _moves(self, current: Floats, shunt: float, calm: _Look) -> bool:
+    def _measure(self, tele: Telemetry) -> None:
+        """How large the packs are, and from which step on their currents have moved."""
+        self._size, self._series = sizes(tele), np.where(tele.cells > 0.0, tele.cells, 16.0)
+        enough = np.maximum(MOVED[0], MOVED[1] * self._size)
+        self._moved, self._shunt_moved = 1.0 / enough, float(np.add.reduce(enough))
+
+    def _moves(self, current: Floats, shunt: float, calm: Look) -> bool:
         """Whether a current has moved since the bank was calm; what is unknown has not."""
         moved = (current - calm.current) * self._moved
         if np.fmax.reduce(moved) >= 1.0 or np.fmin.reduce(moved) <= -1.0:
             return True
         return abs(shunt - calm.shunt) >= self._shunt_moved
 
-    def _hop(self, sets: Sets, look: _Look, calm: _Look) -> None:
+    def _hop(self, tele: Telemetry, sets: Sets, look: Look, calm: Look) -> None:
         """Nothing moves: remember how it is."""
+        self._measure(tele)
         among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
         if not self._compared and among.all() and not np.isnan(look.shunt + np.add.reduce(look.current)):
             self._compared = True
@@ -164,9 +158,9 @@ class CurrentSensors:
         self._state[((self._state == GOOD) | (self._state == IDLE)) & (self._until < look.time)] = UNSEEN
         self._watch(look.current, sets, calm=True)
 
-    def _follow(self, tele: Telemetry, sets: Sets, shunt: float, now: float, calm: _Look) -> None:
+    def _follow(self, tele: Telemetry, sets: Sets, shunt: float, now: float, calm: Look) -> None:
         """Look at a step of the current, and judge it at the second look."""
-        look = _look(tele, shunt, now)
+        look = look_at(tele, shunt, now)
         if self._began is None:
             self._began, self._from, self._first = now, now, None
         began, first = self._began, self._first
@@ -184,7 +178,7 @@ class CurrentSensors:
                 self._pending, self._compared = np.zeros_like(among), False
         self._watch(look.current, sets, calm=False, heard=look.status > began)
 
-    def _step_of(self, look: _Look, calm: _Look) -> Step:
+    def _step_of(self, look: Look, calm: Look) -> Step:
         """How far everything has moved since the bank was calm."""
         error, seconds, base = np.hypot(look.error, calm.error), look.time - calm.time, self._base
         if base is None or calm.time - base.time < HOP:
@@ -196,7 +190,7 @@ class CurrentSensors:
         told = (look.current - calm.current) * np.where(self._state == INVERTED, -1.0, 1.0)
         return Step(told, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
 
-    def _conclude(self, first: Evidence, last: Evidence, step: Step, look: _Look) -> None:
+    def _conclude(self, first: Evidence, last: Evidence, step: Step, look: Look) -> None:
         """Take over what both looks show."""
         fits, idle, jumps = first.fits & last.fits, first.idle & last.idle, first.jumps & last.jumps
         lies = (first.lies & last.lies) | self._both_ways(first.hints & last.hints, last.shown, look.time)
@@ -243,7 +237,7 @@ class CurrentSensors:
         unknown = np.isnan(current)
         self._state[(self._state == SILENT) & ~unknown & among] = UNSEEN
         watched = among & (self._state == UNSEEN)
-        level = _level(current, self._size, among, self._state == GOOD)
+        level = level_of(current, self._size, among, self._state == GOOD)
         if calm and abs(level) < AT_REST:
             self._since[:, watched] = np.stack([current, np.full(len(current), level)])[:, watched]
         start, before = self._since
@@ -308,31 +302,6 @@ class CurrentSensors:
 def _undecided(first: Evidence, last: Evidence) -> bool:
     """Whether a sensor may turn out to be wrong when more of the step has come."""
     return bool(np.count_nonzero(last.open | (last.lies & ~first.lies)))
-
-
-def _size(tele: Telemetry) -> Floats:
-    """Capacities without gaps, Ah."""
-    size: Floats = np.where(np.isnan(tele.capacity), 100.0, np.maximum(tele.capacity, 1.0))
-    return size
-
-
-def _look(tele: Telemetry, shunt: float, now: float) -> _Look:
-    known = ~np.isnan(tele.cell_voltages)
-    count = np.count_nonzero(known, axis=1)
-    whole = np.add.reduce(tele.cell_voltages, axis=1, where=known)
-    cells = np.where(count, whole / np.maximum(count, 1), np.nan)
-    error = CELL_ERROR / np.sqrt(np.maximum(count, 1))
-    return _Look(now, tele[Column.STATUS_TIME].copy(), tele[Column.CURRENT].copy(), cells, error, shunt)
-
-
-def _level(current: Floats, size: Floats, among: Bools, good: Bools) -> float:
-    """A per Ah that packs carry: those that are believed, or the median of all."""
-    told = among & ~np.isnan(current)
-    believed = told & good
-    if np.count_nonzero(believed):
-        whole = float(np.add.reduce(current, where=believed))
-        return whole / float(np.add.reduce(size, where=believed))
-    return float(np.median((current / size)[told])) if np.count_nonzero(told) else 0.0
 
 
 def _kinds(jumps: Bools, step: Step, last: Evidence, current: Floats) -> Codes:
