@@ -101,6 +101,7 @@ class ShareEstimator:
         self._saved = np.full((2, len(table.capacity)), np.nan)  # weights and their errors
         self._lines: Lines | None = None
         self._calm: Lines | None = None  # as they were before the step of the current that is being looked at
+        self._was_calm = True  # in the last step
         self._conducting: Bools | None = None  # in the last step
         self._chosen: Bools | None = None
 
@@ -126,8 +127,10 @@ class ShareEstimator:
             lines = _foresee(Lines.of(block, drive, level), tele, chosen, sets, cell_ohms)
             if sensors.any_unread:
                 unread = sensors.unread & np.isnan(tele[Column.CURRENT])
-                lines = _as_before(lines, self._calm or lines, unread & sensors.worked, chosen)
+                if self._calm is not None and not (sensors.calm and self._was_calm):
+                    lines = _as_before(lines, self._calm, unread & sensors.worked, chosen)
                 lines = _stand_in(lines, sensors, unread, chosen, prior, size)
+        self._was_calm = sensors.calm
         if sensors.calm:
             self._calm = lines
         self._lines = lines
