@@ -267,7 +267,7 @@ class CurrentSensors:
         short = np.where(others > 0.0, 1.0 - own / np.maximum(others, 1e-12) - error, 0.0)
         wires = WIRES / self._series * self._size / self._ohms  # against the resistance of the neighbours' cells
         return Verdict(
-            code=np.where(self._missed & ~wrong, DOUBTED, self._state).astype(np.int8),
+            code=np.where((self._missed | self._pending) & ~wrong, DOUBTED, self._state).astype(np.int8),
             wrong=wrong,
             unread=unread,
             unsure=self._missed | (wrong & self._rests),

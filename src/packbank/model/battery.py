@@ -59,7 +59,7 @@ class Sensor(StrEnum):
     UNSEEN = "not seen at work yet"
     GOOD = "fits its cells"
     IDLE = "its cells show that the pack carries nothing"
-    DOUBTED = "in doubt, does not follow its neighbours"
+    DOUBTED = "in doubt, does not follow its neighbours or its cells"
     SILENT = "reports no current"
     BLIND = "reads 0 while the pack carries current"
     FROZEN = "does not follow the pack's current"
