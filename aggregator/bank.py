@@ -137,7 +137,19 @@ class Bank:
         lines = self._share.step(tele, sets, self._samples, cell_ohms, sensors, dt)
         returning = self._returns.step(tele, sets, own.ceiling, now)
         instant = Instant(
-            tele, sets, own, lines, cell_ohms, sensors, told_current, estimated, returning, now, wall, dt, self._presence.ready
+            tele,
+            sets,
+            own,
+            lines,
+            cell_ohms,
+            sensors,
+            told_current,
+            estimated,
+            returning,
+            now,
+            wall,
+            dt,
+            self._presence.ready,
         )
         return with_doubts(instant)
 
