@@ -89,7 +89,9 @@ def judge(step: Step, known: Known) -> Evidence:
     apart = known.among & (told * np.sign(shown) < FOLLOWS * moves)
     hints = apart & (level != 0.0) & (moves - common >= least)
     lying = hints & (moves - common - np.nan_to_num(drift) >= least)
-    jumps = known.among & _jumps(told, shown, error, size, common + drift)
+    jumps = known.among & _jumps(told, shown, error, size, 3.0 * common + drift)
+    if 3 * np.count_nonzero(jumps) > np.count_nonzero(known.among) > 2:
+        jumps[:] = False  # cells that show nothing of anybody are no witness: they are reported late, or made up
     fits = movers & (np.abs(shown) >= SEEN * error) & ~lying
     ratio = told / np.where(fits, shown, 1.0)
     fits &= (ratio >= ALIKE[0]) & (ratio <= ALIKE[1])

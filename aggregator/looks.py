@@ -14,6 +14,7 @@ from packbank.model.columns import Column
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+EXCHANGED = 0.4  # of the packs' currents, what is left of them all: where it is less, they flow from pack to pack
 USUAL_SIZE = 100.0  # Ah, of a pack that tells no capacity
 
 
@@ -51,4 +52,7 @@ def level_of(current: Floats, size: Floats, among: Bools, good: Bools) -> float:
     if np.count_nonzero(believed):
         whole = float(np.add.reduce(current, where=believed))
         return whole / float(np.add.reduce(size, where=believed))
-    return float(np.median((current / size)[told])) if np.count_nonzero(told) else 0.0
+    flows = current[told]
+    if abs(float(np.add.reduce(flows))) <= EXCHANGED * float(np.add.reduce(np.abs(flows))):
+        return 0.0
+    return float(np.median(flows / size[told]))

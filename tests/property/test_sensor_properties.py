@@ -61,4 +61,4 @@ def test_nothing_rises_from_a_reading_that_is_not_believed(
     for each in levels:
         battery, still = other.carry(each, 10), same.carry(each, 10)
         for ours, theirs in zip(limits(battery), limits(still), strict=True):
-            assert ours <= 1.01 * theirs + 0.5
+            assert ours <= TOLERANCE * theirs + 0.5
