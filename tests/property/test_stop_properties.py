@@ -40,7 +40,7 @@ class Seen:
     cvl: float
     without: float
     ccl: float
-    flow: float  # A, of the bank
+    flow: float  # A, of the bank; that of a lost pack is not known
     fresh: bool
 
 
@@ -62,14 +62,16 @@ def play(moments: list[Any], jitter: int) -> list[Seen]:
                 rig.rows[loud, Column.CURRENT] = currents[loud]
                 batteries.append(rig.step())
             with_rule, without = (battery.charge_voltage_limit.value for battery in batteries)
-            flow = float(rigs[0].rows[:, Column.CURRENT].sum())
-            fresh = all(pack.presence == "fresh" for pack in batteries[0].packs)
+            packs = batteries[0].packs
+            heard = [index for index, pack in enumerate(packs) if pack.presence != "lost"]
+            flow = float(rigs[0].rows[heard, Column.CURRENT].sum())
+            fresh = all(pack.presence == "fresh" for pack in packs)
             seen.append(Seen(with_rule, without, batteries[0].charge_current_limit.value, flow, fresh))
     return seen
 
 
 @given(moments=MOMENTS, jitter=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_cvl_is_never_higher_than_without_the_rule_nor_below_the_floor(moments: list[Any], jitter: int) -> None:
     seen = play(moments, jitter)
     assert all(FLOOR - 1e-9 <= step.cvl <= step.without + 1e-9 for step in seen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -27,7 +26,7 @@ def interrupted_once() -> Iterator[None]:
             before(unraisable)
             return
         signal.signal(signal.SIGINT, interrupt)
-        again = Timer(AGAIN, interrupt_main)
+        again = Timer(AGAIN, signal.pthread_kill, (main_thread().ident, signal.SIGINT))
         again.daemon = True
         again.start()
 
