@@ -22,6 +22,8 @@ from packbank.files import replace_text
 from packbank.model.controls import Controls
 
 SCHEMA = 2
+LARGEST = 1 << 24  # bytes; of 250 packs it has some 300 kB
+LONGEST_PATH, LONGEST_NAME = 4000, 240  # bytes; Linux has 4095 and 255, and what is being written has a longer name
 _DAMAGED = (OSError, RecursionError, ValueError)  # nested too deep, numbers too long, not UTF-8, ...
 
 log = logging.getLogger(__name__)
@@ -34,16 +36,12 @@ def load(path: Path) -> dict[str, Any]:
     something else, such as a configuration: packbank would overwrite it.
     """
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise ConfigError(f"{path} is not a file: let STATE_FILE name a file of its own")
-        data = path.read_bytes()
-        if not _may_be_ours(data):
-            raise ConfigError(f"{path} is not a state file of packbank: let STATE_FILE name a file of its own")
+        data = check(path)
+        if not data and not path.exists():
+            return {}
         state = json.loads(data, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
         if not isinstance(state, dict):
             raise ValueError("no JSON object")
-    except FileNotFoundError:
-        return {}
     except ConfigError:
         raise
     except _DAMAGED as error:
@@ -56,6 +54,36 @@ def load(path: Path) -> dict[str, Any]:
     log.warning("%s: was written by a newer packbank; it is kept as %s, starting without history", path, aside)
     path.replace(aside)
     return {}
+
+
+def check(path: Path) -> bytes:
+    """What is in the file, empty when there is none. Raises ConfigError when it is something else than a state.
+
+    Raises OSError when it cannot be read.
+    """
+    encoded = os.fsencode(path.absolute())
+    if len(encoded) > LONGEST_PATH or any(len(part) > LONGEST_NAME for part in encoded.split(b"/")):
+        raise ConfigError(f"STATE_FILE: a path of {len(encoded)} bytes is too long; name a shorter one")
+    above = next(folder for folder in path.absolute().parents if _there(folder))
+    if not above.is_dir():
+        raise ConfigError(f"{path} cannot be written, {above} is not a folder: let STATE_FILE name another file")
+    if not _there(path):
+        return b""
+    if not path.is_file():
+        raise ConfigError(f"{path} is not a file: let STATE_FILE name a file of its own")
+    if path.stat().st_size > LARGEST:
+        raise ConfigError(f"{path} is no state file of packbank, it is too large: let STATE_FILE name another file")
+    data = path.read_bytes()
+    if not _may_be_ours(data):
+        raise ConfigError(f"{path} is not a state file of packbank: let STATE_FILE name a file of its own")
+    return data
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # beyond a folder that is closed to us
+        return False
 
 
 def lock(path: Path) -> socket:

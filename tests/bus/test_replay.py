@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from struct import unpack_from
@@ -10,12 +12,18 @@ from struct import unpack_from
 import pytest
 from plain_protocol import PlainProtocol, answer, request
 
+from other_bms import pack_row
 from packbank.bms.jkpb import JkPb
+from packbank.bms.jkpb_frames import REGISTERS
+from packbank.bms.protocol import Topic
+from packbank.cext.framing import acknowledgement
 from packbank.cli import main
 from packbank.errors import ConfigError
 from packbank.model.battery import FAULTY
 from packbank.model.columns import Column
-from packbank.sources.serial.recording import Event, read_events
+from packbank.model.identity import Identity
+from packbank.sim.responder_jkpb import frame
+from packbank.sources.serial.recording import LONGEST_GAP, Event, read_events
 from packbank.sources.serial.replay import OwnPolling, Player
 
 TRACE = Path(__file__).parents[3] / "shared/vectors/jkpb_bus_trace.jsonl"
@@ -126,9 +134,22 @@ def test_a_wrong_answer_in_a_recording_is_counted_by_its_reason() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "line 1: not a line of a capture"),
+        ("{", "line 1: neither a line of a capture nor hex"),
         ('{"bus": "a", "protocol": "jkpb"}\n{"t": 1, "bus": "a", "dir": "rx", "hex": "zz"}', "line 2"),
         ("", "no traffic"),
+        ('{"t": 1e400, "bus": "a", "dir": "rx", "hex": "00"}', "line 1: neither a line of a capture nor hex (t is no time)"),
+        ('{"t": NaN, "bus": "a", "dir": "rx", "hex": "00"}', "t is no time"),
+        ('{"t": true, "bus": "a", "dir": "rx", "hex": "00"}', "t is no time"),
+        ('{"t": "1", "bus": "a", "dir": "rx", "hex": "00"}', "t is no time"),
+        ('{"t": 1, "bus": ["a"], "dir": "rx", "hex": "00"}', "bus is no text"),
+        ('{"t": 1, "bus": "a", "dir": "up", "hex": "00"}', "neither tx nor rx"),
+        ('{"t": 1, "bus": "a", "dir": "rx", "hex": 12}', "hex is no text"),
+        ('{"t": 1, "dir": "rx", "hex": "00"}', "bus is missing"),
+        ('{"bus": "a", "protocol": "modbus"}', "protocol 'modbus' is not known"),
+        ('{"bus": ' + "[" * 60_000, "line 1"),
+        ("0" * 200_000, "a line of more than 65536 bytes"),
+        ("[DEFAULT]\nPORT = /dev/ttyUSB0\n", "line 1: neither a line of a capture nor hex"),
+        ('{"t": ' + "9" * 60_000 + ', "bus": "a", "dir": "rx", "hex": "00"}', "line 1"),
     ],
 )
 def test_a_file_that_is_no_recording_is_refused_with_its_line(
@@ -140,6 +161,60 @@ def test_a_file_that_is_no_recording_is_refused_with_its_line(
     message = capsys.readouterr().err
     assert says in message
     assert str(file) in message
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [(gzip.compress(b"{}"), "is compressed; 'gunzip"), (b"PK\3\4", "unzip"), (b"\xff\xfe" * 9, "line 1")],
+)
+def test_a_binary_file_gets_one_line(
+    tmp_path: Path, data: bytes, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "capture"
+    file.write_bytes(data)
+    assert main(["replay", str(file)]) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert message.count("\n") == 1
+
+
+def test_something_that_is_no_file_gets_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path("/dev/zero")):
+        assert main(["replay", str(path)]) == 2
+        assert "is not a file" in capsys.readouterr().err
+
+
+def line_of(time: float, bus: str = "rack", data: str = "00") -> str:
+    return json.dumps({"t": time, "bus": bus, "dir": "rx", "hex": data}) + "\n"
+
+
+def test_times_that_jump_are_drawn_together_and_those_of_buses_are_sorted(tmp_path: Path) -> None:
+    file = tmp_path / "capture"
+    file.write_text("".join(map(line_of, [5.0, 1e12, 1e12 + 2, 1e12 + 1, 3.0, 4.0, -1e12])))
+    times = [event.time for event in read_events(file)]
+    gap = LONGEST_GAP
+    assert times == pytest.approx([5, 5 + gap, 6 + gap, 7 + gap, 7 + gap, 8 + gap, 8 + gap])
+    assert main(["replay", str(file)]) == 1, "it ends, and there was no answer in it"
+
+
+@pytest.mark.parametrize("form", ["{}", "[{}]", "rx: {}"])
+def test_answers_in_plain_hex_are_replayed(
+    tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = pack_row(cell_average=3.312, cell_delta=0.003)
+    whole = frame(Topic.STATUS, row, 3, Identity()) + acknowledgement(3, REGISTERS[Topic.STATUS])
+    text = whole.hex(".") if form == "{}" else ", ".join(f"{byte:#x}" for byte in whole)
+    file = tmp_path / "log.txt"
+    file.write_text("# from a logic analyser\n\n" + form.format(text) + "\n")
+    code = main(["replay", str(file), "--json"])
+    if form.startswith("rx"):
+        assert code == 2
+        assert "not hex: 'r'" in capsys.readouterr().err
+        return
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["voltage"] == pytest.approx(row[Column.VOLTAGE], abs=0.01)
 
 
 def test_a_file_that_is_not_there_is_a_mistake_of_use(tmp_path: Path) -> None:

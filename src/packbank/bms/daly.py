@@ -155,7 +155,10 @@ def _values(address: int, frames: list[bytes]) -> dict[str, object]:
             if not exchange.feed(b""):
                 raise FrameError("incomplete", f"{len(own)} of {exchange.needed} frames of command {command.code:#04x}")
             identity = command.fill(Frames(exchange.answer, command, board, inverted=False), row, identity)
-    trust.check(row, row)
+    judged = row.copy()
+    if not any(frame[2] == commands()["cells"].code for frame in mine):
+        judged[Column.CELL_COUNT] = np.nan  # no cell was told, so their number contradicts nothing
+    trust.check(judged, judged)
     values = known_values(row, identity)
     if np.isfinite(row[Column.ALARM_BITS]):
         bits = int(row[Column.ALARM_BITS])

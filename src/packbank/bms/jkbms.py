@@ -14,11 +14,10 @@ from packbank.bms import jkbms_fields as tables
 from packbank.bms import trust
 from packbank.bms.describe import known_values
 from packbank.bms.jkbms_frames import (
+    ASK_ALL,
     COMMANDS,
-    FROM_PC,
     HEADER,
     MARK,
-    READ_ALL,
     REQUEST,
     alarm_word,
     conceal,
@@ -26,7 +25,6 @@ from packbank.bms.jkbms_frames import (
     frame_fault,
     frame_size,
     identify,
-    seal,
     unroll,
 )
 from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
@@ -51,7 +49,7 @@ class JkBmsExchange(Exchange):
     def __init__(self) -> None:
         self.address = ONLY
         self.question = QUESTION
-        self.request = seal(READ_ALL, FROM_PC, REQUEST, b"\0")
+        self.request = ASK_ALL
         self._search = FrameSearch([MARK], frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
         self.answer = b""
@@ -107,7 +105,7 @@ class JkBms(Protocol):
         return describe(data)
 
     def conceal(self, data: bytes) -> bytes:
-        """As :meth:`Protocol.conceal`: the settings password becomes zeros."""
+        """As :meth:`Protocol.conceal`: all but whole answers and questions, and the password in them."""
         return conceal(data)
 
     def explain_address(self, address: int) -> str:

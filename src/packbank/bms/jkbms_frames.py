@@ -25,8 +25,7 @@ REQUEST, ANSWER = 0x00, 0x01
 TERMINAL = bytes(4)  # of the BMS; never anything else was seen
 COMMANDS = {0x01: "activate", 0x02: "write", READ_ONE: "read", 0x05: "password", READ_ALL: "read all"}
 
-# The password follows the id behind the low-capacity alarm, and in password commands the header.
-PASSWORD = re.compile(rb"(?<=\xb1.\xb2).{1,10}|(?<=\x05.\x00\xb2).{1,10}", re.DOTALL)
+PASSWORD_SIZE = 10  # bytes
 UNTOUCHED = "Input Us"  # "Input Userdata", cut to its field
 MODEL = re.compile(r"JK[-_].*")
 
@@ -36,6 +35,9 @@ def seal(command: int, source: int, kind: int, data: bytes) -> bytes:
     length = (HEADER + len(data) + TRAILER - len(MARK)).to_bytes(2)
     frame = MARK + length + TERMINAL + bytes((command, source, kind)) + data + bytes(4) + bytes((END, 0, 0))
     return frame + sum16(frame).to_bytes(2)
+
+
+ASK_ALL = seal(READ_ALL, FROM_PC, REQUEST, b"\0")
 
 
 def frame_size(data: bytes) -> int:
@@ -127,13 +129,35 @@ def _iso_month(yymm: str) -> str:
 
 
 def conceal(data: bytes) -> bytes:
-    """``data`` with zeros for passwords; same length, sums as right or wrong as they were."""
-    concealed = bytearray(data)
-    for match in PASSWORD.finditer(data):
-        concealed[match.start() : match.end()] = bytes(match.end() - match.start())
-        start = data.rfind(MARK, 0, match.start())
-        end = start + int.from_bytes(data[start + 2 : start + 4]) + len(MARK)
-        if start >= 0 and match.end() <= end - 2 <= len(data) - 2:
-            told = int.from_bytes(concealed[end - 2 : end]) - sum(data[match.start() : match.end()])
-            concealed[end - 2 : end] = (told & 0xFFFF).to_bytes(2)
-    return bytes(concealed)
+    """``data`` with zeros for all but what is harmless beyond doubt; same length, right sums stay right.
+
+    That is the question for everything, and a whole answer to it without the password in it.
+    """
+    shown = bytearray(len(data))
+    at = data.find(MARK)
+    while at >= 0:
+        frame = data[at : at + int.from_bytes(data[at + 2 : at + 4]) + len(MARK)]
+        harmless = _harmless(frame)
+        shown[at : at + len(harmless)] = harmless
+        at = data.find(MARK, at + max(len(harmless), 1))
+    return bytes(shown)
+
+
+def _harmless(frame: bytes) -> bytes:
+    if frame == ASK_ALL:
+        return frame
+    if frame_size(frame) != len(frame) or frame_fault(frame) is not None or frame[8] != READ_ALL:
+        return b""
+    try:
+        record = unroll(frame)
+    except FrameError:  # where its password stands is not known
+        return b""
+    first = tables.ids().value(tables.PASSWORD_ID)
+    secret = record[first : first + PASSWORD_SIZE]
+    if not has(record, tables.PASSWORD_ID) and tables.PASSWORD_ID in frame[HEADER:-TRAILER]:
+        return b""  # it may stand behind an id that ends the list for us
+    if not any(secret):
+        return frame
+    shown = bytearray(frame.replace(secret, bytes(len(secret))))
+    shown[-2:] = sum16(shown[:-4]).to_bytes(2)
+    return bytes(shown)

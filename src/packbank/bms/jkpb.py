@@ -184,7 +184,7 @@ class JkPb(Protocol):
         return JkPbOverhearing()
 
     def conceal(self, data: bytes) -> bytes:
-        """As :meth:`Protocol.conceal`: the passcodes and the user's texts of about frames become zeros."""
+        """As :meth:`Protocol.conceal`: all but whole units, and most of about frames."""
         return conceal(data)
 
     def explain_address(self, address: int) -> str:

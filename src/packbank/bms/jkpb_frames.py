@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from struct import unpack_from
 from types import MappingProxyType
 
 from packbank.bms.jkpb_fields import ABOUT, ABOUT_POWER_ON_COUNT, ABOUT_RUNTIME, settings_layout, status_layout
 from packbank.bms.protocol import Row, Topic
-from packbank.cext.checksum import sum8
-from packbank.cext.framing import FRAME_SIZE
+from packbank.cext.checksum import crc16_modbus, sum8
+from packbank.cext.framing import FRAME_SIZE, Scanner, Unit, seal
 from packbank.errors import FrameError
 from packbank.model.identity import Identity
 
@@ -17,9 +18,13 @@ REGISTERS: Mapping[Topic, int] = MappingProxyType({Topic.ABOUT: 0x161C, Topic.SE
 KINDS: Mapping[Topic, int] = MappingProxyType({Topic.SETTINGS: 1, Topic.STATUS: 2, Topic.ABOUT: 3})
 MARK = b"\x55\xaa\xeb\x90"
 TYPE = 4  # offset of the frame's type; byte 5 counts on some transports and firmwares and means nothing
-SERIAL = range(86, 102)
-# Passcodes at 62 and 118, texts of the user at 102 and 134; behind the serial's NUL stands a piece of an old passcode.
+# Of an about frame: passcodes at 62 and 118, texts of the user at 102 and 134; behind the serial's NUL stands a piece of
+# an old passcode.
 SECRETS = (range(62, 78), range(102, 118), range(118, 134), range(134, 150))
+MANUFACTURED, SERIAL = 78, 86
+DATE = re.compile(rb"[0-9]{6}\0\0|\0{8}")
+SERIAL_NUMBER = re.compile(rb"[0-9A-Za-z]{10,15}\0|[0-9A-Za-z]{16}")
+EXCEPTION = re.compile(rb"[\x00-\x0f]\x90[\x01-\x0b]..", re.DOTALL)  # Modbus: "I have no function 16"
 OLDEST_FIRMWARE = 11  # with the 32-cell tables
 
 
@@ -73,24 +78,44 @@ def _check_firmware(model: str, software: str) -> None:
 
 
 def conceal(data: bytes) -> bytes:
-    """``data`` with zeros for the secrets of its about frames; same length, sums as right or wrong as they were."""
-    concealed = bytearray(data)
-    mark = MARK + bytes([KINDS[Topic.ABOUT]])
-    start = data.find(mark)
-    while start >= 0:
-        _conceal_frame(concealed, start)
-        start = data.find(mark, start + 1)
-    return bytes(concealed)
+    """``data`` with zeros for all but what is harmless beyond doubt; same length, right sums stay right.
+
+    That is every unit with the right sum: requests, acknowledgements, status, settings, and of an about frame the
+    texts of :data:`ABOUT`. Damaged bytes may be an about frame with its passcodes, so they are hidden whole.
+    """
+    shown = bytearray(len(data))
+    scanner = Scanner()
+    for unit in (*scanner.feed(data), *scanner.flush()):
+        harmless = _harmless(unit)
+        shown[unit.start : unit.start + len(harmless)] = harmless
+    for match in EXCEPTION.finditer(data):
+        if crc16_modbus(match[0]) == 0:
+            shown[match.start() : match.end()] = match[0]
+    return bytes(shown)
 
 
-def _conceal_frame(data: bytearray, start: int) -> None:
-    serial_end = data.find(0, start + SERIAL.start, start + SERIAL.stop)
-    residue = range(serial_end - start, SERIAL.stop) if serial_end >= 0 else range(0)
-    taken = 0
-    for secret in (*SECRETS, residue):
-        for at in range(start + secret.start, min(start + secret.stop, len(data))):
-            taken += data[at]
-            data[at] = 0
-    last = start + FRAME_SIZE - 1
-    if last < len(data):
-        data[last] = (data[last] - taken) & 0xFF
+def _harmless(unit: Unit) -> bytes:
+    if unit.kind in ("request", "ack"):
+        return unit.data
+    topic = topic_of(unit.data) if unit.kind == "frame" else None
+    if topic is None:
+        return b""
+    return _concealed_about(unit.data) if topic is Topic.ABOUT else unit.data
+
+
+def _concealed_about(frame: bytes) -> bytes:
+    """The frame with its known texts up to their NUL, its two counters and a sum that fits; empty when in doubt.
+
+    A frame in which bytes were lost or doubled has the right sum once in 256 times, and its passcodes elsewhere: the
+    date and the serial number do not stand at their places then.
+    """
+    if not (DATE.match(frame, MANUFACTURED) and SERIAL_NUMBER.match(frame, SERIAL)):
+        return b""
+    shown = bytearray(FRAME_SIZE)
+    shown[: TYPE + 2] = frame[: TYPE + 2]
+    shown[ABOUT_RUNTIME : ABOUT_POWER_ON_COUNT + 4] = frame[ABOUT_RUNTIME : ABOUT_POWER_ON_COUNT + 4]
+    for text in ABOUT:
+        told = frame[text.offset : text.offset + text.length].partition(b"\0")[0]
+        shown[text.offset : text.offset + len(told)] = told
+    seal(shown)
+    return bytes(shown)

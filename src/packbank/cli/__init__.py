@@ -12,8 +12,10 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 from packbank import __version__
+from packbank.cli.arguments import Parser, closest
 from packbank.cli.signals import import_whole, interrupted_once
 from packbank.errors import ConfigError, PackbankError
 
@@ -38,30 +40,39 @@ COMMANDS = {
 READER_GONE = (errno.EPIPE, errno.EIO)  # of a pipe, of a terminal
 
 
-def build_parser(command: str | None) -> argparse.ArgumentParser:
-    """The parser for all commands; only ``command``'s own arguments are filled in."""
-    parser = argparse.ArgumentParser(
+def overview() -> argparse.ArgumentParser:
+    """The parser of the words before any command, and the page with all commands."""
+    commands = "\n".join(f"  {name:<10}{summary}" for name, summary in COMMANDS.items())
+    parser = Parser(
         prog="packbank",
-        description="Many battery packs, one virtual battery on Venus OS.",
+        usage="packbank [-h] [--version] COMMAND ...",
+        description=f"Many battery packs, one virtual battery on Venus OS.\n\ncommands:\n{commands}",
         epilog="Exit codes: 0 ok, 1 failed, 2 usage or configuration. 'packbank COMMAND --help' tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"packbank {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        own = commands.add_parser(
-            name,
-            help=summary,
-            description=summary[0].upper() + summary[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if name == command:
-            import_whole(f"packbank.cli.{name}").configure(own)
+    return parser
+
+
+def build_parser(command: str) -> argparse.ArgumentParser:
+    """The parser of what follows ``command``."""
+    summary = COMMANDS[command]
+    parser = Parser(
+        prog=f"packbank {command}",
+        description=summary[0].upper() + summary[1:] + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=command)
+    import_whole(f"packbank.cli.{command}").configure(parser)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error on purpose is one message, not a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the locale cannot write becomes ?
     with interrupted_once(), _flushed():
         try:
             return _run(words)
@@ -75,12 +86,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     if not words:
-        build_parser(None).print_help(sys.stderr)
+        overview().print_help(sys.stderr)
+        return 2
+    name, *rest = words
+    if name.startswith("-"):
+        overview().parse_args(words[:1])
+    if name not in COMMANDS:
+        guess = closest(name.lower(), COMMANDS)
+        hint = f"did you mean 'packbank {guess}'?" if guess else "'packbank --help' lists them"
+        print(f"packbank: there is no command {name!r}; {hint}", file=sys.stderr)
         return 2
     # numpy's linear algebra, which nobody here calls, would start a thread a core and let it spin for a while.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    command = next((word for word in words if word in COMMANDS), None)
-    args = build_parser(command).parse_args(words)
+    args = build_parser(name).parse_args(rest)
     try:
         return int(import_whole(f"packbank.cli.{args.command}").run(args))
     except PackbankError as error:

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from packbank.cli.arguments import add_config_file, needed_config_file
 from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys, web_keys
 from packbank.config.loader import load
 from packbank.config.model import BusConfig, Config
 from packbank.config.values import format_addresses, format_value
+from packbank.sources.replay import SCHEME, recorded
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``packbank check``."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a config.ini, ours or dbus-serialbattery's")
-    parser.add_argument(
-        "--port", action="append", default=[], help="port for a file that names none; give it once for each adapter"
-    )
+    add_config_file(parser, "a config.ini, ours or dbus-serialbattery's")
     parser.epilog = "Nothing is started and no port is opened. Exit codes: 0 the file is right, 2 it is not."
 
 
 def run(args: Namespace) -> int:
     """Print what would run; InvalidConfigError carries the problems, and is exit code 2."""
-    config = load(args.file, args.port)
+    file = needed_config_file(args)
+    config = load(file, args.port)
+    for bus in config.buses:
+        if bus.port.startswith(SCHEME):
+            recorded(bus)
     buses, packs = len(config.buses), sum(pack.expected for pack in config.packs)
     counted = f"{packs} pack{'s' * (packs != 1)}" if packs else "packs as they answer"
-    print(f"{args.file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
+    print(f"{file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
     lines = (*_topology(config), *_outputs(config), *_settings(config), *_reserve(config), *config.notes)
     for line in lines:
         print(f"  {line}")

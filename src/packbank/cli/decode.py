@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 
 from packbank.bms import registry
 from packbank.bms.protocol import Description, Protocol
 from packbank.errors import ConfigError
+from packbank.hextext import lines_of, parse_hex
 from packbank.model.columns import Column
 
 _UNITS = {column.key: "" if "/" in column.unit else column.unit for column in Column}
 _UNITS |= {"cell_voltages": "V", "cell_resistances": "ohm", "temperatures": "degC", "runtime": "s"}
 _PER_LINE = 8  # cells
 _EPILOG = """\
-A frame is hex, blanks, colons and 0x allowed, one an argument or one a line of standard input. A frame alone decodes
+A frame is hex as logs have it (blanks, commas, dots, colons, dashes, 0x, a list of bytes), one an argument or one a
+line of standard input. A frame alone decodes
 as well as one with its acknowledgement, which is what says who sent it. Passcodes are never shown.
 
   packbank decode 031016200001020000cf91
@@ -42,12 +43,15 @@ def run(args: argparse.Namespace) -> int:
     protocol = registry.protocol(args.protocol)
     show = as_json if args.json else as_page
     shown = refused = 0
-    for text in args.frames or sys.stdin:
-        if text.strip():
-            description = decode(protocol, text)
-            print(show(description), flush=True)
-            shown += 1
-            refused += bool(description.error)
+    try:
+        for text in args.frames or lines_of(sys.stdin.buffer):
+            if text.strip():
+                description = decode(protocol, text)
+                print(show(description), flush=True)
+                shown += 1
+                refused += bool(description.error)
+    except ValueError as error:
+        raise ConfigError(f"standard input: {error}; give a frame a line") from error
     if not shown:
         raise ConfigError("no frames: give them as hex, in arguments or one a line on standard input")
     return 1 if refused else 0
@@ -55,13 +59,11 @@ def run(args: argparse.Namespace) -> int:
 
 def decode(protocol: Protocol, text: str) -> Description:
     """What the frame written as ``text`` is."""
-    digits = "".join(re.split(r"0[xX]|[\s:,]", text))
-    strange = re.search(r"[^0-9a-fA-F]", digits)
-    if strange:
-        return Description("unknown", f"not hex: {strange.group()!r} is no digit of it")
-    if len(digits) % 2:
-        return Description("unknown", f"not hex: an odd number of digits, {len(digits)}")
-    return protocol.describe(bytes.fromhex(digits))
+    try:
+        data = parse_hex(text)
+    except ValueError as error:
+        return Description("unknown", str(error))
+    return protocol.describe(data)
 
 
 def as_json(description: Description) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 
-from packbank.config.dip import MASTER, draw, draw_all
-from packbank.config.values import parse_address
+from packbank.config.dip import MASTER, SWITCHES, draw, draw_all
 from packbank.errors import ConfigError
+
+LONGEST = 20  # characters of an address that are looked at
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -22,10 +24,21 @@ def run(args: Namespace) -> int:
     if args.address == "all":
         print(draw_all())
         return 0
-    try:
-        address = parse_address(args.address)
-        drawing = draw(address)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    address = _address(args.address)
+    drawing = draw(address)
     print(drawing if address else f"{drawing}\n\n{MASTER}")
     return 0
+
+
+def _address(text: str) -> int:
+    """The address that four switches can show, however it is written: ``0x0C``, ``0c`` and ``12`` are one."""
+    decimal = {int(text)} if text.isdecimal() and len(text) <= LONGEST else set()
+    with suppress(ValueError):
+        decimal.add(int(text, 16))
+    fitting = [number for number in decimal if 0 <= number < 1 << SWITCHES]
+    if len(fitting) != 1:
+        raise ConfigError(
+            f"{text[:LONGEST]} is no address of a pack; write 0x01 to 0x0F, or 1 to 15. One bus has 15 packs at most: "
+            "a 16th needs a second adapter, where addresses begin at 0x01 again"
+        )
+    return fitting[0]

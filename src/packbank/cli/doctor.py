@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from packbank.bms.remedies import MASTER, remedy
 from packbank.cli.comparison import settings_findings
+from packbank.cli.arguments import add_config_file, config_file
 from packbank.cli.doctor_ports import port_findings
 from packbank.cli.feed import open_feed
 from packbank.config.loader import load
@@ -22,15 +22,13 @@ _REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``packbank doctor``."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="config.ini: its ports are looked at")
-    parser.add_argument(
-        "--port", action="append", default=[], help="port for a file that names none; give it once for each adapter"
-    )
+    add_config_file(parser, "config.ini: its ports are looked at; without it, all adapters")
     parser.epilog = "Opens no port and changes nothing. Exit codes: 0 all is right, 1 something is wrong."
 
 
 def run(args: Namespace) -> int:
     """Print the page."""
+    args.config = config_file(args)
     verdicts: list[Verdict] = []
     for title, findings in _page(args):
         print(title)

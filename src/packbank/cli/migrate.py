@@ -7,10 +7,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from packbank.config.inifile import read
+from packbank.config.inifile import comments_above, read
 from packbank.config.migrate import Migration, migrate
+from packbank.config.migrated_text import account
 from packbank.config.problems import InvalidConfigError
-from packbank.config.serialbattery import Change, Kind
+from packbank.config.serialbattery import Kind
 from packbank.errors import ConfigError
 from packbank.files import replace_text
 
@@ -33,30 +34,26 @@ def run(args: Namespace) -> int:
     sections, problems = read(args.file)
     if problems:
         raise InvalidConfigError(args.file, problems)
-    migration = migrate(sections, args.port)
+    migration = migrate(sections, args.port, comments_above(args.file))
+    if migration.problems:
+        raise InvalidConfigError(args.file, migration.problems)
     text = f"# packbank, from {args.file.name} of dbus-serialbattery\n{migration.text}"
     if args.output is None:
         sys.stdout.write(text)
     else:
         try:
-            replace_text(args.output, text)
+            replace_text(args.output, text, args.file.stat().st_mode)
         except OSError as error:
             raise ConfigError(f"{args.output}: cannot be written, {error.strerror}; choose another place") from error
-    for line in account(migration):
+    for line in lines(migration):
         print(line, file=sys.stderr)
     return 0
 
 
-def account(migration: Migration) -> Iterator[str]:
+def lines(migration: Migration) -> Iterator[str]:
     """What became of every key, kind by kind, then what to think over."""
     for kind in Kind:
         for change in (change for change in migration.changes if change.kind is kind):
-            yield f"{kind:8} {_describe(change)}"
+            yield f"{kind:8} {account(change)}"
     for doubt in migration.doubts:
         yield f"{'think':8} {doubt}"
-
-
-def _describe(change: Change) -> str:
-    value = "..." if "PASS" in change.entry.key else " ".join(change.entry.value.split())
-    name = change.old if change.old == change.entry.key else f"{change.old} -> {change.entry.key}"
-    return f"{name} = {value}" + (f": {change.why}" if change.why else "")

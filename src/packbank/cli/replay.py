@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packbank.aggregator.bank import Bank
@@ -19,7 +19,7 @@ from packbank.model.identity import Place
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.json_lines import snapshot_dict
 from packbank.outputs.terminal import line
-from packbank.sources.serial.recording import Event, read_events, read_protocols
+from packbank.sources.serial.recording import Event, read_buses, read_events, read_protocols
 from packbank.sources.serial.replay import Player
 
 TICK = 1.0  # s of the recording
@@ -27,7 +27,7 @@ TICK = 1.0  # s of the recording
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="made by 'packbank run --capture FILE', or a bus trace")
+    parser.add_argument("file", type=Path, metavar="FILE", help="made by 'packbank run --capture FILE', a bus trace, or answers in hex, one a line")
     parser.add_argument(
         "--bus", action="append", metavar="NAME", help="only this bus of the recording; may be repeated"
     )
@@ -43,17 +43,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay; 1 when the recording holds no answer that passes every check."""
-    events = sorted(
-        (event for event in read_events(args.file) if not args.bus or event.bus in args.bus),
-        key=lambda event: event.time,
-    )
-    if not events:
-        raise ConfigError(f"{args.file}: no traffic{' of that bus' if args.bus else ''} in it")
+    there = read_buses(args.file)
+    buses = [bus for bus in there if not args.bus or bus in args.bus]
+    if not buses:
+        lacks = f"no traffic of that bus in it; it has {', '.join(there)}" if there else "no traffic in it"
+        raise ConfigError(f"{args.file}: {lacks}")
     told = read_protocols(args.file)
-    buses = dict.fromkeys(event.bus for event in events)
     player = Player({bus: registry.protocol(told.get(bus, args.protocol)) for bus in buses})
     replay = _Replay(player, _bank(player.places, args.config), args)
-    replay.play(events)
+    replay.play(event for event in read_events(args.file) if event.bus in buses)
     return 0 if replay.finish() else 1
 
 
@@ -83,13 +81,14 @@ class _Replay:
         self._speed: float | None = args.speed
         self._every: float | None = args.every
         self._json: bool = args.json
-        self._start = self._now = 0.0
+        self._start = self._now = self._last = 0.0
         self._steps = 0
 
-    def play(self, events: Sequence[Event]) -> None:
-        self._start = self._now = events[0].time
-        began, printed = time.monotonic(), self._start
-        for event in events:
+    def play(self, events: Iterable[Event]) -> None:
+        began = time.monotonic()
+        for first, event in enumerate(events):
+            if not first:
+                self._start = self._now = printed = event.time
             while event.time >= self._now + TICK:
                 self._now += TICK
                 if self._speed:
@@ -99,7 +98,8 @@ class _Replay:
                     printed = self._now
                     self._print(snapshot)
             self._player.take(event)
-        self._now = events[-1].time
+            self._last = event.time
+        self._now = self._last
         self._player.finish(self._now)
 
     def finish(self) -> bool:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from packbank import state
+from packbank.cli.arguments import add_config_file, needed_config_file
 from packbank.cli.signals import ended_by_signals, import_whole
 from packbank.config.loader import load
 from packbank.config.model import Config, MqttConfig, WebConfig
+from packbank.config.program import state_path
 from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.journal import Journal
@@ -26,14 +28,7 @@ log = logging.getLogger(__name__)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="config.ini; see docs/config.md")
-    parser.add_argument(
-        "--port",
-        action="append",
-        default=[],
-        metavar="PORT",
-        help="port of a file that names none, such as dbus-serialbattery's; may be repeated",
-    )
+    add_config_file(parser, "config.ini; see docs/config.md")
     parser.add_argument(
         "--state",
         type=Path,
@@ -48,9 +43,9 @@ Every pack of the configuration is asked about once a second. The battery appear
 com.victronenergy.battery.packbank as soon as all packs have told their settings, or after START_TIMEOUT with those
 that did; docs/venus.md says what the GX then shows. Logs to standard error, one line for each change.
 
-  packbank run --config config.ini
-  packbank run --config config.ini --no-dbus --json | jq .soc
-  packbank run --config /data/apps/dbus-serialbattery/config.ini --port /dev/ttyUSB0
+  packbank run config.ini
+  packbank run config.ini --no-dbus --json | jq .soc
+  packbank run /data/apps/dbus-serialbattery/config.ini --port /dev/ttyUSB0
 
 Ends with SIGTERM or Ctrl-C: exit code 0. Exit codes: 1 the D-Bus is gone or the name is taken, so that a supervisor
 starts it again; 2 the configuration or the state file cannot be used, another packbank runs with that state, or the
@@ -62,7 +57,8 @@ The keys of --json are in docs/json.md.
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal, or until the D-Bus or the program itself fails (exit 1: let a supervisor restart it)."""
-    config = load(args.config, args.port)
+    args.config = needed_config_file(args)
+    config = load(args.config, args.port, args.state)
     with ended_by_signals(), log_to(sys.stderr.fileno(), config.log_level):
         return _run(args, config)
 
@@ -72,8 +68,8 @@ def _run(args: argparse.Namespace, config: Config) -> int:
         log.info("%s: %s", args.config, note)
     serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
     capture = Capture(args.capture) if args.capture else None
-    held = state.lock(_state_file(args, config))
-    daemon = Daemon(config, state_file=_state_file(args, config), capture=capture)
+    held = state.lock(state_path(args.config, config, args.state))
+    daemon = Daemon(config, state_file=state_path(args.config, config, args.state), capture=capture)
     for output, may_block in outputs(args, config):
         daemon.outputs.add(output, may_block=may_block)
     ended_well = True
@@ -100,7 +96,7 @@ def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, 
     if args.json:
         yield JsonLines(sys.stdout.fileno()), True
     if config.mqtt:
-        yield _mqtt(config.mqtt, config, _state_file(args, config)), True
+        yield _mqtt(config.mqtt, config, state_path(args.config, config, args.state)), True
     if config.web:
         yield _web(config.web), False  # it has a thread of its own, which never makes the main loop wait
 
@@ -118,9 +114,3 @@ def _web(web: WebConfig) -> Output:
     """The web output. Raises ConfigError when h11 is not installed."""
     output: Output = import_whole("packbank.outputs.web.output").WebOutput(web)
     return output
-
-
-def _state_file(args: argparse.Namespace, config: Config) -> Path:
-    if args.state:
-        return Path(args.state)
-    return Path(config.state_file) if config.state_file else args.config.with_suffix(".state.json")

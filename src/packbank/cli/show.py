@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -52,10 +51,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_page(lines: Sequence[Line]) -> None:
-    """Print ``lines`` as text; what the locale cannot write becomes ``?``."""
-    encoding = sys.stdout.encoding or "utf-8"
+    """Print ``lines`` as text."""
     for line in lines:
-        print(line.text.rstrip().encode(encoding, "replace").decode(encoding))
+        print(line.text.rstrip())
 
 
 def find_pack(packs: Sequence[Told], wanted: str) -> int:

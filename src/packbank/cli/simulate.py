@@ -88,14 +88,24 @@ def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds:
 def check_bank_arguments(args: argparse.Namespace) -> None:
     """Raise ConfigError for a bank that cannot be."""
     for name, allowed in (("packs", PACKS), ("buses", BUSES), ("cells", CELLS)):
-        if getattr(args, name) not in allowed:
-            more = "; for 16 packs write --packs 8 --buses 2" if name == "packs" else ""
-            raise ConfigError(f"--{name} {getattr(args, name)}: write {allowed[0]} to {allowed[-1]}{more}")
+        chosen = getattr(args, name)
+        if chosen not in allowed:
+            more = _on_more_buses(chosen * args.buses) if name == "packs" else ""
+            raise ConfigError(f"--{name} {chosen}: write {allowed[0]} to {allowed[-1]}{more}")
     if args.seconds is not None and not args.seconds > 0:
         raise ConfigError(f"--seconds {args.seconds:g}: write more than 0, or leave it away to go on until Ctrl-C")
     if args.mix and args.master:
         raise ConfigError("--mix --master: the mix has no master; leave one of them away")
     faults_of(args)
+
+
+def _on_more_buses(packs: int) -> str:
+    """How so many packs can be had; they share no more buses than they need."""
+    buses = -(-packs // PACKS[-1])
+    if buses not in BUSES:
+        return ""
+    each = -(-packs // buses)
+    return f"; for {each * buses} packs write --packs {each} --buses {buses}"
 
 
 def faults_of(args: argparse.Namespace) -> list[Fault]:

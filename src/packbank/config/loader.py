@@ -14,6 +14,7 @@ from packbank.config.inifile import Sections, read
 from packbank.config.model import Config, ServiceConfig
 from packbank.config.outputs import build_mqtt, build_web, open_to_others, service_problems
 from packbank.config.problems import InvalidConfigError, Problem
+from packbank.config.program import hindrances
 from packbank.config.sections import understand
 from packbank.config.serialbattery import Change, Kind
 from packbank.config.topology import build_buses, build_packs
@@ -23,15 +24,18 @@ NO_LIMITS = (
 )
 
 
-def load(path: Path, ports: Sequence[str] = ()) -> Config:
-    """The configuration in ``path``; ``ports``, of the command line, stand in for a ``PORT`` in [DEFAULT].
+def load(path: Path, ports: Sequence[str] = (), state_file: Path | None = None) -> Config:
+    """The configuration in ``path``, with which ``run`` starts on this machine.
 
+    ``ports`` and ``state_file``, of the command line, stand in for a ``PORT`` in [DEFAULT] and for ``STATE_FILE``.
     Raises InvalidConfigError, with every problem of the file and its remedy.
     """
     sections, problems = read(path)
     if sections or not problems:
         config, found = build(sections, ports)
         problems += found
+        if config is not None and not problems:
+            problems += hindrances(path, config, state_file)
         if config is not None and not problems:
             return config
     raise InvalidConfigError(path, problems, table() if any("DIP" in problem.text for problem in problems) else "")

@@ -7,18 +7,24 @@ from collections.abc import Iterator, Set
 from ipaddress import ip_address
 
 from packbank.config import keys
+from packbank.config.entry import Entry
 from packbank.config.model import MqttConfig, WebConfig
-from packbank.config.problems import Entry, Problem
+from packbank.config.problems import Problem
 from packbank.config.sections import Parsed
 from packbank.config.values import split_listen
 
 SYSTEM = "com.victronenergy.system"
+OURS = "com.victronenergy.battery.packbank"
+LONGEST_SERVICE = 255  # characters; the D-Bus specification, names
 _BATTERY = re.compile(r"com\.victronenergy\.battery(\.[A-Za-z_-][A-Za-z0-9_-]*)+")
 
 
 def wrong_service(service: str) -> str:
     """Why a bank's current or SoC cannot come from this D-Bus service; empty when it can."""
-    if not service or service == SYSTEM or _BATTERY.fullmatch(service):
+    if service == OURS or service.startswith(f"{OURS}_"):
+        return "is this bank itself; name the shunt's service, see 'dbus -y'"
+    fits = len(service) <= LONGEST_SERVICE and _BATTERY.fullmatch(service)
+    if not service or service == SYSTEM or fits:
         return ""
     return f"write the name of a battery service such as com.victronenergy.battery.ttyUSB1 (a SmartShunt), or {SYSTEM}"
 

@@ -6,17 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packbank.config.entry import Entry
+from packbank.config.secrets import shown
 from packbank.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One ``KEY = value`` of a file; ``line`` is 0 when it came from elsewhere, such as the command line."""
-
-    section: str
-    key: str
-    value: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +19,11 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        """One line, without the file's name; a value that may be a secret is left out."""
+        """One line, without the file's name and without what may be a secret."""
         entry = self.entry
-        secret = "PASS" in entry.key or "@" in entry.value  # as in mqtt://user:password@host
-        value = "..." if secret else " ".join(entry.value.split())
         line = f"line {entry.line}" if entry.line else ""
         section = f"[{entry.section}]" if entry.section else ""
-        setting = f"{entry.key} = {value}" if entry.key else ""
-        place = " ".join(word for word in (line, section, setting) if word)
+        place = " ".join(word for word in (line, section, shown(entry) if entry.key else "") if word)
         return f"{place}: {self.text}" if place else self.text
 
 

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from packbank.config import keys
-from packbank.config.inifile import Sections
+from packbank.config.inifile import MOST_PROBLEMS, Sections
 from packbank.config.keys import Keys
-from packbank.config.problems import Entry, Problem
-from packbank.config.serialbattery import Change, translate
+from packbank.config.entry import Entry
+from packbank.config.problems import Problem
+from packbank.config.serialbattery import Change, Kind, translate
 
 DEFAULT = "DEFAULT"
 TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]", "mqtt": "[mqtt]", "web": "[web]"}
@@ -65,11 +66,13 @@ def understand(sections: Sections) -> Parsed:
     for title, entries in sections.items():
         kind, _, name = title.partition(":")
         if kind not in allowed or bool(name) != (kind in places):
-            parsed.problems.append(_unknown_section(title, entries))
+            if len(parsed.problems) < MOST_PROBLEMS:
+                parsed.problems.append(_unknown_section(title, entries))
             continue
         own, changes = translate(entries, allowed[kind]) if kind not in OURS else (entries, [])
         section = Section(name or kind, own, _parse(own, allowed, kind, parsed.problems))
-        parsed.changes += changes
+        parsed.problems += [Problem(change.entry, change.why) for change in changes if change.kind is Kind.REFUSED]
+        parsed.changes += [change for change in changes if change.kind is not Kind.REFUSED]
         if kind == DEFAULT:
             parsed.default = section
         elif kind in places:
@@ -86,7 +89,8 @@ def _parse(
     for name, entry in entries.items():
         key = allowed[kind].get(name)
         if key is None:
-            problems.append(_unknown_key(entry, allowed, kind))
+            if len(problems) < MOST_PROBLEMS:
+                problems.append(_unknown_key(entry, allowed, kind))
             continue
         try:
             values[name] = key.parse(entry.value)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from packbank.config.problems import Entry
+from packbank.config.entry import Entry
 from packbank.config.values import split_list
 
 Values = Mapping[str, str]
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     CHANGED = "changed"
     DROPPED = "dropped"
     ADDED = "added"
+    REFUSED = "refused"  # it cannot be read, and without it a limit may be higher than its owner wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +43,35 @@ class Rename:
 
     old: tuple[str, ...]
     new: str
-    convert: Callable[[Values], str] | None = None  # none: the text stays as it is
+    convert: Callable[[Values], str] | None = None  # none: the text stays as it is; "": it says nothing
     why: str = ""
 
 
 def _absolute_to_deviation(values: Values) -> str:
     """An absolute cell spread became an addition to the spread that counts as balanced."""
-    restart = float(values["CELL_VOLTAGE_DIFF_KEEP_MAX_VOLTAGE_TIME_RESTART"])
+    restart = _volts(values["CELL_VOLTAGE_DIFF_KEEP_MAX_VOLTAGE_TIME_RESTART"])
     old, new = "CELL_VOLTAGE_DIFF_KEEP_MAX_VOLTAGE_UNTIL", "SWITCH_TO_FLOAT_CELL_VOLTAGE_DIFF"
-    balanced = float(values.get(new) or values.get(old) or 0.010)
+    balanced = _volts(values.get(new) or values.get(old) or "0.010")
     if restart < balanced:
         raise ValueError(f"{restart:g} V is less than the {balanced:g} V that count as balanced")
     return f"{restart - balanced:.4g}"
 
 
-def _stepped_or_linear(values: Values) -> str:
-    return "1" if values["LINEAR_LIMITATION_ENABLE"].lower() == "true" else "2"
+def _volts(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number; write volts, such as 0.015") from None
 
 
-def _controller(values: Values) -> str:
-    return "2" if values["CVL_ICONTROLLER_MODE"].lower() == "true" else "1"
+def _switch(key: str, on: str, off: str) -> Callable[[Values], str]:
+    def convert(values: Values) -> str:
+        chosen = {"true": on, "false": off}.get(values[key].lower())
+        if chosen is None:
+            raise ValueError("is neither True nor False; write one of them")
+        return chosen
+
+    return convert
 
 
 def _sensors(values: Values) -> str:
@@ -88,16 +98,13 @@ PROTOCOLS = {"jkbms_pb": "jkpb", "jkbms": "jkbms", "daly": "daly", "eg4_lifepowe
 
 def _protocol(values: Values) -> str:
     classes = split_list(values["BMS_TYPE"])
-    if not classes:
-        raise ValueError("is empty; PROTOCOL is jkpb then")
     found = dict.fromkeys(PROTOCOLS[name.lower()] for name in classes if name.lower() in PROTOCOLS)
-    if not found:
-        raise ValueError(
-            f"none of these is a protocol of packbank; it has {', '.join(sorted(set(PROTOCOLS.values())))}"
-        )
+    if classes and not found:
+        known = ", ".join(sorted(set(PROTOCOLS.values())))
+        raise ValueError(f"not read by packbank, which has the protocols {known}")
     if len(found) > 1:
         raise ValueError(f"a bus has one protocol; write a [bus:NAME] section for each of {', '.join(found)}")
-    return next(iter(found))
+    return next(iter(found), "")
 
 
 CC_SOC = ("CC_SOC_LIMIT1", "CC_SOC_LIMIT2", "CC_SOC_LIMIT3")
@@ -130,7 +137,12 @@ RENAMES = (
     Rename(("TEMP_BATTERY",), "TEMPERATURE_SOURCE_BATTERY", _sensors, "a list of sensors now; 0 meant all of them"),
     *(Rename((f"TEMP_{n}_NAME",), f"TEMPERATURE_{n}_NAME") for n in range(1, 5)),
     Rename(("SOC_LEVEL_TO_RESET_VOLTAGE_LIMIT",), "SWITCH_TO_BULK_SOC_THRESHOLD"),
-    Rename(("LINEAR_LIMITATION_ENABLE",), "CHARGE_MODE", _stepped_or_linear, "True is 1 (linear), False 2 (stepped)"),
+    Rename(
+        ("LINEAR_LIMITATION_ENABLE",),
+        "CHARGE_MODE",
+        _switch("LINEAR_LIMITATION_ENABLE", "1", "2"),
+        "True is 1 (linear), False 2 (stepped)",
+    ),
     Rename(("LINEAR_RECALCULATION_EVERY",), "CVL_RECALCULATION_EVERY"),
     Rename(("LINEAR_RECALCULATION_ON_PERC_CHANGE",), "CVL_RECALCULATION_ON_MAX_PERCENTAGE_CHANGE"),
     Rename(("MAX_VOLTAGE_TIME_SEC",), "SWITCH_TO_FLOAT_WAIT_FOR_SEC"),
@@ -142,7 +154,12 @@ RENAMES = (
     ),
     Rename(("CELL_VOLTAGE_DIFF_KEEP_MAX_VOLTAGE_UNTIL",), "SWITCH_TO_FLOAT_CELL_VOLTAGE_DIFF"),
     Rename(("CELL_VOLTAGE_DIFF_TO_RESET_VOLTAGE_LIMIT",), "SWITCH_TO_BULK_CELL_VOLTAGE_DIFF"),
-    Rename(("CVL_ICONTROLLER_MODE",), "CVL_CONTROLLER_MODE", _controller, "True is 2 (integral), False 1 (penalty)"),
+    Rename(
+        ("CVL_ICONTROLLER_MODE",),
+        "CVL_CONTROLLER_MODE",
+        _switch("CVL_ICONTROLLER_MODE", "2", "1"),
+        "True is 2 (integral), False 1 (penalty)",
+    ),
     Rename(("TIME_TO_SOC_LOOP_CYCLES",), "TIME_TO_SOC_RECALCULATE_EVERY"),
 )
 
@@ -216,20 +233,22 @@ def translate(entries: Mapping[str, Entry], known: Collection[str]) -> tuple[dic
 def _rename(rename: Rename, present: list[Entry], left: dict[str, Entry]) -> list[Change]:
     """Put the new entry into ``left``, unless something forbids it; an old name gives way to the new one."""
 
-    def dropped(why: str) -> list[Change]:
-        return [Change(Kind.DROPPED, entry.key, entry, why) for entry in present]
+    def gone(kind: Kind, why: str) -> list[Change]:
+        return [Change(kind, entry.key, entry, why) for entry in present]
 
     if rename.new in left:
-        return dropped(f"{rename.new}, its new name, is in the file too and wins")
+        return gone(Kind.DROPPED, f"{rename.new}, its new name, is in the file too and wins")
     if len(present) < len(rename.old):
-        return dropped(f"makes sense only together with {', '.join(rename.old)}")
+        return gone(Kind.REFUSED, f"makes sense only together with {', '.join(rename.old)}; write them too, or none")
     text = present[0].value
     if rename.convert is not None:
         values = {key: entry.value for key, entry in left.items()} | {entry.key: entry.value for entry in present}
         try:
             text = rename.convert(values)
         except ValueError as error:
-            return dropped(str(error))
+            return gone(Kind.REFUSED, str(error))
+        if not text:
+            return gone(Kind.DROPPED, f"is empty; {rename.new} has its default then")
     left[rename.new] = replace(present[0], key=rename.new, value=text)
     kind = Kind.RENAMED if text == present[0].value else Kind.CHANGED
     return [Change(kind, entry.key, left[rename.new], rename.why) for entry in present]

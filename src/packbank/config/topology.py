@@ -12,13 +12,16 @@ from typing import Any
 from packbank.aggregator.settings import PackSettings
 from packbank.bms.protocol import Protocol
 from packbank.config import keys
+from packbank.config.entry import Entry
 from packbank.config.keys import Keys
 from packbank.config.model import BusConfig, Mode, PackConfig
-from packbank.config.problems import Entry, Problem
+from packbank.config.ports import wrong_port
+from packbank.config.problems import Problem
 from packbank.config.sections import DEFAULT, Parsed, Section
 from packbank.config.values import format_addresses, parse_address
 
-URL = re.compile(r"(socket|rfc2217)://[^/]+:\d+(/.*)?|replay:///.+")
+MOST_BUSES = 64
+LONGEST_NAME = 64  # characters of a name
 NO_BUS = (
     "no bus: write PORT = /dev/serial/by-id/... into [DEFAULT], or a [bus:NAME] section with PORT for each adapter "
     "('packbank scan' prints them)"
@@ -53,9 +56,16 @@ def _checked(
 ) -> tuple[BusConfig, ...]:
     buses: list[BusConfig] = []
     owners: dict[str, str] = {}  # what a port really is -> the bus that has it
-    for section, values in sources:
+    alike: dict[str, str] = {}  # a name as it stands on the D-Bus and in topics -> the bus that has it
+    if len(sources) > MOST_BUSES:
+        parsed.problems.append(Problem(Entry("", "", ""), f"{len(sources)} buses; one packbank reads {MOST_BUSES}"))
+    for section, values in sources[:MOST_BUSES]:
         bus = BusConfig(name=section.name, **values)
         buses.append(bus)
+        twin = alike.setdefault(re.sub(r"[^A-Za-z0-9]", "_", bus.name), bus.name)
+        if twin != bus.name:
+            text = f"cannot be told from [bus:{twin}] on the D-Bus, where only letters and digits count; rename one"
+            parsed.problems.append(Problem(Entry(f"bus:{bus.name}", "", ""), text))
         for key, text in (*_wrong_with_bus(bus, protocols), *_wrong_with_port(bus, owners)):
             entry = section.entries.get(key) or parsed.default.entries.get(key)
             shown = {"PORT": bus.port, "PROTOCOL": bus.protocol}.get(key, "")
@@ -64,8 +74,10 @@ def _checked(
 
 
 def _wrong_with_bus(bus: BusConfig, protocols: Protocols) -> Iterator[tuple[str, str]]:
-    if re.search(r"[\s/]", bus.name):
+    if re.search(r"[\s/]", bus.name) or not bus.name.isprintable():
         yield "", "a bus's name goes without blanks and slashes; change it"
+    if len(bus.name) > LONGEST_NAME:
+        yield "", f"a bus's name has at most {LONGEST_NAME} characters; shorten it"
     if bus.protocol not in protocols:
         yield "PROTOCOL", f"is not known; write {' or '.join(protocols)}"
         return
@@ -91,14 +103,9 @@ def _wrong_with_port(bus: BusConfig, owners: dict[str, str]) -> Iterator[tuple[s
     if not bus.port:
         yield "PORT", "a bus needs a port; write /dev/serial/by-id/... ('packbank scan' prints them)"
         return
-    if "://" in bus.port:
-        if not URL.fullmatch(bus.port):
-            yield "PORT", "is not a gateway's address; write socket://HOST:PORT or rfc2217://HOST:PORT"
-        device = bus.port.lower()
-    else:
-        if not bus.port.startswith("/"):
-            yield "PORT", f"is not a device; write its whole path, such as /dev/{bus.port}"
-        device = os.path.realpath(bus.port)
+    if wrong := wrong_port(bus.port):
+        yield "PORT", wrong
+    device = bus.port.lower() if "://" in bus.port else os.path.realpath(bus.port)
     if owners.setdefault(device, bus.name) != bus.name:
         same = "" if device == bus.port else f" (it is {device})"
         yield "PORT", f"is the port of bus {owners[device]} too{same}; one adapter is one bus"

@@ -10,10 +10,12 @@ from ipaddress import ip_address
 from types import NoneType
 from typing import Any, get_args
 
+LAST_PORT = 65535
 BROKER = re.compile(r"mqtts?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 TOPIC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
 LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
+LONGEST_LABEL = 64  # characters
 INDENTED = "goes on over several lines; a line that begins with a blank belongs to the key above: remove the blank"
 
 
@@ -68,6 +70,9 @@ def parse_broker(text: str) -> str:
     """An MQTT broker's URL without a password, which would be read by everyone who may read the file."""
     if "@" in text:
         raise ValueError("has a user or a password in it; write them as USERNAME and PASSWORD_FILE")
+    port = re.search(r":([0-9]+)/?$", text)
+    if port and not 0 < int(port[1]) <= LAST_PORT:
+        raise ValueError(f"has no port from 1 to {LAST_PORT}; write mqtt://HOST:1883, or mqtts://HOST:8883 with TLS")
     if not BROKER.fullmatch(text):
         raise ValueError("is not a broker's address; write mqtt://HOST:1883, or mqtts://HOST:8883 with TLS")
     return text
@@ -106,6 +111,15 @@ def parse_hosts(text: str) -> tuple[str, ...]:
         if not HOST_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a machine's name; write it without http://, port or path")
     return names
+
+
+def parse_label(text: str) -> str:
+    """A name for people: what D-Bus, topics and one line of a table can hold."""
+    if not text.isprintable():
+        raise ValueError("has a character that cannot be shown; remove it")
+    if len(text) > LONGEST_LABEL:
+        raise ValueError(f"has {len(text)} characters; at most {LONGEST_LABEL} are shown")
+    return text
 
 
 def parse_path(text: str) -> str:

@@ -19,7 +19,7 @@ from packbank.config.model import BusConfig
 from packbank.errors import ConfigError, PackbankError
 from packbank.model.bus_stats import BusStats
 from packbank.sources.serial.gate import Member
-from packbank.sources.serial.recording import Event, read_events
+from packbank.sources.serial.recording import Event, read_buses, read_events
 from packbank.sources.serial.replay import RecordedBus
 from packbank.sources.store import Store
 
@@ -44,13 +44,7 @@ class Replay:
         Raises ConfigError when the recording cannot be read or has no such bus.
         """
         self.name = config.name
-        path = Path(config.port.removeprefix(SCHEME))
-        buses = {event.bus for event in read_events(path)}
-        if self.name not in buses and len(buses) != 1:
-            there = ", ".join(sorted(buses)) or "none"
-            raise ConfigError(f"{self.name}: {path} has no bus of that name; it has {there}")
-        self._path = path
-        self._recorded = self.name if self.name in buses else buses.pop()
+        self._path, self._recorded = recorded(config)
         self._bus = RecordedBus(self.name, protocol, members, store)
         self._clock = clock
         self._began = clock()
@@ -102,6 +96,16 @@ class Replay:
             if self._stop.wait(max(event.time + shift - self._clock(), 0.0)):
                 return
             yield replace(event, time=self._clock())
+
+
+def recorded(config: BusConfig) -> tuple[Path, str]:
+    """The recording that ``config`` names as its port, and which bus of it. Raises ConfigError without one."""
+    path = Path(config.port.removeprefix(SCHEME))
+    buses = read_buses(path)
+    if config.name not in buses and len(buses) != 1:
+        there = ", ".join(sorted(buses)) or "none"
+        raise ConfigError(f"{config.name}: {path} has no bus of that name; it has {there}")
+    return path, config.name if config.name in buses else buses[0]
 
 
 def start_replay(config: BusConfig, protocol: Protocol, members: Sequence[Member], store: Store) -> Replay:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from jkpb_samples import IDENTITY, sample_answer, sample_frame
 
 from packbank.bms.jkpb_frames import conceal, decode_about, refusal
 from packbank.bms.protocol import Topic
-from packbank.cext.checksum import sum8
+from packbank.cext.checksum import crc16_modbus, sum8
 from packbank.errors import FrameError
 
 ABOUT = sample_frame(Topic.ABOUT)
@@ -64,11 +66,54 @@ def test_conceal_keeps_length_and_sum_but_no_passcode(prefix: bytes) -> None:
     assert decode_about(inner) == IDENTITY
 
 
-def test_conceal_keeps_a_wrong_sum_wrong() -> None:
-    frame = bytearray(SECRET)
-    frame[299] = (sum8(frame[:299]) + 1) & 0xFF
-    shown = conceal(bytes(frame))
-    assert sum8(shown[:299]) != shown[299]
+SEALED = SECRET[:299] + bytes((sum8(SECRET[:299]),))
+CODES = (b"1234", b"4711")
+
+
+def flips() -> Iterator[bytes]:
+    for bit in range(8 * 6):
+        yield SEALED[: bit // 8] + bytes((SEALED[bit // 8] ^ 1 << bit % 8,)) + SEALED[bit // 8 + 1 :]
+
+
+def lost_beginnings() -> Iterator[bytes]:
+    yield from (SEALED[cut:] for cut in range(1, 119))
+
+
+def broken_off() -> Iterator[bytes]:
+    yield from (SEALED[:cut] for cut in range(63, 300))
+
+
+def inserted() -> Iterator[bytes]:
+    """Bytes that somebody else's start bit makes, at every place, with every sum that they can bring about."""
+    for at in range(0, 118, 3):
+        for byte in range(0, 256, 5):
+            yield SEALED[:at] + bytes((byte,)) * (1 + byte % 17) + SEALED[at:]
+
+
+def lost_inside() -> Iterator[bytes]:
+    yield from (SEALED[:at] + SEALED[at + lost :] for at in range(6, 118) for lost in range(1, 17))
+
+
+def right_by_chance() -> Iterator[bytes]:
+    """Bytes inserted so that the sum of the first 300 is right again."""
+    for at, count in ((6, 1), (20, 16), (46, 9), (60, 16), (70, 20), (80, 7), (90, 12), (101, 3)):
+        frame = bytearray(SEALED[:at] + bytes(count) + SEALED[at:])
+        frame[at] = (frame[299] - sum8(frame[:299])) & 0xFF
+        assert sum8(frame[:299]) == frame[299]
+        yield bytes(frame)
+
+
+@pytest.mark.parametrize("damage", [flips, lost_beginnings, broken_off, inserted, lost_inside, right_by_chance])
+@pytest.mark.parametrize("beside", [b"", sample_answer(Topic.STATUS)])
+def test_no_damage_of_an_about_frame_brings_a_passcode_to_light(
+    damage: Callable[[], Iterator[bytes]], beside: bytes
+) -> None:
+    for data in damage():
+        shown = conceal(beside + data + beside)
+        assert len(shown) == len(data) + 2 * len(beside)
+        for code in CODES:
+            assert code not in shown
+            assert code[1:] not in shown
 
 
 def test_conceal_the_residue_of_a_passcode_behind_the_serial() -> None:
@@ -76,9 +121,10 @@ def test_conceal_the_residue_of_a_passcode_behind_the_serial() -> None:
     assert b"3092572134" in conceal(patched(86, b"3092572134\x00987\0\0"))
 
 
-def test_conceal_half_a_frame() -> None:
-    assert b"12" not in conceal(SECRET[:64])
-    assert conceal(SECRET[:62]) == SECRET[:62]
+def test_conceal_shows_a_packs_word_that_it_speaks_another_protocol() -> None:
+    no_function_16 = b"\x03\x90\x01"
+    exception = no_function_16 + crc16_modbus(no_function_16).to_bytes(2, "little")
+    assert conceal(b"\xff" + exception + b"1234") == b"\0" + exception + bytes(4)
 
 
 def test_conceal_leaves_other_frames_alone() -> None:

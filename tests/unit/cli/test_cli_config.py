@@ -36,7 +36,7 @@ def old(tmp_path: Path) -> Path:
 def test_without_a_command_all_of_them_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     text = capsys.readouterr().err
-    assert all(f"    {name} " in text for name in COMMANDS)
+    assert all(f"  {name} " in text for name in COMMANDS)
 
 
 @pytest.mark.parametrize("command", ["demo", "simulate"])
@@ -91,7 +91,7 @@ def test_check_tells_every_problem_and_exits_2(tmp_path: Path, capsys: pytest.Ca
     assert captured.err.splitlines() == [
         f"packbank check: {path} has 2 problems:",
         "  config.ini: line 2 [DEFAULT] VOLTAGE_DROP = much: is not a number; write digits only, without a unit",
-        "  config.ini: line 3 [DEFAULT] WHAT = 1: unknown key; remove it; docs/config.md lists all keys",
+        "  config.ini: line 3 [DEFAULT] WHAT = ...: unknown key; remove it; docs/config.md lists all keys",
     ]
 
 
@@ -101,11 +101,11 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
     captured = capsys.readouterr()
     assert captured.out == ""
     assert main(["check", str(new)]) == 0
-    assert new.read_text(encoding="utf-8").splitlines() == [
-        "# packbank, from config.ini of dbus-serialbattery",
-        "[DEFAULT]",
-        "PORT = /dev/ttyUSB7",
+    text = new.read_text(encoding="utf-8")
+    assert text.startswith("# packbank, from config.ini of dbus-serialbattery\n[DEFAULT]\nPORT = /dev/ttyUSB7\n")
+    assert [line for line in text.splitlines()[3:] if line and not line.startswith("#")] == [
         "MAX_CELL_VOLTAGE = 3.5",
+        "FLOAT_CELL_VOLTAGE = 3.35",
         "MAX_BATTERY_CHARGE_CURRENT = 80",
         "CCL_RECOVERY_RATE_A_PER_SEC = 5",
         "DCL_RECOVERY_RATE_A_PER_SEC = 20",
@@ -124,10 +124,8 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
     ):
         assert line in account
     text = captured.err
-    assert "changed  MAX_CELL_VOLTAGE = 3.5: the comment behind it" in text
-    assert (
-        "dropped  FLOAT_CELL_VOLTAGE = 3,35: is not a number; write the decimal point as a point, 3.35; until" in text
-    )
+    assert "behind it made dbus-serialbattery read something else" in text
+    assert "changed  FLOAT_CELL_VOLTAGE = 3.35: the decimal comma became a point" in text
     assert "dropped  SOC_RESET_AFTER_DAYS = 0: 0 is out of range" in text
     assert "added    MAX_BATTERY_DISCHARGE_CURRENT = 60: dbus-serialbattery's default" in text
     assert "think    MAX_BATTERY_CHARGE_CURRENT = 80: holds for each pack" in text
@@ -136,13 +134,68 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
     assert "secret" not in text
 
 
-def test_an_empty_ceiling_does_not_become_none_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "config.ini"
-    path.write_text("[DEFAULT]\nMAX_BATTERY_CHARGE_CURRENT =\n", encoding="utf-8")
-    assert main(["migrate", str(path)]) == 0
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("MAX_BATTERY_CHARGE_CURRENT =", "is empty, which dbus-serialbattery reads as 0 A"),
+        ("MAX_BATTERY_CHARGE_CURRENT = 20 A", "is not a number"),
+        ("MAX_BATTERY_CHARGE_CURRENT = -20", "is out of range"),
+        ("MAX_CELL_VOLTAGE = 3.45\n MAX_BATTERY_CHARGE_CURRENT = 20", "the next line begins with a blank"),
+        ("BLUETOOTH_BMS =\n MAX_BATTERY_CHARGE_CURRENT = 20", "the next line begins with a blank"),
+        ("MIN_CELL_VOLTAGE = 3.6\nMAX_CELL_VOLTAGE = 3.4", "MIN_CELL_VOLTAGE"),
+        ("CC_CURRENT_LIMIT1_FRACTION = 0.1", "makes sense only together with"),
+        ("BATTERY_ADDRESSES = 0x01, 0xZZ", "is not an address"),
+        ("BMS_TYPE = LltJbd, EG4_LL", "not read by packbank"),
+    ],
+)
+def test_what_cannot_be_taken_over_is_never_left_out(
+    tmp_path: Path, line: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, new = tmp_path / "config.ini", tmp_path / "new.ini"
+    path.write_text(f"[DEFAULT]\n{line}\n", encoding="utf-8")
+    assert main(["migrate", str(path), "-o", str(new)]) == 2
     captured = capsys.readouterr()
-    assert "MAX_BATTERY_CHARGE_CURRENT = 50\n" in captured.out
-    assert "dropped  MAX_BATTERY_CHARGE_CURRENT = : dbus-serialbattery reads an empty ceiling as 0 A" in captured.err
+    assert captured.out == ""
+    assert says in captured.err
+    assert "line 2" in captured.err
+    assert not new.exists()
+
+
+def test_a_port_named_twice_is_refused_before_a_file_is_written(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = old.with_name("new.ini")
+    assert main(["migrate", str(old), "--port", "/dev/x", "--port", "/dev/x", "-o", str(new)]) == 2
+    assert "is the port of bus bus1 too" in capsys.readouterr().err
+    assert not new.exists()
+
+
+def test_the_users_comments_and_the_reasons_are_in_the_new_file(tmp_path: Path) -> None:
+    path, new = tmp_path / "config.ini", tmp_path / "new.ini"
+    path.write_text(
+        "# in the cellar\n[DEFAULT]\n# the fuse\nMAX_BATTERY_CHARGE_CURRENT = 20,0\n\n; four packs\n; and no more\n"
+        "MODBUS_ADDRESSES = 0x00, 0x01-0x04\n# TOKEN = geheim\n# wifi\nMQTT_PASSWORD = geheim\n# the end\n",
+        encoding="utf-8",
+    )
+    path.chmod(0o640)
+    assert main(["migrate", str(path), "--port", "/dev/ttyUSB7", "-o", str(new)]) == 0
+    text = new.read_text(encoding="utf-8")
+    assert text.splitlines()[1:9] == [
+        "# in the cellar",
+        "[DEFAULT]",
+        "PORT = /dev/ttyUSB7",
+        "# the fuse",
+        "# MAX_BATTERY_CHARGE_CURRENT = 20.0: the decimal comma became a point",
+        "MAX_BATTERY_CHARGE_CURRENT = 20.0",
+        "; four packs",
+        "; and no more",
+    ]
+    assert "# BATTERY_ADDRESSES = 0x01-0x04: address 0x00 is a pack with all four DIP switches off" in text
+    assert "# TOKEN = ...\n# wifi\n# MQTT_PASSWORD = ...: packs come from RS485 buses only\n" in text
+    assert text.endswith("# the end\n")
+    assert "geheim" not in text
+    assert new.stat().st_mode & 0o777 == 0o640
+    assert main(["check", str(new)]) == 0
 
 
 def test_several_ports_become_several_buses(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,10 +271,54 @@ def test_dip_draws_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [("0x10", "four DIP switches show 0x00 to 0x0F"), ("12", "write 0x0C or 0x12"), ("x", "is not an address")],
-)
-def test_dip_refuses_what_switches_cannot_show(capsys: pytest.CaptureFixture[str], address: str, message: str) -> None:
+@pytest.mark.parametrize("address", ["0x0C", "0c", "12", "c"])
+def test_dip_takes_an_address_as_people_write_it(capsys: pytest.CaptureFixture[str], address: str) -> None:
+    assert main(["dip", address]) == 0
+    assert capsys.readouterr().out.startswith("0x0C  pack 12")
+
+
+@pytest.mark.parametrize("address", ["0x10", "16", "99", "x", "-1", "9" * 9999])
+def test_dip_names_the_addresses_that_switches_can_show(capsys: pytest.CaptureFixture[str], address: str) -> None:
     assert main(["dip", address]) == 2
-    assert message in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "write 0x01 to 0x0F, or 1 to 15" in message
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["chek", "x"], "there is no command 'chek'; did you mean 'packbank check'?"),
+        (["Doctor"], "did you mean 'packbank doctor'?"),
+        (["frobnicate"], "'packbank --help' lists them"),
+        (["run", "x.ini", "--no-dbsu"], "unrecognized arguments: --no-dbsu; did you mean --no-dbus?"),
+        (["run"], "which configuration? packbank run FILE"),
+        (["check"], "which configuration? packbank check FILE"),
+        (["check", "a.ini", "--config", "b.ini"], "two configurations"),
+        (["demo", "--packs", "16"], "for 16 packs write --packs 8 --buses 2"),
+        (["demo", "--packs", "15", "--buses", "65"], "--buses 65: write 1 to 64"),
+        (["simulate", "--packs", "31"], "for 33 packs write --packs 11 --buses 3"),
+    ],
+)
+def test_a_mistyped_command_line_gets_a_proposal(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code: object = main(words)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert message.count("\n") <= 2
+
+
+@pytest.mark.parametrize("words", [["FILE"], ["--config", "FILE"]])
+def test_check_run_and_doctor_take_the_file_in_the_same_ways(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.ini"
+    path.write_text("[DEFAULT]\nWHAT = 1\n")
+    for command, code in (("check", 2), ("run", 2), ("doctor", 1)):
+        assert main([command, *(word.replace("FILE", str(path)) for word in words)]) == code
+        assert "WHAT" in "".join(capsys.readouterr())

@@ -115,9 +115,13 @@ def test_one_bad_frame_of_many_fails(capsys: pytest.CaptureFixture[str]) -> None
     assert [one["ok"] for one in told] == [True, False, True]
 
 
+def standard_input(text: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()))
+
+
 def test_standard_input_a_frame_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     spaced = "0x03 10:16,20 0001 020000CF91"
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{status().hex()}\n\n{spaced}\n"))
+    monkeypatch.setattr("sys.stdin", standard_input(f"{status().hex()}\n\n{spaced}\n"))
     assert main(["decode", "--json"]) == 0
     assert [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()] == ["status", "request"]
 
@@ -125,7 +129,7 @@ def test_standard_input_a_frame_a_line(capsys: pytest.CaptureFixture[str], monke
 def test_nothing_to_decode_is_a_usage_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    monkeypatch.setattr("sys.stdin", standard_input("\n"))
     assert main(["decode"]) == 2
     assert "no frames" in capsys.readouterr().err
 

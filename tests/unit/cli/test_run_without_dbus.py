@@ -33,5 +33,5 @@ def test_it_says_what_mqtt_needs(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 2
-    assert "[mqtt] needs paho-mqtt: pip install 'packbank[mqtt]'" in ended.stderr
+    assert "[mqtt]: needs paho-mqtt: pip install 'packbank[mqtt]'" in ended.stderr
     assert "Traceback" not in ended.stderr

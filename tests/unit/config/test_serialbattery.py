@@ -6,7 +6,7 @@ import pytest
 
 from packbank.config.inifile import parse
 from packbank.config.loader import build
-from packbank.config.problems import Entry
+from packbank.config.entry import Entry
 from packbank.config.sections import default_keys
 from packbank.config.serialbattery import IGNORED, RENAMES, Change, Kind, translate
 
@@ -222,18 +222,38 @@ def test_old_names_and_values_become_new_ones(old: dict[str, str], new: dict[str
 @pytest.mark.parametrize(
     ("old", "why"),
     [
-        ({"CC_SOC_LIMIT1": "98"}, "makes sense only together with CC_SOC_LIMIT1, CC_SOC_LIMIT2, CC_SOC_LIMIT3"),
-        ({"BMS_TYPE": "LltJbd"}, "none of these is a protocol of packbank; it has daly, eg4, jkbms, jkpb"),
+        (
+            {"CC_SOC_LIMIT1": "98"},
+            "makes sense only together with CC_SOC_LIMIT1, CC_SOC_LIMIT2, CC_SOC_LIMIT3; write them too, or none",
+        ),
+        ({"BMS_TYPE": "LltJbd"}, "not read by packbank, which has the protocols daly, eg4, jkbms, jkpb"),
+        ({"LINEAR_LIMITATION_ENABLE": "yes"}, "is neither True nor False; write one of them"),
         ({"BMS_TYPE": "Jkbms_pb, Daly"}, "a bus has one protocol; write a [bus:NAME] section for each of jkpb, daly"),
         (
             {"CELL_VOLTAGE_DIFF_KEEP_MAX_VOLTAGE_TIME_RESTART": "0.002"},
             "0.002 V is less than the 0.01 V that count as balanced",
         ),
-        # One address would make a bank of one pack out of a balancer's number.
-        ({"HELTEC_MODBUS_ADDR": "1"}, "for hardware that packbank does not read"),
     ],
 )
-def test_what_cannot_be_translated_is_dropped_with_the_reason(old: dict[str, str], why: str) -> None:
+def test_what_cannot_be_translated_is_refused_with_the_reason(old: dict[str, str], why: str) -> None:
+    left, changes = translated(set(default_keys()), **old)
+    assert left == {}
+    assert [(change.kind, change.why) for change in changes] == [(Kind.REFUSED, why)]
+    text = "[DEFAULT]\nPORT = /dev/ttyUSB7\n" + "".join(f"{key} = {value}\n" for key, value in old.items())
+    config, problems = build(parse(text)[0])
+    assert config is None
+    assert why in [problem.text for problem in problems], "run and check refuse it too"
+
+
+@pytest.mark.parametrize(
+    ("old", "why"),
+    [
+        # One address would make a bank of one pack out of a balancer's number.
+        ({"HELTEC_MODBUS_ADDR": "1"}, "for hardware that packbank does not read"),
+        ({"BMS_TYPE": ""}, "is empty; PROTOCOL has its default then"),
+    ],
+)
+def test_what_has_no_effect_is_dropped_with_the_reason(old: dict[str, str], why: str) -> None:
     left, changes = translated(set(default_keys()), **old)
     assert left == {}
     assert [(change.kind, change.why) for change in changes] == [(Kind.DROPPED, why)]

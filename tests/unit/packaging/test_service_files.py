@@ -342,6 +342,7 @@ def test_the_systemd_unit_calls_packbank_as_it_is() -> None:
     unit.read(PACKAGING / "systemd/packbank.service")
     program, *words = shlex.split(unit["Service"]["ExecStart"])
     assert Path(program).name == "packbank"
+    assert words.pop(0) == "run"
     args = build_parser("run").parse_args(words)
     assert args.config == Path("/etc/packbank/config.ini")
     assert args.state.parent == Path("/var/lib") / unit["Service"]["StateDirectory"]

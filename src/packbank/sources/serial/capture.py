@@ -4,39 +4,94 @@
     {"t": 8123.5112, "bus": "rack1", "dir": "tx", "hex": "01101620000102..."}
     {"t": 8123.5523, "bus": "rack1", "dir": "rx", "hex": "55aaeb90..."}
 
-``t`` is in seconds of one clock. A bus writes its lines in order, but packs asked in one go together: up to a second
-behind the lines of another bus. Passcodes never reach the file.
+``t`` is in seconds of one clock, which begins anew when the machine does. A bus writes its lines in order, but packs
+asked in one go together: up to a second behind the lines of another bus. What was received is written when it is sure
+that it holds no passcode (:meth:`Protocol.conceal`), all other bytes as zeros.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import IO
+from typing import IO, NamedTuple
 
 from packbank.bms.protocol import Protocol
-from packbank.errors import PackbankError
+from packbank.errors import ConfigError
 from packbank.sources.serial.link import Tap
 
 LIMIT = 32 * 1024 * 1024  # bytes a file: about three hours of a bus of 15 packs
-BEFORE = 512  # bytes looked back at for the beginning of a frame whose secrets come now: longer than any frame
+CONTEXT = 512  # bytes before and behind a byte that say what it belongs to: longer than any message
+PAUSE = 0.5  # s of silence, over which no message goes on
+_HEADER = {"bus", "protocol", "started"}
 
 _log = logging.getLogger(__name__)
 
 
-class CaptureError(PackbankError, OSError):
-    """The capture's file cannot be written; the message names it."""
+class Passed(NamedTuple):
+    """Bytes that passed at ``when`` (monotonic s); ``direction`` is ``tx`` or ``rx``."""
+
+    direction: str
+    data: bytes
+    when: float
+
+
+class Concealer:
+    """Gives the bytes of one bus back without secrets, in their order, once enough is known of what surrounds them."""
+
+    def __init__(self, conceal: Callable[[bytes], bytes]) -> None:
+        self._conceal = conceal
+        self._waiting: deque[Passed] = deque()
+        self._before = b""  # received bytes that were given back, as they were
+        self._received = b""  # those that wait
+        self._heard = -PAUSE
+
+    def take(self, passed: Passed) -> list[Passed]:
+        """Take what passed now; what can be shown of it and of what came before."""
+        settled = self.flush() if passed.when - self._heard > PAUSE else []
+        self._waiting.append(passed)
+        if passed.direction == "rx":
+            self._heard = passed.when
+            self._received += passed.data
+        return [*settled, *self._give(max(len(self._received) - CONTEXT, 0))]
+
+    def flush(self) -> list[Passed]:
+        """Nothing more belongs to what has come: all of it as it can be shown."""
+        given = self._give(len(self._received))
+        self._before = b""
+        return given
+
+    def _give(self, sure: int) -> list[Passed]:
+        """All that waits, up to the first line that is not whole within the first ``sure`` received bytes."""
+        given: list[Passed] = []
+        shown = b""
+        while self._waiting:
+            line = self._waiting[0]
+            if line.direction == "rx":
+                if len(line.data) > sure:
+                    break
+                shown = shown or self._conceal(self._before + self._received)[len(self._before) :]
+                line, shown = line._replace(data=shown[: len(line.data)]), shown[len(line.data) :]
+                sure -= len(line.data)
+                self._before = (self._before + self._received[: len(line.data)])[-CONTEXT:]
+                self._received = self._received[len(line.data) :]
+            self._waiting.popleft()
+            given.append(line)
+        return given
 
 
 class Capture:
     """A capture file of at most ``limit`` bytes; the one before it is kept as ``FILE.1``. Safe for many threads.
 
-    A file that cannot be opened raises CaptureError; one that fails later ends the capture with a warning, not the bus.
+    A capture that is there is gone on with. Raises ConfigError for a file that is none, or that cannot be opened; one
+    that fails later ends the capture with a warning, not the bus.
     """
 
     def __init__(self, path: Path, limit: int = LIMIT, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,57 +100,96 @@ class Capture:
         self._clock = clock
         self._lock = Lock()
         self._protocols: dict[str, str] = {}
+        self._concealers: dict[str, Concealer] = {}
+        _check_ours(self._old)
+        _check_ours(path)
         try:
-            self._file: IO[bytes] | None = path.open("wb", buffering=0)
+            self._file: IO[bytes] | None = _open(path)
         except OSError as error:
-            raise CaptureError(f"{path}: cannot write the capture: {error.strerror}") from error
+            raise ConfigError(f"{path}: cannot write the capture: {error.strerror}") from error
 
     def tap(self, bus: str, protocol: Protocol) -> Tap:
         """What a link of ``bus`` calls with every byte it sends or receives."""
-        before = b""
+        concealer = Concealer(protocol.conceal)
 
         def take(direction: str, data: bytes, when: float) -> None:
-            nonlocal before
-            if direction == "rx":
-                window = before + data
-                data = protocol.conceal(window)[len(before) :]
-                before = window[-BEFORE:]
-            self._write({"t": round(when, 4), "bus": bus, "dir": direction, "hex": data.hex()})
+            with self._lock:
+                self._write(bus, concealer.take(Passed(direction, data, when)))
 
-        self._protocols[bus] = protocol.name
-        self._write(self._header(bus))
+        with self._lock:
+            self._protocols[bus], self._concealers[bus] = protocol.name, concealer
+            self._put(self._header(bus))
         return take
 
     def close(self) -> None:
         """End the capture; later bytes are ignored."""
         with self._lock:
+            for bus, concealer in self._concealers.items():
+                self._write(bus, concealer.flush())
             if self._file:
                 self._file.close()
             self._file = None
+
+    @property
+    def _old(self) -> Path:
+        return self._path.with_name(self._path.name + ".1")
 
     def _header(self, bus: str) -> dict[str, object]:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         return {"bus": bus, "protocol": self._protocols[bus], "started": started, "t": round(self._clock(), 4)}
 
-    def _write(self, line: dict[str, object]) -> None:
-        with self._lock:
-            if self._file is None:
-                return
-            try:
-                self._file.write(_encoded(line))
-                if self._file.tell() >= self._limit:
-                    self._rotate(self._file)
-            except OSError as error:
-                _log.warning("%s: capture ended: %s", self._path, error.strerror)
-                self._file.close()
-                self._file = None
+    def _write(self, bus: str, lines: list[Passed]) -> None:
+        for direction, data, when in lines:
+            self._put({"t": round(when, 4), "bus": bus, "dir": direction, "hex": data.hex()})
+
+    def _put(self, line: dict[str, object]) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(_encoded(line))
+            if self._file.tell() >= self._limit:
+                self._rotate(self._file)
+        except OSError as error:
+            _log.warning("%s: capture ended: %s", self._path, error.strerror)
+            self._file.close()
+            self._file = None
 
     def _rotate(self, full: IO[bytes]) -> None:
         full.close()
-        self._path.replace(self._path.with_name(self._path.name + ".1"))
-        self._file = self._path.open("wb", buffering=0)
+        self._path.replace(self._old)
+        self._file = _open(self._path)
         for bus in self._protocols:
             self._file.write(_encoded(self._header(bus)))
+
+
+def _check_ours(path: Path) -> None:
+    """Raise ConfigError when ``path`` is there and is no capture: it would be spoilt or overwritten."""
+    try:
+        if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+            return
+        if not path.is_file():
+            raise ConfigError(f"{path} is not a file: name another one for the capture")
+        with path.open("rb") as file:
+            header = json.loads(file.readline(CONTEXT))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot write the capture: {error.strerror}") from error
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError):
+        header = None
+    if not (isinstance(header, dict) and header.keys() >= _HEADER):
+        raise ConfigError(f"{path} is not a capture of packbank: name another file for the capture")
+
+
+def _open(path: Path) -> IO[bytes]:
+    """The file, to be written at its end and read by its owner only."""
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOCTTY, 0o600), "ab", buffering=0)
+    if stat.S_IMODE(os.fstat(file.fileno()).st_mode) != 0o600:
+        os.fchmod(file.fileno(), 0o600)
+    size = file.tell()
+    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # cut short by a power cut
+        file.write(b"\n")
+    return file
 
 
 def _encoded(line: dict[str, object]) -> bytes:
