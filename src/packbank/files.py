@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-
 NEW = ".packbank-new"  # what is being written, hidden; one is left by a power cut, and used again
 
 

@@ -137,7 +137,10 @@ def test_a_wrong_answer_in_a_recording_is_counted_by_its_reason() -> None:
         ("{", "line 1: neither a line of a capture nor hex"),
         ('{"bus": "a", "protocol": "jkpb"}\n{"t": 1, "bus": "a", "dir": "rx", "hex": "zz"}', "line 2"),
         ("", "no traffic"),
-        ('{"t": 1e400, "bus": "a", "dir": "rx", "hex": "00"}', "line 1: neither a line of a capture nor hex (t is no time)"),
+        (
+            '{"t": 1e400, "bus": "a", "dir": "rx", "hex": "00"}',
+            "line 1: neither a line of a capture nor hex (t is no time)",
+        ),
         ('{"t": NaN, "bus": "a", "dir": "rx", "hex": "00"}', "t is no time"),
         ('{"t": true, "bus": "a", "dir": "rx", "hex": "00"}', "t is no time"),
         ('{"t": "1", "bus": "a", "dir": "rx", "hex": "00"}', "t is no time"),
@@ -200,9 +203,7 @@ def test_times_that_jump_are_drawn_together_and_those_of_buses_are_sorted(tmp_pa
 
 
 @pytest.mark.parametrize("form", ["{}", "[{}]", "rx: {}"])
-def test_answers_in_plain_hex_are_replayed(
-    tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_answers_in_plain_hex_are_replayed(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     row = pack_row(cell_average=3.312, cell_delta=0.003)
     whole = frame(Topic.STATUS, row, 3, Identity()) + acknowledgement(3, REGISTERS[Topic.STATUS])
     text = whole.hex(".") if form == "{}" else ", ".join(f"{byte:#x}" for byte in whole)

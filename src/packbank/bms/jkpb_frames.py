@@ -18,8 +18,8 @@ REGISTERS: Mapping[Topic, int] = MappingProxyType({Topic.ABOUT: 0x161C, Topic.SE
 KINDS: Mapping[Topic, int] = MappingProxyType({Topic.SETTINGS: 1, Topic.STATUS: 2, Topic.ABOUT: 3})
 MARK = b"\x55\xaa\xeb\x90"
 TYPE = 4  # offset of the frame's type; byte 5 counts on some transports and firmwares and means nothing
-# Of an about frame: passcodes at 62 and 118, texts of the user at 102 and 134; behind the serial's NUL stands a piece of
-# an old passcode.
+# Of an about frame: passcodes at 62 and 118, texts of the user at 102 and 134. Behind the serial's NUL stands a piece
+# of an old passcode.
 SECRETS = (range(62, 78), range(102, 118), range(118, 134), range(134, 150))
 MANUFACTURED, SERIAL = 78, 86
 DATE = re.compile(rb"[0-9]{6}\0\0|\0{8}")

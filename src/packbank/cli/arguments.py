@@ -1,4 +1,4 @@
-"""What commands have in common on their command line: parsers that guess what was meant, and the configuration's file."""
+"""What commands share on their command line: parsers that guess what was meant, and the file of the configuration."""
 
 from __future__ import annotations
 

@@ -27,7 +27,12 @@ TICK = 1.0  # s of the recording
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="made by 'packbank run --capture FILE', a bus trace, or answers in hex, one a line")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="made by 'packbank run --capture FILE', a bus trace, or answers in hex, one a line",
+    )
     parser.add_argument(
         "--bus", action="append", metavar="NAME", help="only this bus of the recording; may be repeated"
     )

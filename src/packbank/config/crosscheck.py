@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from packbank.aggregator import checks
 from packbank.aggregator.settings import BankSettings
+from packbank.config.entry import Entry
 from packbank.config.keys import Keys
 from packbank.config.model import PackConfig
-from packbank.config.entry import Entry
 from packbank.config.problems import Problem
 from packbank.config.sections import DEFAULT, Parsed, Section, default_keys
 from packbank.config.values import format_value

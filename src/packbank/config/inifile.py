@@ -22,7 +22,9 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x0d\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_SECTIONS = 2048  # a bank of 64 buses with a section for each pack has half of them
 MOST_PROBLEMS = 50  # told of one kind
 ANOTHER = re.compile(r"\n[A-Za-z][A-Za-z0-9_]*\s*(=|:\s)")  # in a value: a key that somebody has indented
-SWALLOWS = "the next line begins with a blank, so it belongs to this key, although it is one of its own: remove the blank"
+SWALLOWS = (
+    "the next line begins with a blank, so it belongs to this key, although it is one of its own: remove the blank"
+)
 NOT_A_PAIR = "is not KEY = value; complete it, or put # before it"
 
 
@@ -154,7 +156,7 @@ class _Places:
 def _with_lines(parser: ConfigParser, places: _Places, problems: list[Problem]) -> Sections:
     sections: Sections = {}
     for name in parser.sections():
-        section: _Entries = parser._sections[name]  # type: ignore[attr-defined]  # noqa: SLF001  no other way to what it noted
+        section: _Entries = parser._sections[name]  # type: ignore[attr-defined]
         for key in section.twice:
             numbers = places.keys.get((name, key), [0])
             entry = Entry(name, key, section[key], numbers[min(1, len(numbers) - 1)])

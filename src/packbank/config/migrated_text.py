@@ -19,7 +19,11 @@ _ASSIGNMENT = re.compile(r"[#;]\s*([A-Za-z][A-Za-z0-9_ ]*?)\s*[=:]\s*(.+)")
 
 
 def render(
-    entries: Mapping[str, Entry], ports: Sequence[str], changes: Sequence[Change], doubts: Sequence[str], comments: Comments
+    entries: Mapping[str, Entry],
+    ports: Sequence[str],
+    changes: Sequence[Change],
+    doubts: Sequence[str],
+    comments: Comments,
 ) -> str:
     """The whole file; what became of the old keys stands above the new ones, what was dropped below them."""
     reasons: dict[str, list[Change]] = {}

@@ -38,12 +38,15 @@ def wrong_address(url: str, schemes: tuple[str, ...], shape: str) -> str:
         return f"has no port from 1 to {LAST_PORT}; {shape}"
     if host is None or number is None or parts.scheme not in schemes:
         return f"is not a gateway's address; {shape}"
-    if parts.username is not None or parts.password is not None:
-        return f"has a user or a password in it, which no gateway asks for; {shape}"
-    if not HOST.fullmatch(host) and not (IPV6.fullmatch(host) and "[" in url):
-        return f"has a host that no machine can have; {shape}"
-    if parts.path not in ("", "/") or parts.fragment or (parts.query and parts.scheme != "rfc2217"):
-        return f"has something behind the port; {shape}"
+    wrong = {
+        "has a user or a password in it, which no gateway asks for": "@" in parts.netloc,
+        "has a host that no machine can have": not (HOST.fullmatch(host) or (IPV6.fullmatch(host) and "[" in url)),
+        "has something behind the port": (
+            parts.path not in ("", "/") or parts.fragment or (parts.query and parts.scheme != "rfc2217")
+        ),
+    }
+    if reason := next((reason for reason, so in wrong.items() if so), ""):
+        return f"{reason}; {shape}"
     if unknown := parse_qs(parts.query, keep_blank_values=True).keys() - OPTIONS:
         return f"has an unknown option {min(unknown)}; options are {', '.join(sorted(OPTIONS))}"
     return ""

@@ -1,4 +1,4 @@
-"""What ``run`` needs to start, beyond values that are right: a state that it can use, and what outputs are made with."""
+"""What ``run`` needs to start beyond values that are right: a state that it can use, and what outputs are made with."""
 
 from __future__ import annotations
 

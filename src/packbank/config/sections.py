@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from packbank.config import keys
+from packbank.config.entry import Entry
 from packbank.config.inifile import MOST_PROBLEMS, Sections
 from packbank.config.keys import Keys
-from packbank.config.entry import Entry
 from packbank.config.problems import Problem
 from packbank.config.serialbattery import Change, Kind, translate
 

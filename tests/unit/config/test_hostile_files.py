@@ -21,7 +21,10 @@ def told(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[DEFAULT]\n" + "PORT = /dev/ttyUSB7\n" * LINES, "line 3 [DEFAULT] PORT = /dev/ttyUSB7: stands in this section"),
+        (
+            "[DEFAULT]\n" + "PORT = /dev/ttyUSB7\n" * LINES,
+            "line 3 [DEFAULT] PORT = /dev/ttyUSB7: stands in this section",
+        ),
         ("[DEFAULT]\n" + "".join(f"KEY_{n} = 1\n" for n in range(LINES)), "line 2 [DEFAULT] KEY_0 = ...: unknown key"),
         ("[DEFAULT]\n" + "what\n" * LINES, "line 2: is not KEY = value"),
         ("[bus:a]\nPORT = /dev/x\n" * LINES, "line 3 [bus:a]: stands in the file twice"),

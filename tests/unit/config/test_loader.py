@@ -296,7 +296,10 @@ def test_a_secret_in_an_unknown_key_is_not_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot be read, no such file or directory; check the path"), (b"\xff\xfe[", "line 1: has a character that is not UTF-8")],
+    [
+        (None, "cannot be read, no such file or directory; check the path"),
+        (b"\xff\xfe[", "line 1: has a character that is not UTF-8"),
+    ],
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "config.ini"

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
+from packbank.config.entry import Entry
 from packbank.config.inifile import parse
 from packbank.config.loader import build
-from packbank.config.entry import Entry
 from packbank.config.sections import default_keys
 from packbank.config.serialbattery import IGNORED, RENAMES, Change, Kind, translate
 

@@ -66,9 +66,7 @@ def refusals(config: Path, capfd: pytest.CaptureFixture[str]) -> tuple[str, str]
 
 
 @pytest.mark.parametrize(("line", "says"), WRONG)
-def test_run_refuses_what_check_refuses(
-    config: Path, line: str, says: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_run_refuses_what_check_refuses(config: Path, line: str, says: str, capfd: pytest.CaptureFixture[str]) -> None:
     head = "" if line.startswith("[bus") else f"[DEFAULT]\n{PORT}"
     config.write_text(head + line.format(config=config, folder=config.parent) + "\n", encoding="utf-8")
     checked, ran = refusals(config, capfd)
@@ -94,7 +92,7 @@ def test_the_state_of_the_command_line_stands_in_for_the_files(config: Path) -> 
     config.write_text(f"[DEFAULT]\n{PORT}STATE_FILE = {config}\n", encoding="utf-8")
     with pytest.raises(InvalidConfigError, match="is not a state file"):
         load(config)
-    assert load(config, state_file=config.with_name("other.json"))
+    assert load(config, state_file=config.with_name("other.json")).buses
 
 
 def test_a_damaged_state_hinders_nothing(config: Path) -> None:
@@ -103,4 +101,4 @@ def test_a_damaged_state_hinders_nothing(config: Path) -> None:
     for text in ("{", "[" * 9999, json.dumps({"schema": 99}), "", "\0" * 99):
         state.write_text(text)
         if not text.startswith("["):
-            assert load(config)
+            assert load(config).buses

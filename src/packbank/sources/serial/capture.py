@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import stat
 import time
 from collections import deque
 from collections.abc import Callable
@@ -182,12 +181,15 @@ def _check_ours(path: Path) -> None:
 
 
 def _open(path: Path) -> IO[bytes]:
-    """The file, to be written at its end and read by its owner only."""
-    file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOCTTY, 0o600), "ab", buffering=0)
-    if stat.S_IMODE(os.fstat(file.fileno()).st_mode) != 0o600:
-        os.fchmod(file.fileno(), 0o600)
-    size = file.tell()
-    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # cut short by a power cut
+    """The file, to be written at its end, and for its owner only."""
+    path.touch(0o600)
+    path.chmod(0o600)
+    with path.open("rb") as old:
+        size = old.seek(0, os.SEEK_END)
+        old.seek(max(size - 1, 0))
+        cut_short = old.read(1) not in (b"", b"\n")  # by a power cut
+    file = path.open("ab", buffering=0)
+    if cut_short:
         file.write(b"\n")
     return file
 

@@ -22,7 +22,13 @@ LATE = 2.0  # s that a line may be behind the lines of another bus
 LONGEST_GAP = 900.0  # s; a longer one is shortened to it, since nothing changes any more
 MOST_BUSES = 64
 CUT_SHORT = re.compile(r"\{[^}]*\n?")
-COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"PK": "unzip", b"\x28\xb5\x2f\xfd": "unzstd"}
+COMPRESSED = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ": "unxz",
+    b"PK": "unzip",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +53,25 @@ def read_events(path: Path) -> Iterator[Event]:
     """The events of a recording in the order of time. Raises ConfigError that names the line that cannot be read.
 
     Lines are those of :mod:`packbank.sources.serial.capture`, of a trace with ``capture``, ``t_end_ms`` and ``hex``, or
-    the bytes of an answer in hex. The clock of a capture that went on after a restart goes on, too, and a gap of more than
-    :data:`LONGEST_GAP` becomes one of that length.
+    the bytes of an answer in hex. The clock of a capture that went on after a restart goes on, too, and a gap of more
+    than :data:`LONGEST_GAP` becomes one of that length.
     """
     waiting: list[tuple[float, int, Event]] = []
     newest, shift, last = -inf, 0.0, -inf
-    for number, event in enumerate(event for event in _records(path) if isinstance(event, Event)):
-        time = event.time + shift
-        if newest > -inf and time < newest - LATE:
-            shift, time = shift + newest - time, newest
-        elif newest > -inf and time > newest + LONGEST_GAP:
-            shift, time = shift - (time - newest - LONGEST_GAP), newest + LONGEST_GAP
+    for number, recorded in enumerate(record for record in _records(path) if isinstance(record, Event)):
+        time = recorded.time + shift
+        if newest > -inf and not newest - LATE <= time <= newest + LONGEST_GAP:
+            goal = newest if time < newest else newest + LONGEST_GAP
+            shift, time = shift + goal - time, goal
         newest = max(newest, time)
-        heappush(waiting, (time, number, event))
+        heappush(waiting, (time, number, recorded))
         while waiting[0][0] < newest - LATE:
-            time, _, event = heappop(waiting)
-            last = max(last, time)
+            due, _, event = heappop(waiting)
+            last = max(last, due)
             yield replace(event, time=last)
     while waiting:
-        time, _, event = heappop(waiting)
-        yield replace(event, time=max(last, time))
+        due, _, event = heappop(waiting)
+        yield replace(event, time=max(last, due))
 
 
 def read_protocols(path: Path) -> dict[str, str]:
