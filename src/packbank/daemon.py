@@ -23,6 +23,7 @@ from packbank import state
 from packbank.aggregator.bank import Bank
 from packbank.config.model import Config
 from packbank.errors import PackbankError
+from packbank.log_budget import LogBudget
 from packbank.model.battery import Packs, Presence
 from packbank.model.commands import ClearHistory, Command, Redetect, ResetSoc, SetControl, StartTopBalance
 from packbank.model.controls import Controls, External
@@ -87,6 +88,7 @@ class Daemon:
         self._writer = Worker("state", self._write_state) if state_file else None
         self._saved_at = clock()
         self._search_began: float | None = None  # None: no search runs
+        self._unsaved = LogBudget(log, lines=1)
         self._steps = 0
         self._failures = 0
 
@@ -224,7 +226,8 @@ class Daemon:
         try:
             state.save(self._state_file, saved)
         except (OSError, ValueError) as error:
-            log.warning("%s: state not saved (%s); a restart begins without it", self._state_file, error)
+            text = f"{self._state_file}: state not saved ({error}); a restart begins without it"
+            self._unsaved.say("state", time.monotonic(), logging.WARNING, text)
 
 
 def wait_loop(tick: Callable[[], bool], period: float = TICK) -> None:

@@ -254,3 +254,63 @@ def test_a_gateway_that_is_off_is_said_with_its_address(caplog: pytest.LogCaptur
     assert bus.join(2.0)
     assert url in caplog.text
     assert "is the gateway on" in caplog.text
+
+
+class HangsUp:
+    """A gateway that accepts every client and hangs up, or keeps silent."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._silent = silent
+        self._kept: list[socket.socket] = []
+        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+        self.clients = 0
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for client in self._kept:
+            client.close()
+        self._thread.join(1.0)
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                self.clients += 1
+                if self._silent:
+                    self._kept.append(client)
+                else:
+                    client.close()
+
+
+def test_a_gateway_that_hangs_up_on_everybody_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("packbank.sources.serial.bus.LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr("packbank.sources.serial.bus.FIRST_PAUSE", 0.001)
+    gateway = HangsUp()
+    bus = start_bus(BusConfig(name="rack", port=gateway.port), PlainProtocol(), [Member(0, 1, "pack")], Store(1))
+    deadline = time.monotonic() + 10.0
+    while gateway.clients < 40 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    bus.stop()
+    bus.join(1.0)
+    gateway.close()
+    assert gateway.clients >= 40
+    assert len(caplog.records) <= 2 * 3
+    assert "not again within 60 minutes" in caplog.text
+
+
+def test_a_port_on_which_nobody_speaks_is_opened_anew_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packbank.sources.serial.bus.DEAF_LIMIT", 0.2)
+    gateway = HangsUp(silent=True)
+    bus = start_bus(BusConfig(name="rack", port=gateway.port), PlainProtocol(), [Member(0, 1, "pack")], Store(1))
+    time.sleep(4.0)  # 0.2, 0.4, 0.8, 1.6 s, and a pause each
+    bus.stop()
+    bus.join(1.0)
+    gateway.close()
+    assert 2 <= gateway.clients <= 5

@@ -12,7 +12,8 @@ import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 from plain_protocol import LINE
@@ -22,7 +23,7 @@ from serial.rfc2217 import PortManager
 from packbank.errors import LinkError
 from packbank.sources.serial import link as link_module
 from packbank.sources.serial import ports
-from packbank.sources.serial.link import Link, Timing, open_link
+from packbank.sources.serial.link import BACKLOG, Link, QueueLink, Timing, open_link
 from packbank.sources.serial.statistics import Statistics
 
 
@@ -266,6 +267,51 @@ def test_rfc2217_is_read_like_any_port_and_tells_when_it_ends() -> None:
         link.close()
         thread.join(5.0)
         assert not thread.is_alive()
+
+
+def flood(server: socket.socket, stop: Event) -> None:
+    """A gateway that negotiates and then sends without end, as fast as it can."""
+    connection, _ = server.accept()
+    loop = serial_for_url("loop://", timeout=0.01)
+
+    class Sender:
+        def write(self, data: bytes) -> None:
+            connection.sendall(data)
+
+    manager = PortManager(loop, Sender())  # type: ignore[arg-type]  # any object that reads and writes will do
+    connection.settimeout(0.2)
+    with connection, contextlib.suppress(OSError):
+        while True:
+            try:
+                list(manager.filter(connection.recv(1024)))
+            except TimeoutError:
+                break  # the client has opened its port
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                connection.sendall(bytes(65536))
+    loop.close()
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+def test_a_gateway_that_floods_fills_no_memory_and_the_port_can_be_closed() -> None:
+    stop = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=flood, args=(server, stop), daemon=True)
+        thread.start()
+        link = open_link(f"rfc2217://127.0.0.1:{server.getsockname()[1]}", LINE, Statistics("rack", "port"))
+        assert isinstance(link, QueueLink)
+        deadline = time.monotonic() + 10.0
+        while link._device.in_waiting < BACKLOG:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)
+        assert link._device.in_waiting == BACKLOG, "the rest waits at the gateway"
+        assert link.read()
+        link.close()
+        stop.set()
+        thread.join(5.0)
+    assert not thread.is_alive()
+    assert not [thread.name for thread in enumerate_threads() if "RFC 2217" in thread.name]
 
 
 def device_tree(root: Path, serials: dict[str, str]) -> None:

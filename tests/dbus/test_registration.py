@@ -155,7 +155,9 @@ def test_the_custom_name_is_written_and_kept(bench: Any) -> None:
     published = publisher(bench)
     published.show(snapshot(time=0.0))
     assert bench.ask(client, NAME, "/CustomName", "SetValue", "v", "Cellar") == 0
-    assert bench.ask(client, NAME, "/CustomName", "SetValue", "v", "x" * 65) == 2
+    wrong: tuple[object, ...] = ("x" * 65, "a\tb", 7, 0, 2.5, True)
+    for none in wrong:
+        assert bench.ask(client, NAME, "/CustomName", "SetValue", "v", none) == 2
     published.close()
     again = publisher(bench)
     again.show(snapshot(time=0.0))

@@ -8,18 +8,25 @@ limit becomes 0 or stops being 0.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
+from packbank.log_budget import LogBudget
 from packbank.model import reasons
 from packbank.model.battery import Limit, PackView, Presence, VirtualBattery
 from packbank.model.bus_stats import Trouble
+from packbank.model.catalogue.controls import CONTROLS
 from packbank.model.columns import Alarm
 from packbank.model.remarks import SETTLE, remarks
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.advice import HASTY, hasty_packs
 
 SETTLED = 10.0  # s
+CALM = 60.0  # s after a line about what a user sets, within which the next change must last before it is said
+BUDGET = 12  # lines an hour of one subject
+FIGURE = re.compile(r"\d+(\.\d+)?(?= ?(s|A|V)\b)")  # what differs between two lines about one subject
 ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
 
 Line = tuple[int, str]  # level of the logging module, text
@@ -35,8 +42,18 @@ class _Watched:
     since: float = 0.0
 
 
+@dataclass(slots=True)
+class _Wish:
+    """What a user sets: as last reported, as it is now and since when."""
+
+    reported: str
+    now: str
+    since: float
+    said: float = -inf
+
+
 class Journal:
-    """Compares each snapshot with the one before and logs what is new."""
+    """Compares each snapshot with the one before and logs what is new, each subject a dozen times an hour at most."""
 
     name = "log"
 
@@ -48,12 +65,14 @@ class Journal:
         self._advised: set[int] = set()  # packs that advice was given for
         self._since: dict[tuple[int, str], float] = {}  # when a remark (pack, text) was first to be made
         self._said: set[tuple[int, str]] = set()
-        self._looked = float("-inf")
+        self._looked = -inf
+        self._wishes: dict[str, _Wish] = {}
+        self._budget = LogBudget(_log, BUDGET)
 
     def show(self, snapshot: Snapshot) -> None:
         """Log the lines that ``snapshot`` is worth."""
         for level, line in self.lines(snapshot):
-            _log.log(level, "%s", line)
+            self._budget.say(FIGURE.sub("", line), snapshot.time, level, line)
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -65,6 +84,7 @@ class Journal:
             *self._packs(before, battery, _troubles(snapshot)),
             *self._alarms(before, battery),
             *self._stage(before, battery),
+            *self._set_by_users(snapshot),
         ]
         if now - self._looked >= ADVISE_PERIOD:
             self._looked = now
@@ -112,6 +132,18 @@ class Journal:
     def _stage(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
         if before is not None and before.stage != battery.stage:
             yield logging.INFO, f"charge stage {reasons.charge_mode(battery)}"
+
+    def _set_by_users(self, snapshot: Snapshot) -> Iterator[Line]:
+        """A change at once, and those that follow soon once they last: a program that writes for ever is one line."""
+        for row in CONTROLS:
+            text = row.unit.text(row.value(snapshot))
+            wish = self._wishes.setdefault(row.path, _Wish(text, text, snapshot.time))
+            if text != wish.now:
+                wish.now, wish.since = text, snapshot.time
+            lasts = snapshot.time - wish.since >= SETTLED
+            if text != wish.reported and (lasts or snapshot.time - wish.said >= CALM):
+                wish.reported, wish.said = text, snapshot.time
+                yield logging.INFO, f"the user sets {row.path} to {text}"
 
     def _remarks(self, snapshot: Snapshot) -> Iterator[Line]:
         """Say each remark once, when it has held for a while; packs with the same one share a line."""

@@ -6,6 +6,7 @@ import pytest
 from packbank.model.battery import Cause, Limit, PackView, Presence, VirtualBattery
 from packbank.model.bus_stats import Trouble
 from packbank.model.columns import Alarm
+from packbank.model.controls import Controls
 from packbank.model.remarks import SETTLE
 from packbank.outputs.journal import SETTLED, Journal
 from packbank.sources.serial.statistics import Statistics
@@ -150,3 +151,34 @@ def test_sensors_that_may_not_be_fitted_are_named_and_packs_share_a_line(battery
         logging.INFO,
         "P1: battery sensor T4 and T5 reads 0 degC while others are warm: counts as not fitted",
     )
+
+
+def test_what_a_user_sets_is_said_at_once_and_a_program_that_writes_for_ever_is_one_line(
+    battery: VirtualBattery,
+) -> None:
+    journal = new_journal()
+
+    def lines(second: int, amperes: float | None) -> list[str]:
+        moment = dataclasses.replace(snapshot(battery, second), controls=Controls(charge_current=amperes))
+        return [text for _, text in journal.lines(moment) if "user" in text]
+
+    assert lines(0, None) == []
+    assert lines(1, 50.0) == ["the user sets /Settings/MaxChargeCurrent to 50.0A"]
+    assert lines(2, 50.0) == []
+    flood = [line for second in range(3, 50) for line in lines(second, float(second % 7))]
+    assert flood == []
+    rest = [line for second in range(50, 70) for line in lines(second, 20.0)]
+    assert rest == ["the user sets /Settings/MaxChargeCurrent to 20.0A"]
+    for_an_hour = [line for second in range(130, 3730) for line in lines(second, float(second % 7))]
+    assert len(for_an_hour) <= 60
+
+
+def test_no_subject_fills_the_log(battery: VirtualBattery, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    journal = new_journal()
+    high = dataclasses.replace(battery, alarms=dict.fromkeys(Alarm, 2))
+    for second in range(3000):
+        journal.show(snapshot(high if second % 2 else battery, float(second)))
+    about = [record.message for record in caplog.records if Alarm.LOW_SOC.venus in record.message]
+    assert 12 <= len(about) <= 2 * 12
+    assert "not again within 60 minutes" in about[-1]

@@ -194,7 +194,6 @@ class BankOutput:
         if shown.value != self._values[setting_key(row)]:
             self._take(row, command, shown)
             self.service.keep(setting_key(row), shown.value)
-            _LOG.info("the user sets %s to %s", row.path, shown.text)
         return shown
 
     def _on_stored(self, key: str, value: Value) -> None:

@@ -149,8 +149,8 @@ class BatteryService:
             self._stored(key, value)
 
     def _write_custom_name(self, value: Value) -> Item | None:
-        name = str(value or "")
-        if len(name) > _LONGEST_NAME or not name.isprintable():
+        name = value if isinstance(value, str) else None
+        if name is None or len(name) > _LONGEST_NAME or not name.isprintable():
             return None
         self._identity = replace(self._identity, custom_name=name)
         self._settings.write(CUSTOM_NAME, name)

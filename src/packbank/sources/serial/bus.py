@@ -13,11 +13,11 @@ from threading import Event, Thread
 from packbank.bms.protocol import Protocol
 from packbank.config.model import BusConfig, Mode
 from packbank.errors import ConfigError, LinkError
+from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import BusState, BusStats
 from packbank.sources.serial.gate import Gate, Member
-from packbank.sources.serial.link import Link, Tap, open_link
+from packbank.sources.serial.link import DEAF_LIMIT, Link, Tap, open_link
 from packbank.sources.serial.listener import Listener
-from packbank.sources.serial.log_budget import LogBudget
 from packbank.sources.serial.master import Master
 from packbank.sources.serial.ports import is_there, stable_path
 from packbank.sources.serial.statistics import Statistics
@@ -25,6 +25,7 @@ from packbank.sources.store import Store
 
 FIRST_PAUSE = 0.25  # s before a failed port is opened again; doubled up to
 LONGEST_PAUSE = 5.0  # s
+LONGEST_PATIENCE = 3600.0  # s of silence of a port on which nothing is heard: its packs may be switched off
 RESTART_PAUSE = 5.0  # s after a fault of the program
 HEAR_FIRST = 2.0  # s that MODE = auto listens before it polls: five slots of the slowest JK master
 MASTER_GONE = 0.6  # s without a word of another master, after which we poll; a JK master speaks every 0.22 to 0.40 s
@@ -58,6 +59,7 @@ class Bus:
         self._began = clock()
         self._stop = Event()
         self._search = Event()
+        self._patience = DEAF_LIMIT  # s of silence after which the port is opened anew; longer where that did not help
         self._statistics = Statistics(config.name, config.port)
         self._budget = LogBudget(_log)
         self._faults = LogBudget(_log, lines=1)
@@ -153,11 +155,15 @@ class Bus:
     def _use_port(self, master: Master, listener: Listener | None) -> None:
         """Open the port and work on it until the stop is set; raises LinkError when it fails."""
         link = open_link(self._config.port, self._protocol.line, self._statistics, self._tap)
+        link.patience = self._patience
+        received = self._statistics.counted("received")
         try:
             self._say_open()
             self._work(link, master, listener)
         finally:
             link.close()
+            heard = self._statistics.counted("received") > received
+            self._patience = DEAF_LIMIT if heard else min(2.0 * self._patience, LONGEST_PATIENCE)
 
     def _work(self, link: Link, master: Master, listener: Listener | None) -> None:
         mode = self._config.mode

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from packbank.bms.protocol import Answer, Protocol, Topic
 from packbank.bms.remedies import SHARED, remedy
 from packbank.errors import FrameError
+from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import Trouble
 from packbank.model.identity import Identity
-from packbank.sources.serial.log_budget import LogBudget
 from packbank.sources.serial.record import Record
 from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store

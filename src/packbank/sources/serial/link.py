@@ -15,7 +15,9 @@ import termios
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Full, Queue
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -32,6 +34,7 @@ NETWORK_LATENCY = 0.15  # s, what a gateway on a home network may add to an answ
 WRITE_TIMEOUT = 1.0  # s, a port that takes no bytes for so long is gone
 CONNECT_TIMEOUT = 5.0  # s
 DEAF_LIMIT = 30.0  # s without a byte, after which a port is opened anew
+BACKLOG = 1 << 14  # bytes that pyserial's thread may keep for us; a second of a fast line
 GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.ECONNRESET)
 MOST_REQUESTS = SWEEP_MOST  # in one call of Link.ask
 STEP = 0.001  # s between two looks at an answer
@@ -65,6 +68,7 @@ class Link(ABC):
 
     def __init__(self, port: str, latency: float, statistics: Statistics, tap: Tap | None) -> None:
         self.port = port
+        self.patience = DEAF_LIMIT  # s of silence after which it is to be opened anew
         self.latency = latency  # s, what the way to the wire may add to an answer
         self._statistics = statistics
         self._tap = tap
@@ -101,9 +105,9 @@ class Link(ABC):
         return data
 
     def check_alive(self) -> None:
-        """Raise LinkError after :data:`DEAF_LIMIT` of silence: some adapters and gateways hang without an error."""
-        if time.monotonic() - self._heard_at > DEAF_LIMIT:
-            raise LinkError(f"{self.port}: nothing received for {DEAF_LIMIT:.0f} s")
+        """Raise LinkError after :attr:`patience` of silence: some adapters and gateways hang without an error."""
+        if time.monotonic() - self._heard_at > self.patience:
+            raise LinkError(f"{self.port}: nothing received for {self.patience:.0f} s")
 
     def _passed(self, direction: str, data: bytes, when: float) -> None:
         if not data:
@@ -184,6 +188,36 @@ class DescriptorLink(Link):
             return b""
 
 
+class Backlog(Queue[bytes | None]):
+    """At most :data:`BACKLOG` of what pyserial's thread has received; what is more waits in the sender's buffers."""
+
+    def __init__(self, is_open: Callable[[], bool]) -> None:
+        super().__init__(BACKLOG)
+        self._is_open = is_open
+
+    def put(self, item: bytes | None, block: bool = True, timeout: float | None = None) -> None:
+        """Wait for room, as long as the port is open; then what comes is of no use."""
+        del block, timeout
+        while self._is_open():
+            with suppress(Full):
+                super().put(item, timeout=_QUEUE_STEP)
+                return
+
+
+class Rfc2217(rfc2217.Serial):
+    """pyserial's port with a bound for what it keeps: its own has none, and grows as fast as a gateway sends."""
+
+    _backlog: Backlog | None = None
+
+    @property
+    def _read_buffer(self) -> Backlog | None:
+        return self._backlog
+
+    @_read_buffer.setter
+    def _read_buffer(self, made: object) -> None:
+        self._backlog = None if made is None else Backlog(lambda: bool(self.is_open))
+
+
 class QueueLink(Link):
     """A port that pyserial reads in a thread of its own (``rfc2217://``)."""
 
@@ -232,13 +266,14 @@ def open_link(port: str, line: Line, statistics: Statistics, tap: Tap | None = N
     if marker and scheme not in ("socket", "rfc2217"):
         raise LinkError(f"{port}: not a port; write a device path, socket://HOST:PORT or rfc2217://HOST:PORT")
     try:
-        if scheme == "socket" and marker:
+        if marker and scheme == "socket":
             return DescriptorLink(port, NETWORK_LATENCY, statistics, tap, _connect(port))
-        device = serial.serial_for_url(port, baudrate=line.baudrate, timeout=_QUEUE_STEP, exclusive=True)
+        if marker:
+            gateway = Rfc2217(port, baudrate=line.baudrate, timeout=_QUEUE_STEP)
+            return QueueLink(port, NETWORK_LATENCY, statistics, tap, gateway)
+        device = serial.Serial(port, baudrate=line.baudrate, timeout=_QUEUE_STEP, exclusive=True)
     except (OSError, ValueError, termios.error) as error:
         raise LinkError(explain(port, error)) from error
-    if isinstance(device, rfc2217.Serial):
-        return QueueLink(port, NETWORK_LATENCY, statistics, tap, device)
     _lower_latency(device)
     return DescriptorLink(port, 0.0, statistics, tap, device)
 

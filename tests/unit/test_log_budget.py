@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from packbank.sources.serial.log_budget import LogBudget
+from packbank.log_budget import MOST_SUBJECTS, LogBudget
 
 
 def test_a_fault_that_lasts_is_said_again_after_an_hour(caplog: pytest.LogCaptureFixture) -> None:
@@ -27,3 +27,11 @@ def test_the_last_line_of_a_budget_says_that_it_is_the_last(caplog: pytest.LogCa
         "gone (said 3 times; not again within 60 minutes)",
     ]
     assert len(caplog.messages) == 6
+
+
+def test_subjects_without_end_take_no_memory_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    budget = LogBudget(logging.getLogger("test"))
+    for number in range(5 * MOST_SUBJECTS):
+        budget.say(str(number), float(number) / 100, logging.WARNING, "gone")
+    assert MOST_SUBJECTS <= len(caplog.records) <= MOST_SUBJECTS + 1
+    assert budget.say("later", 5000.0, logging.WARNING, "gone")

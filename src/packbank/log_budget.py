@@ -6,6 +6,7 @@ import logging
 
 PERIOD = 3600.0  # s
 LINES = 3  # of one subject in that time
+MOST_SUBJECTS = 1000  # in that time; what is new then is dropped
 
 
 class LogBudget:
@@ -22,7 +23,11 @@ class LogBudget:
 
         ``trace`` adds the traceback of the exception that is being handled.
         """
+        if len(self._spent) > MOST_SUBJECTS:
+            self._spent = {old: when for old, when in self._spent.items() if now - when[-1] < self._period}
         spent = [when for when in self._spent.get(subject, []) if now - when < self._period]
+        if len(self._spent) > MOST_SUBJECTS and not spent:
+            return False
         self._spent[subject] = spent
         if len(spent) >= self._lines:
             return False
