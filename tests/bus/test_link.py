@@ -8,6 +8,8 @@ import getpass
 import grp
 import os
 import socket
+import subprocess
+import sys
 import time
 import tty
 from collections.abc import Iterator
@@ -171,10 +173,68 @@ def test_a_port_that_cannot_be_opened_says_why(port: str, says: str) -> None:
     assert port in str(caught.value)
 
 
-def test_a_forbidden_port_names_the_group_to_join(terminal: tuple[int, str]) -> None:
+def give_to_group(monkeypatch: pytest.MonkeyPatch, port: str, group: int) -> None:
+    values = list(Path(port).stat())
+    values[5] = group
+    monkeypatch.setattr(Path, "stat", lambda *_args, **_options: os.stat_result(values))
+
+
+def test_a_forbidden_port_names_the_group_to_join(terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    give_to_group(monkeypatch, terminal[1], os.getgid() or 1)
     text = ports.explain(terminal[1], OSError(errno.EACCES, "Permission denied"))
     assert "forbidden" in text
     assert "usermod -aG" in text
+
+
+def test_nobody_is_told_to_join_the_group_root(terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    give_to_group(monkeypatch, terminal[1], 0)
+    text = ports.explain(terminal[1], OSError(errno.EACCES, "Permission denied"))
+    assert "usermod" not in text
+    assert "only root may use it; run 'sudo chgrp dialout" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "nobody listens there"),
+        (TimeoutError("timed out"), "no answer; is the gateway on"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "no answer; is the gateway on"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "no network to it"),
+        (socket.gaierror(-2, "Name or service not known"), "no machine of this name"),
+        (socket.gaierror(-3, "Temporary failure in name resolution"), "the name cannot be looked up"),
+        (OSError("Remote does not seem to support RFC2217 or BINARY mode []"), "write socket:// instead"),
+        (ValueError("remote rejected value for option 'baudrate'"), "does not take the speed"),
+        (OSError("something else"), "no connection (something else)"),
+    ],
+)
+def test_each_trouble_with_a_gateway_has_its_own_reason(error: Exception, says: str) -> None:
+    text = ports.explain("socket://10.0.0.9:4196", error)
+    assert text.startswith("socket://10.0.0.9:4196: ")
+    assert says in text
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (["-c", "import sys; P"], "python"),
+        (["{folder}/dbus-serialbattery.py", "P"], "dbus-serialbattery.py"),
+        (["-u", "-m", "holds_the_port", "P"], "holds_the_port"),
+    ],
+)
+def test_who_holds_a_port_is_named_by_what_it_is(
+    terminal: tuple[int, str], program: list[str], name: str, tmp_path: Path
+) -> None:
+    hold = f"import time; port = open({terminal[1]!r}, 'rb+', 0); print(flush=True); time.sleep(60)"
+    for file in ("dbus-serialbattery.py", "holds_the_port.py"):
+        (tmp_path / file).write_text(hold)
+    words = [hold if word.startswith("import") else word.format(folder=tmp_path) for word in program]
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=tmp_path) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        text = ports.holder(terminal[1])
+        holder.kill()
+    assert text.startswith(name)
+    assert text.endswith(f"(pid {holder.pid})")
 
 
 def test_a_forbidden_port_whose_group_has_no_name_is_explained(
@@ -183,6 +243,7 @@ def test_a_forbidden_port_whose_group_has_no_name_is_explained(
     def unknown(number: int) -> None:
         raise KeyError(number)
 
+    give_to_group(monkeypatch, terminal[1], 4711)
     monkeypatch.setattr(grp, "getgrgid", unknown)
     assert "has no name; run 'sudo groupadd -g" in ports.explain(terminal[1], OSError(errno.EACCES, "forbidden"))
 
@@ -193,6 +254,7 @@ def test_a_user_without_a_name_is_explained_all_the_same(
     def unknown() -> None:
         raise KeyError("uid not found: 4711")
 
+    give_to_group(monkeypatch, terminal[1], 1)
     monkeypatch.setattr(getpass, "getuser", unknown)
     assert "usermod -aG" in ports.explain(terminal[1], OSError(errno.EACCES, "forbidden"))
 

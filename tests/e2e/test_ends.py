@@ -76,6 +76,41 @@ def test_demo_whose_reader_has_gone_ends_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("switches", [(), ("--json",)], ids=["configuration", "json"])
+def test_simulate_whose_reader_has_gone_ends_and_leaves_nothing(
+    tmp_path: Path, environment: dict[str, str], switches: tuple[str, ...]
+) -> None:
+    program = " ".join([*PACKBANK, "simulate", "--packs", "1", *switches])
+    ended = subprocess.run(
+        ["bash", "-c", f"{program} | head -1"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert ended.stdout.startswith(("[bus:bus1]", '{"ports"'))
+    assert is_clean(ended.stderr)
+    assert nothing_left(environment)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_works_on_a_machine_that_looks_like_a_gx(tmp_path: Path, environment: dict[str, str]) -> None:
+    root = tmp_path / "root"
+    (root / "etc/venus").mkdir(parents=True)
+    ended = subprocess.run(
+        [*DEMO, "--seconds", "3"],
+        env={**os.environ, **environment, "PACKBANK_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "\nD-Bus: 0 " not in ended.stdout, "there is no localsettings to be waited for"
+    assert "not compared, the load was never steady for 5 s" in ended.stdout
+    assert is_clean(ended.stderr)
+
+
 @pytest.mark.parametrize("delay", MOMENTS)
 @pytest.mark.parametrize("keys", ["\x03", "\x03\x03"], ids=["once", "twice"])
 def test_ctrl_c_ends_the_demo_at_any_moment(

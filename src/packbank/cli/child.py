@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import IO
 
+from packbank.cli.signals import uninterrupted
+
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -20,14 +22,16 @@ def start_child(command: Sequence[str], output: IO[bytes] | int, errors: int | N
 
     def end_with_parent() -> None:
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-    return subprocess.Popen(
-        command,
-        stdout=output,
-        stderr=errors,
-        start_new_session=True,
-        preexec_fn=end_with_parent,  # noqa: PLW1509  one call of the kernel, which takes no lock
-    )
+    with uninterrupted():  # in what Python does at a fork an exception would be lost
+        return subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  calls of the kernel, which take no lock
+        )
 
 
 def end_child(process: subprocess.Popen[bytes]) -> None:

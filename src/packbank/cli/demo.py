@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from packbank.cli.live import SIGNAL, Account, play
+from packbank.cli.live import SIGNAL, STEADY, Account, play
 from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, plans_of
 from packbank.model.bus_stats import BusStats
+from packbank.model.reasons import MEANINGS
 from packbank.outputs.terminal import limit_texts, number, open_display
 
 
@@ -41,9 +42,14 @@ def summary(account: Account) -> list[str]:
     battery, seconds, signals = account.last.battery, account.seconds, account.signals
     lines = [f"battery after {account.start:.1f} s: {battery.online} of {len(battery.packs)} packs"]
     lines += [bus_line(stats) for stats in account.last.buses]
-    off = f"{account.off:.2f} A at most, compared {account.compared} times" if account.compared else "never compared"
-    lines.append(f"bank current against the simulator's truth: off by {off}, while the load is steady")
+    off = f"off by {account.off:.2f} A at most, compared {account.compared} times, while the load is steady"
+    if not account.compared:
+        off = f"not compared, the load was never steady for {STEADY:.0f} s"
+    lines.append(f"bank current against the simulator's truth: {off}")
     lines += [f"{name} {text}" for name, text in limit_texts(battery)]
+    limits = (battery.charge_voltage_limit, battery.charge_current_limit, battery.discharge_current_limit)
+    causes = dict.fromkeys(limit.cause for limit in limits if limit.cause in MEANINGS)
+    lines += [f"  {cause.value}: {MEANINGS[cause]}" for cause in causes]
     lines.append(f"daemon: {account.cpu:.2f} s of CPU a minute without this display, {account.memory:.0f} MB with it")
     if signals is not None:
         lines.append(f"D-Bus: {signals} {SIGNAL} in {seconds:.0f} s ({signals / seconds:.2f} a second)")

@@ -6,10 +6,8 @@ The packs are simulated in a process of their own, at the pace of real RS485; th
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import resource
-import select
 import sys
 import tempfile
 import time
@@ -18,10 +16,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import inf, isnan
 from pathlib import Path
-from typing import TextIO
 
 from packbank.cli.private_bus import PrivateBus, missing
-from packbank.cli.signals import ended_by_signals, import_whole
+from packbank.cli.signals import check_read, ended_by_signals, import_whole
 from packbank.cli.simulate import plans_of, stanza
 from packbank.cli.simulator import Simulator
 from packbank.config.loader import load
@@ -92,8 +89,7 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
     until = time.monotonic() + seconds
 
     def tick() -> bool:
-        if _unread(sys.stdout):
-            raise BrokenPipeError(errno.EPIPE, "nobody reads what is shown any more")
+        check_read(sys.stdout)
         goes_on = daemon.tick()
         watcher.look()
         return goes_on and time.monotonic() < until
@@ -104,13 +100,6 @@ def _serve(daemon: Daemon, watcher: Watcher, seconds: float) -> None:
         else:
             import_whole("packbank.cli.on_dbus").serve(daemon, tick)
         watcher.finish()
-
-
-def _unread(stream: TextIO) -> bool:
-    """Whether the reader of a pipe, or the terminal, has gone; nothing need be written to know."""
-    look = select.poll()
-    look.register(stream, 0)
-    return bool(look.poll(0))
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ START_TIMEOUT = 5.0  # s
 PROGRAMS = ("dbus-daemon", "dbus-monitor")  # Debian: packages dbus-daemon or dbus, and dbus-bin or dbus
 MODULES = {"dbus": "dbus-python", "gi": "PyGObject"}
 BUS_ADDRESS = "DBUS_SESSION_BUS_ADDRESS"
+ROOT = "PACKBANK_ROOT"
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -47,7 +48,9 @@ class PrivateBus:
         self._socket = folder / "dbus"
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._before = os.environ.get(BUS_ADDRESS)
+        # Its address, and a root without Venus OS: on a GX, too, there is no localsettings on this bus to wait for.
+        self._own = {BUS_ADDRESS: f"unix:path={self._socket}", ROOT: str(folder)}
+        self._before: dict[str, str | None] = {}
         self.address = f"unix:path={self._socket}"
 
     def __enter__(self) -> PrivateBus:
@@ -59,16 +62,17 @@ class PrivateBus:
             self._await_socket()
             self._start("dbus-monitor", "--address", self.address, "--profile")
             undo.pop_all()
-        os.environ[BUS_ADDRESS] = self.address
+        self._before = {name: os.environ.get(name) for name in self._own}
+        os.environ.update(self._own)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is None:
-            del os.environ[BUS_ADDRESS]
-        else:
-            os.environ[BUS_ADDRESS] = self._before
+        for name, before in self._before.items():
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
         self._end()
 
     def signals(self, member: str) -> int:

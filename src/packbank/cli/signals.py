@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from threading import Timer, current_thread, main_thread
 from types import FrameType, ModuleType
+from typing import TextIO
 
 AGAIN = 0.01  # s after which an interrupt comes again that met a finalizer, where Python ignores it
 
@@ -43,13 +46,33 @@ def interrupted_once() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def import_whole(name: str) -> ModuleType:
-    """Import a module, and let a Ctrl-C wait so long: numpy reports one that meets it as a broken installation."""
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a Ctrl-C wait for the end of the block, which must be short."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return import_module(name)
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def import_whole(name: str) -> ModuleType:
+    """Import a module, and let a Ctrl-C wait so long: numpy reports one that meets it as a broken installation."""
+    with uninterrupted():
+        return import_module(name)
+
+
+def unread(stream: TextIO) -> bool:
+    """Whether the reader of a pipe, or the terminal, has gone; nothing need be written to know."""
+    look = select.poll()
+    look.register(stream, 0)
+    return bool(look.poll(0))
+
+
+def check_read(stream: TextIO) -> None:
+    """Raise BrokenPipeError when nobody reads ``stream`` any more: showing something has no purpose then."""
+    if unread(stream):
+        raise BrokenPipeError(errno.EPIPE, "nobody reads what is shown any more")
 
 
 @contextmanager

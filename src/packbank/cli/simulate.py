@@ -13,7 +13,7 @@ from dataclasses import asdict
 from math import inf
 from pathlib import Path
 
-from packbank.cli.signals import ended_by_signals
+from packbank.cli.signals import check_read, ended_by_signals
 from packbank.errors import ConfigError, PackbankError
 from packbank.sim.faults import FAULTS, Fault, parse_fault, parse_schedule
 from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
@@ -136,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
         with suppress(KeyboardInterrupt):
             while (now := time.monotonic()) < until:
                 time.sleep(min(REPORT_EVERY, until - now))
+                check_read(sys.stdout)
                 if buses.failed:
                     raise PackbankError("the simulation has failed; the reason stands above")
                 if args.json:

@@ -19,6 +19,23 @@ NO_ERROR, COMMUNICATION_TIMEOUT = 0, 39  # /ErrorCode, Victron's numbers for bat
 UNKNOWN, BALANCED, BALANCING, IMBALANCE = range(4)  # /Balancer/Status, as the GX has texts for
 _NAMES_SHOWN = 3
 LEVELS = ("ok", "warning", "alarm")
+# What a cause means, for whoever reads it for the first time; docs/limits.md has more.
+MEANINGS = {
+    Cause.CELL_VOLTAGE: "a cell is near its highest or lowest voltage",
+    Cause.TEMPERATURE: "the battery is too cold or too warm for more",
+    Cause.MOS_TEMPERATURE: "the BMS's MOSFETs are hot",
+    Cause.SOC: "the state of charge is near its end",
+    Cause.BMS: "the pack's BMS allows no more",
+    Cause.CONFIG: "config.ini allows no more",
+    Cause.CUT: "the pack is over its own limit, and its BMS would switch it off in a moment",
+    Cause.RESERVE: "room is kept for what may happen next, such as a pack that its BMS switches off",
+    Cause.ESTIMATE: "the pack does not tell its limit, so the lowest of its neighbours' holds",
+    Cause.LOST_PACK: "a pack that is silent may still conduct, and its limit is not known any more",
+    Cause.BLOCKED: "no pack lets current flow in this direction",
+    Cause.STAGE: "bulk, absorption and float have their own voltages",
+    Cause.RAMP: "the limit is on its way up; it rises slowly, and falls at once",
+    Cause.USER: "a user set it on the GX",
+}
 _USUAL = frozenset({Cause.NONE, Cause.BMS, Cause.CONFIG})
 
 

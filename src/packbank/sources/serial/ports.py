@@ -6,6 +6,8 @@ import errno
 import getpass
 import grp
 import os
+import re
+from itertools import pairwise
 from pathlib import Path
 
 BY_ID = Path("/dev/serial/by-id")
@@ -13,6 +15,7 @@ BY_PATH = Path("/dev/serial/by-path")
 DEV = Path("/dev")
 SYS_TTY = Path("/sys/class/tty")
 ADAPTERS = ("ttyUSB*", "ttyACM*")
+INTERPRETER = re.compile(r"python[0-9.]*|perl|ruby|node|bash|sh")
 STOP_TTY = "/opt/victronenergy/serial-starter/stop-tty.sh"
 
 
@@ -72,10 +75,26 @@ def holder(port: str) -> str:
             continue
         try:
             if any(os.path.realpath(entry) == device for entry in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+                return f"{_program(process)} (pid {process.name})"
         except OSError:  # another user's process, or one that has just ended
             continue
     return ""
+
+
+def _program(process: Path) -> str:
+    """What a process of /proc runs: its name, or of an interpreter the script or module."""
+    name = (process / "comm").read_text().strip()
+    if not INTERPRETER.fullmatch(name):
+        return name
+    words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")[1:]
+    for word, following in pairwise([*words, ""]):
+        if word == "-m":
+            return following
+        if word == "-c":
+            return name
+        if word and not word.startswith("-"):
+            return Path(word).name
+    return name
 
 
 def _permit(port: str) -> str:
@@ -84,6 +103,8 @@ def _permit(port: str) -> str:
         owner = Path(port).stat().st_gid
     except OSError:
         return f"let this user read the folder {Path(port).parent}"
+    if owner == 0:  # whoever is in the group root may do more than use a port
+        return f"only root may use it; run 'sudo chgrp dialout {port}', or packbank as root"
     try:
         group = grp.getgrgid(owner).gr_name
     except KeyError:
@@ -102,7 +123,7 @@ def explain(port: str, error: BaseException) -> str:
     """Why ``port`` could not be opened and what to do, for people."""
     code = getattr(error, "errno", None)
     if "://" in port:
-        return f"{port}: no connection ({error}); is the gateway on, and is no other client connected to it?"
+        return f"{port}: {_explain_gateway(error)}"
     if code == errno.ENOENT:
         there = ", ".join(serial_ports()) or "none"
         return f"{port}: no such port; is the adapter plugged in? Serial adapters here: {there}"
@@ -114,5 +135,25 @@ def explain(port: str, error: BaseException) -> str:
         cure = f"{STOP_TTY} {name}" if Path(STOP_TTY).exists() else "stop it"
         return f"{port}: in use by {who}; {cure}"
     if code in (errno.ENOTTY, errno.EISDIR) or "Inappropriate ioctl" in str(error):
-        return f"{port}: not a serial port"
+        return f"{port}: not a serial port; serial adapters here: {', '.join(serial_ports()) or 'none'}"
     return f"{port}: {error}; is the adapter still plugged in?"
+
+
+GATEWAY_TROUBLES = (  # what stands in an error of connecting, and what it means
+    ("refused", "nobody listens there; is the port's number right, and the gateway set to TCP server?"),
+    ("timed out", "no answer; is the gateway on, and is its address right?"),
+    ("No route to host", "no answer; is the gateway on, and is its address right?"),
+    ("unreachable", "no network to it; is this machine connected, and is the address right?"),
+    ("Name or service not known", "no machine of this name; write its IP address"),
+    ("name resolution", "the name cannot be looked up; write the IP address"),
+    ("No address associated", "no machine of this name; write its IP address"),
+    ("does not seem to support RFC2217", "it does not speak RFC 2217; write socket:// instead of rfc2217://"),
+    ("rejected value", "it does not take the speed of this bus; set it at the gateway, and write socket://"),
+    ("waiting for option", "it does not take the speed of this bus; set it at the gateway, and write socket://"),
+)
+
+
+def _explain_gateway(error: BaseException) -> str:
+    said = str(error)
+    known = next((meaning for part, meaning in GATEWAY_TROUBLES if part.lower() in said.lower()), "")
+    return known or f"no connection ({said}); is the gateway on, and is no other client connected to it?"
