@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from packbank.model.battery import Cause, Limit, Presence
-from packbank.model.bus_stats import BusState, BusStats, Refused, Trouble
+from packbank.model.bus_stats import BusState, BusStats, PackLink, Refused, Trouble
 from packbank.model.catalogue import PACK_SETTINGS, plain
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column, empty_matrix
 from packbank.model.identity import Identity
@@ -44,6 +44,7 @@ BUS = BusStats(
     line_use=0.38,
     wakeups=400,
     seconds=7200.0,
+    links=(PackLink(2, 8, 4),),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,14 +15,17 @@ from packbank.cli.feed import open_feed
 from packbank.config.loader import load
 from packbank.errors import ConfigError, PackbankError
 from packbank.findings import Finding, Verdict, note, ok, wrong
+from packbank.model.battery import Presence
 from packbank.sources.serial.ports import serial_ports
 
+_WORST = 15  # packs whose link is told
 _REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``packbank doctor``."""
     add_config_file(parser, "config.ini: its ports are looked at; without it, all adapters")
+    parser.add_argument("--no-dbus", action="store_true", help="leave the D-Bus out, for a machine without Venus OS")
     parser.epilog = "Opens no port and changes nothing. Exit codes: 0 all is right, 1 something is wrong."
 
 
@@ -46,8 +49,34 @@ def _page(args: Namespace) -> Iterator[tuple[str, list[Finding]]]:
         yield "Configuration", configuration
     found = [finding for port in ports for finding in port_findings(port)]
     yield "Ports", found or [note("no serial adapter is plugged in, and no configuration names a port")]
-    yield from _dbus_page()
+    status: Mapping[str, Any] = {} if args.no_dbus else (yield from _dbus_page())
+    if not status:
+        status, daemon = _ask_daemon(args)
+        yield "Daemon", daemon
+    if status.get("buses"):
+        yield "Buses", [finding for one in status["buses"] for finding in bus_findings(one)]
+    if status.get("remarks"):
+        yield "Packs", list(map(remark_finding, status["remarks"]))
     yield from _settings_page(args.config)
+
+
+def _ask_daemon(args: Namespace) -> tuple[Mapping[str, Any], list[Finding]]:
+    """The newest line of the daemon that runs here, and what is to be said of it."""
+    try:
+        with closing(open_feed(args.config)) as feed:
+            told = feed.first()
+    except PackbankError as error:
+        what, _, cure = str(error).partition("; ")
+        return {}, [note(f"not asked: {what}", cure)]
+    lost = [pack["name"] for pack in told["packs"] if pack["presence"] == Presence.LOST]
+    findings = [ok(f"runs and reads {told['connection']}")]
+    if lost:
+        findings.append(
+            wrong(f"lost: {', '.join(lost)}", "check power, address and cable; 'packbank show PACK' says more")
+        )
+    if told["raised"]:
+        findings.append(wrong(f"alarms: {told['raised']}", "'packbank show' names the packs"))
+    return told, findings
 
 
 def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
@@ -61,7 +90,8 @@ def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
     return [bus.port for bus in config.buses], [ok(f"{args.config}")]
 
 
-def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
+def _dbus_page() -> Generator[tuple[str, list[Finding]], None, Mapping[str, Any]]:
+    """What stands on the D-Bus; returns what the daemon tells of its buses and packs there, empty without a D-Bus."""
     try:
         from packbank.outputs.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
         from packbank.outputs.venus.bus import DBus  # noqa: PLC0415
@@ -70,15 +100,11 @@ def _dbus_page() -> Iterator[tuple[str, list[Finding]]]:
     except PackbankError as error:
         what, _, remedy = str(error).rpartition("; ")
         yield "D-Bus", [wrong(what, remedy)]
-        return
+        return {}
     with closing(bus):
         yield "Venus OS", list(diagnosis.venus_findings(bus))
         yield "Battery", list(diagnosis.battery_findings(bus))
-        status = diagnosis.read_status(bus)
-    if status.get("buses"):
-        yield "Buses", [finding for one in status["buses"] for finding in bus_findings(one)]
-    if status.get("remarks"):
-        yield "Packs", list(map(remark_finding, status["remarks"]))
+        return diagnosis.read_status(bus) or {"buses": []}
 
 
 def _settings_page(config: Path | None) -> Iterator[tuple[str, list[Finding]]]:
@@ -105,6 +131,7 @@ def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
         return
     asked, answered = int(stats["requests"]), int(stats["answers"])
     yield ok(f"{name}: {stats['state']}, {answered} of {asked} requests answered, last round {_seconds(stats)}")
+    yield from _link_findings(name, stats)
     for one in stats.get("troubles", ()):
         yield wrong(f"{name}, pack {one['address']:#04x}: {one['text']}", one["remedy"])
     refused = sorted(stats["refused"].items(), key=lambda row: -row[1])
@@ -114,6 +141,15 @@ def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
         yield wrong(text, cure) if count > _REFUSED * max(answered, 1) else note(text)
     if stats["foreign"] and stats["state"] == "standing back":
         yield wrong(f"{name}: another master asks the packs ({stats['foreign']} requests heard)", MASTER)
+
+
+def _link_findings(name: str, stats: Mapping[str, Any]) -> Iterator[Finding]:
+    """How well packs are reached that had to be asked again or had answers refused, the worst first."""
+    hours = max(stats["seconds"] or 0.0, 1.0) / 3600.0
+    links = sorted(stats.get("links", ()), key=lambda one: -one["retries"] - one["refused"])
+    for one in links[:_WORST]:
+        counts = f"{one['retries'] / hours:.1f} retries and {one['refused'] / hours:.1f} refused answers an hour"
+        yield note(f"{name}, pack {one['address']:#04x}: {counts}")
 
 
 def _example(recent: Sequence[Mapping[str, Any]], reason: str) -> str:

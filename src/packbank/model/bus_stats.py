@@ -38,6 +38,15 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class PackLink:
+    """How well a pack of a bus is reached: counts since the start; a pack without any has none."""
+
+    address: int
+    retries: int  # questions that were asked again
+    refused: int  # answers that failed a check
+
+
+@dataclass(frozen=True, slots=True)
 class BusStats:
     """A bus at one instant. Times in seconds, counts since the start; an unknown time is ``NaN``."""
 
@@ -62,3 +71,4 @@ class BusStats:
     line_use: float  # share of the time in which the wire carried bytes
     wakeups: int
     seconds: float  # since the start of the thread
+    links: tuple[PackLink, ...] = ()

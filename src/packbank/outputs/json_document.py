@@ -40,6 +40,7 @@ The settings of a pack's BMS are in the first line after they were read (at the 
 
 _REFUSED = """| `refused` | | answers that were refused: counts by reason |
 | `recent` | | the last refused answers: `address`, `reason`, `detail` |
+| `links` | | packs that were asked again or had answers refused: `address`, and counts `retries`, `refused` |
 | `troubles` | | packs that are heard but not read as they should be: `address`, `text`, `remedy` |
 """
 

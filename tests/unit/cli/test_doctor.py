@@ -18,6 +18,7 @@ from packbank.model.bus_stats import BusState
 from packbank.model.catalogue import BUS, plain, refusals
 from packbank.sources.serial import ports
 from packbank.sources.serial.statistics import Statistics
+from served import bank, serving
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def test_a_port_that_is_not_there() -> None:
 
 def test_a_port_that_we_may_not_open(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(ports, "_permit", lambda _: "run 'sudo usermod -aG dialout me' and log in again")
     (finding,) = doctor_ports.port_findings(port)
     assert (finding.verdict, finding.text) == (Verdict.WRONG, f"{port}: forbidden")
     assert finding.remedy.startswith("run 'sudo usermod")
@@ -123,8 +125,9 @@ def test_a_healthy_bus() -> None:
 
 
 def test_refused_answers_by_reason_with_their_remedies() -> None:
-    first, often, seldom = doctor.bus_findings(stats(500, {"sum8": 40, "voltage": 2}))
+    first, link, often, seldom = doctor.bus_findings(stats(500, {"sum8": 40, "voltage": 2}))
     assert first.verdict is Verdict.OK
+    assert link.text == "bus roof (/dev/ttyUSB0), pack 0x05: 0.0 retries and 2520.0 refused answers an hour"
     assert often.verdict is Verdict.WRONG
     assert "40 answers refused: sum8, last from 0x05 (sum8: 0x12 is not 0x34)" in often.text
     assert "termination" in often.remedy
@@ -161,6 +164,21 @@ def test_without_dbus_python_it_says_what_to_install() -> None:
     assert done.returncode == 1
     assert "WRONG the D-Bus needs dbus-python and PyGObject" in done.stdout
     assert "-> pip install 'packbank[venus]'" in done.stdout
+
+
+def test_without_the_dbus_it_asks_the_daemon_on_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "dbus", None)
+    assert main(["doctor", "--no-dbus"]) == 0
+    assert "not asked: no daemon runs" in capsys.readouterr().out
+    with serving(tmp_path / "config.ini", bank()):
+        assert main(["doctor", "--no-dbus"]) == 1
+    page = capsys.readouterr().out
+    assert "WRONG lost: pack 3" in page
+    assert "bus roof (/dev/ttyUSB0): polling, 9890 of 9900 requests answered" in page
+    assert "WRONG bus roof (/dev/ttyUSB0), pack 0x03: answers, but garbled" in page
+    assert "D-Bus" not in page
 
 
 def test_a_wrong_configuration_is_a_finding(

@@ -134,7 +134,12 @@ def _link(pack: Told, bus: Told) -> Iterator[Line]:
     hours = bus["seconds"] / 3600
     if hours > 0 and isfinite(hours):
         counts = {"retries": bus["retries"], "missed": bus["missed"], "refused": sum(bus["refused"].values())}
-        yield Line(INDENT + "an hour: " + ", ".join(f"{count / hours:.1f} {name}" for name, count in counts.items()))
+        yield Line(
+            INDENT + "the bus, an hour: " + ", ".join(f"{count / hours:.1f} {name}" for name, count in counts.items())
+        )
+        own = next((one for one in bus["links"] if one["address"] == pack["address"]), {"retries": 0, "refused": 0})
+        retries, refused = own["retries"] / hours, own["refused"] / hours
+        yield Line(f"{INDENT}this pack, an hour: {retries:.1f} retries, {refused:.1f} refused answers")
     yield from (trouble_line(one) for one in bus["troubles"] if one["address"] == pack["address"])
     for one in bus["recent"]:
         if one["address"] == pack["address"]:

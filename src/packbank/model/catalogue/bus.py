@@ -38,9 +38,10 @@ BUS: tuple[Row, ...] = (
 
 
 def refusals(stats: BusStats) -> dict[str, Any]:
-    """What was refused: counts by reason, the last with their addresses, without bytes; and the packs in trouble."""
+    """What was refused: counts by reason, the last with their addresses, without bytes; and packs in trouble."""
     return {
         "refused": dict(stats.refused),
         "recent": [{"address": one.address, "reason": one.reason, "detail": one.detail} for one in stats.recent],
+        "links": [{"address": one.address, "retries": one.retries, "refused": one.refused} for one in stats.links],
         "troubles": [{"address": one.address, "text": one.text, "remedy": one.remedy} for one in stats.troubles],
     }

@@ -150,8 +150,8 @@ class Master:
             self._guard.answered(asked.silence, outcome.arrived)
         if outcome.answer or not retry:
             return outcome
-        self._statistics.count("retries")
         exchange = asked.exchange
+        self._statistics.retry(exchange.address)
         (again,) = channel.ask([self._protocol.exchange(exchange.question, exchange.address)])
         second = self._take(channel, again)
         if second.answer and not outcome.heard and asked.after_other:

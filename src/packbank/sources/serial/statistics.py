@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from math import isnan, nan
 from threading import Lock
 from typing import Literal
 
 from packbank.errors import FrameError
-from packbank.model.bus_stats import BusState, BusStats, Refused, Trouble
+from packbank.model.bus_stats import BusState, BusStats, PackLink, Refused, Trouble
 
 BITS_A_BYTE = 10  # start, eight data bits, stop
 REFUSED_KEPT = 16  # refused answers, with their bytes, kept for ``doctor``
@@ -37,6 +37,8 @@ class Statistics:
         self._refused: dict[str, int] = {}
         self._recent: deque[Refused] = deque(maxlen=REFUSED_KEPT)
         self._troubles: dict[int, Trouble] = {}  # by address
+        self._retries_of: Counter[int] = Counter()  # by address
+        self._refused_of: Counter[int] = Counter()
         self._lock = Lock()  # for the containers
 
     @property
@@ -57,6 +59,13 @@ class Statistics:
         with self._lock:
             self._refused[error.reason] = self._refused.get(error.reason, 0) + 1
             self._recent.append(Refused(time.time(), address, error.reason, str(error), data))
+            self._refused_of[address] += 1
+
+    def retry(self, address: int) -> None:
+        """A pack is asked again."""
+        self.count("retries")
+        with self._lock:
+            self._retries_of[address] += 1
 
     def note_trouble(self, address: int, trouble: Trouble | None) -> None:
         """What is wrong with the pack at ``address``, or that nothing is any more."""
@@ -94,12 +103,17 @@ class Statistics:
         """A copy for other threads, ``seconds`` after the start of a line of ``baudrate``."""
         with self._lock:
             refused, recent, troubles = dict(self._refused), tuple(self._recent), tuple(self._troubles.values())
+            links = tuple(
+                PackLink(address, self._retries_of[address], self._refused_of[address])
+                for address in sorted(self._retries_of.keys() | self._refused_of.keys())
+                if address >= 0
+            )
         count = self.counted
         wire_time = (count("sent") + count("received")) * BITS_A_BYTE / baudrate
         return BusStats(  # not by 20 keywords: before 3.12.5 CPython keeps tuples of 20 and never uses them again
             self._name,
             self._port,
-            state=self._state,
+            self._state,
             error=self._error,
             guard=self._guard,
             rounds=count("rounds"),
@@ -118,4 +132,5 @@ class Statistics:
             line_use=wire_time / seconds if seconds > 0.0 else nan,
             wakeups=count("wakeups"),
             seconds=seconds,
+            links=links,
         )
