@@ -30,7 +30,7 @@ from packbank.model.controls import Controls, External
 from packbank.model.identity import Place
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.runner import Runner
-from packbank.sources.serial.capture import Capture
+from packbank.sources.serial.capture import Capture, OnRequest
 from packbank.sources.start import Source, start_sources
 from packbank.sources.store import Store
 from packbank.worker import Worker
@@ -53,7 +53,7 @@ class Daemon:
         config: Config,
         *,
         state_file: Path | None = None,
-        capture: Capture | None = None,
+        capture: Capture | OnRequest | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from packbank.bms.remedies import MASTER, remedy
 from packbank.cli.comparison import settings_findings
 from packbank.cli.arguments import add_config_file, config_file
+from packbank.cli.bundle import check_place, write_bundle
 from packbank.cli.doctor_ports import port_findings
 from packbank.cli.feed import open_feed
 from packbank.config.loader import load
@@ -26,20 +28,41 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``packbank doctor``."""
     add_config_file(parser, "config.ini: its ports are looked at; without it, all adapters")
     parser.add_argument("--no-dbus", action="store_true", help="leave the D-Bus out, for a machine without Venus OS")
-    parser.epilog = "Opens no port and changes nothing. Exit codes: 0 all is right, 1 something is wrong."
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="FILE",
+        help="also write a .tar.gz for a report: this page, log, capture ...",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="of the capture in it (%(default)g); 0: none"
+    )
+    parser.epilog = """\
+Opens no port and changes nothing; only --bundle, where no daemon has the ports, asks the packs itself for a minute.
+What is written has no passcodes and passwords; it has the packs' serial numbers. Look at it before you send it.
+
+Exit codes: 0 all is right, 1 something is wrong.
+"""
 
 
 def run(args: Namespace) -> int:
     """Print the page."""
     args.config = config_file(args)
+    if args.bundle:
+        check_place(args.bundle)
     verdicts: list[Verdict] = []
+    page: list[str] = []
     for title, findings in _page(args):
-        print(title)
-        for finding in findings:
-            print(finding.lines())
-            verdicts.append(finding.verdict)
+        lines = [title, *(finding.lines() for finding in findings)]
+        print("\n".join(lines))
+        page += lines
+        verdicts += [finding.verdict for finding in findings]
     count = verdicts.count(Verdict.WRONG)
-    print(f"\n{count} thing{'s' * (count != 1)} wrong" if count else "\nnothing is wrong")
+    page.append(f"\n{count} thing{'s' * (count != 1)} wrong" if count else "\nnothing is wrong")
+    print(page[-1], flush=True)
+    if args.bundle:
+        write_bundle(args.bundle, args.config, args.port, "\n".join(page) + "\n", args.seconds)
+        print(f"{args.bundle}: written; look at it before you send it")
     return 1 if count else 0
 
 

@@ -11,7 +11,7 @@ from socket import socket
 from typing import Any
 
 from packbank.errors import LinkError
-from packbank.outputs.local_socket import SUFFIX, config_of, connect, runtime_folders, socket_name
+from packbank.outputs.local_socket import SUFFIX, capture_beside, config_of, connect, runtime_folders, socket_name
 
 FIRST_TIMEOUT = 5.0  # s; a daemon that is well tells its line within one
 CHUNK = 1 << 18  # bytes
@@ -23,8 +23,9 @@ Line = dict[str, Any]
 class Feed:
     """The lines of one daemon, as dicts under the keys of the catalogue; every pack has its ``settings``."""
 
-    def __init__(self, connection: socket) -> None:
+    def __init__(self, connection: socket, path: Path) -> None:
         self._connection = connection
+        self.capture = capture_beside(path)
         self._unread = b""
         self._settings: list[Line] = []
         self.ended = False
@@ -32,6 +33,13 @@ class Feed:
     def fileno(self) -> int:
         """What to wait on until there is something to read."""
         return self._connection.fileno()
+
+    def ask_for_capture(self, seconds: float) -> None:
+        """Have the daemon write what is on its buses into :attr:`capture`, for ``seconds`` from now on."""
+        try:
+            self._connection.sendall(f"capture {seconds:.0f}\n".encode())
+        except OSError as error:
+            raise LinkError("the daemon has hung up; try again") from error
 
     def close(self) -> None:
         """Leave the daemon."""
@@ -78,7 +86,7 @@ def open_feed(config_file: Path | None) -> Feed:
         if [path] != wanted:
             connection.close()
     if len(wanted) == 1:
-        return Feed(found[wanted[0]])
+        return Feed(found[wanted[0]], wanted[0])
     raise LinkError(_why_none(config_file, [config_of(path) for path in found], forbidden))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from packbank import state
@@ -20,7 +20,7 @@ from packbank.outputs.journal import Journal
 from packbank.outputs.json_lines import JsonLines
 from packbank.outputs.local_socket import LocalSocket
 from packbank.outputs.runner import Output
-from packbank.sources.serial.capture import Capture
+from packbank.sources.serial.capture import Capture, OnRequest
 from packbank.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,11 @@ def _run(args: argparse.Namespace, config: Config) -> int:
     for note in config.notes:
         log.info("%s: %s", args.config, note)
     serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
-    capture = Capture(args.capture) if args.capture else None
+    on_request = OnRequest()
+    capture = Capture(args.capture) if args.capture else on_request
     held = state.lock(state_path(args.config, config, args.state))
     daemon = Daemon(config, state_file=state_path(args.config, config, args.state), capture=capture)
-    for output, may_block in outputs(args, config):
+    for output, may_block in outputs(args, config, on_request.begin):
         daemon.outputs.add(output, may_block=may_block)
     ended_well = True
 
@@ -89,10 +90,12 @@ def _run(args: argparse.Namespace, config: Config) -> int:
     return 0 if ended_well else 1
 
 
-def outputs(args: argparse.Namespace, config: Config) -> Iterator[tuple[Output, bool]]:
+def outputs(
+    args: argparse.Namespace, config: Config, capture: Callable[[Path, float], None]
+) -> Iterator[tuple[Output, bool]]:
     """Every output but the D-Bus, and whether it may block: the one place that lists them."""
     yield Journal([pack.settings.max_battery_charge_current for pack in config.packs]), False
-    yield LocalSocket(args.config), True
+    yield LocalSocket(args.config, capture), True
     if args.json:
         yield JsonLines(sys.stdout.fileno()), True
     if config.mqtt:

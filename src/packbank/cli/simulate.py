@@ -152,7 +152,7 @@ def port_folder(folder: Path | None) -> Iterator[Path]:
     """The folder for the ports: the given one, or a temporary one that is removed afterwards."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+        yield folder.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="packbank-") as temporary:
         yield Path(temporary)

@@ -2,7 +2,8 @@
 
 Whoever connects gets one JSON object a line (docs/json.md), within a second the first. A line has the settings of all
 packs or of none: a client's first one has them, and the first one after the settings of some pack were read again.
-What clients send is never read. Nothing is encoded while nobody is connected.
+A client may send ``capture SECONDS``: what passes on the buses is then written beside the socket. Nothing is encoded
+while nobody is connected.
 
 The socket is a file in the runtime folder, named after the daemon's configuration. Only its owner and root may open
 the folder and the file.
@@ -13,12 +14,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import select
 import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,6 +37,9 @@ CLIENTS = 8
 PATIENCE = 10.0  # s that a client may leave a line unread before a new one takes its place
 SEND_TIME = 0.5  # s a snapshot, for lines that are longer than a socket's buffer
 SUFFIX = ".sock"
+REQUEST = re.compile(rb"capture ([0-9]{1,4})\n")
+LONGEST_REQUEST = 64  # bytes
+LONGEST_CAPTURE = 300.0  # s
 LONGEST_ADDRESS = 107  # bytes of a path that bind and connect take (unix(7))
 LONGEST_NAME = LONGEST_ADDRESS - len("/proc/self/fd/12345/") - len(SUFFIX)
 
@@ -54,6 +59,11 @@ def socket_name(config_file: Path) -> str:
     """The name of the socket of the daemon that runs with ``config_file``; :func:`config_of` turns it back."""
     whole = quote(os.fsencode(config_file.resolve()), safe="").replace("%2F", "+")  # a plus itself is %2B
     return (whole if len(whole) <= LONGEST_NAME else f"{crc32(whole.encode()):08x}") + SUFFIX
+
+
+def capture_beside(path: Path) -> Path:
+    """Where the daemon whose socket is ``path`` writes a capture that a client has asked for."""
+    return path.with_suffix(".capture")
 
 
 def config_of(path: Path) -> str:
@@ -79,6 +89,7 @@ class _Client:
     settings: bytes = b""  # when the settings that it was sent were read
     rest: memoryview | bytes = b""  # of the line that it is being sent
     since: float = 0.0  # time of that line's snapshot
+    said: bytes = b""
 
     def fileno(self) -> int:
         return self.connection.fileno()
@@ -89,7 +100,11 @@ class LocalSocket:
 
     name = "socket"
 
-    def __init__(self, config_file: Path) -> None:
+    def __init__(
+        self, config_file: Path, capture: Callable[[Path, float], None] = lambda _path, _seconds: None
+    ) -> None:
+        """``capture(path, seconds)`` is called when a client asks for a capture."""
+        self._capture = capture
         self._name = socket_name(config_file)
         self._path = Path(self._name)
         self._listener: socket | None = None
@@ -101,6 +116,7 @@ class LocalSocket:
         if self._listener is None or not self._in_place():
             self._open()
         self._accept(snapshot.time)
+        self._hear()
         if not self._clients:
             return
         line = _line_of(snapshot)
@@ -159,6 +175,17 @@ class LocalSocket:
                     continue
                 self._drop(stuck)
             self._clients.append(_Client(connection))
+
+    def _hear(self) -> None:
+        """Do what clients ask for; one that says something else is left alone, and one that says much is dropped."""
+        for client in self._clients[:]:
+            with suppress(OSError):
+                client.said += client.connection.recv(LONGEST_REQUEST)
+            if len(client.said) > LONGEST_REQUEST:
+                self._drop(client)
+            elif request := REQUEST.fullmatch(client.said):
+                client.said = b""
+                self._capture(capture_beside(self._path), min(float(request[1]), LONGEST_CAPTURE))
 
     def _send(self) -> None:
         """Send what fits; what does not is waited for, a little."""

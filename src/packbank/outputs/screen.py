@@ -136,7 +136,7 @@ def _battery(battery: VirtualBattery) -> str:
     )
     rest = (
         f"{number(battery.remaining_capacity, '.0f')} of {number(battery.installed_capacity, '.0f')} Ah",
-        f"{battery.online} of {len(battery.packs)} packs",
+        f"{battery.online} of {battery.online + battery.offline} packs",
         battery.stage,
     )
     return f"[bold]{' · '.join(measured)}[/] · {' · '.join(rest)}"

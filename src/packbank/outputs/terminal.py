@@ -64,7 +64,7 @@ def line(snapshot: Snapshot) -> str:
     rounds = " ".join(f"{bus.name} {number(bus.round_time, '.2f')} s" for bus in snapshot.buses)
     raised = raised_alarms(battery)
     return (
-        f"{battery.online}/{len(battery.packs)} packs  {number(battery.voltage, '.2f')} V  "
+        f"{battery.online}/{battery.online + battery.offline} packs  {number(battery.voltage, '.2f')} V  "
         f"{number(battery.current, '+z.1f')} A  {number(battery.soc, '.1f')} %  "
         f"cells {number(battery.lowest_cell.value, '.3f')}..{number(battery.highest_cell.value, '.3f')} V  "
         f"CVL {number(battery.charge_voltage_limit.value, '.2f')} V  "

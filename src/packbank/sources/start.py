@@ -12,7 +12,7 @@ from packbank.config.model import BusConfig, Config
 from packbank.model.bus_stats import BusStats
 from packbank.sources.replay import SCHEME, start_replay
 from packbank.sources.serial.bus import start_bus
-from packbank.sources.serial.capture import Capture
+from packbank.sources.serial.capture import Capture, OnRequest
 from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
@@ -41,7 +41,7 @@ class Source(Protocol):
         """How it is doing."""
 
 
-def start_sources(config: Config, store: Store, capture: Capture | None = None) -> tuple[Source, ...]:
+def start_sources(config: Config, store: Store, capture: Capture | OnRequest | None = None) -> tuple[Source, ...]:
     """Start all sources; when one cannot start, those before it are stopped and its error is raised."""
     started: list[Source] = []
     with ExitStack() as undo:
@@ -52,13 +52,13 @@ def start_sources(config: Config, store: Store, capture: Capture | None = None) 
     return tuple(started)
 
 
-def _starters(config: Config, store: Store, capture: Capture | None) -> Iterator[Callable[[], Source]]:
+def _starters(config: Config, store: Store, capture: Capture | OnRequest | None) -> Iterator[Callable[[], Source]]:
     """One call a source, for each kind of source in turn."""
     for bus in config.buses:
         yield partial(_serial, config, bus, store, capture)
 
 
-def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | None) -> Source:
+def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | OnRequest | None) -> Source:
     packs = [(index, pack) for index, pack in enumerate(config.packs) if pack.bus == bus.name]
     inverted = [pack.address for _, pack in packs if pack.invert_current_measurement]
     protocol = registry.protocol(bus.protocol, inverted)

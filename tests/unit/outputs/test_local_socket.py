@@ -330,3 +330,22 @@ def test_in_a_thread_of_its_own_it_shows_the_next_snapshot_and_is_gone_at_the_en
         runner.close()
         assert connection.recv(1) == b""
     assert list(folder.iterdir()) == []
+
+
+def test_a_client_may_ask_for_a_capture_and_for_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_socket, "runtime_folders", lambda: [tmp_path / "run"])
+    asked: list[tuple[Path, float]] = []
+    output = LocalSocket(tmp_path / "config.ini", lambda path, seconds: asked.append((path, seconds)))
+    output.show(snapshot())
+    (path,) = (tmp_path / "run").glob("*.sock")
+    said = [b"capture 60\n", b"capture 9999\n", b"capture -1\n", b"capture ../x\n", b"x" * 1000, b"\xff\n", b"capt"]
+    clients = [local_socket.connect(path) for _ in said]
+    output.show(snapshot())
+    for client, words in zip(clients, said, strict=True):
+        client.send(words)
+    for _ in range(3):
+        output.show(snapshot())
+    assert asked == [(path.with_suffix(".capture"), 60.0), (path.with_suffix(".capture"), 300.0)]
+    for client in clients:
+        client.close()
+    output.close()

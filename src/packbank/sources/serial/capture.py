@@ -27,6 +27,7 @@ from packbank.errors import ConfigError
 from packbank.sources.serial.link import Tap
 
 LIMIT = 32 * 1024 * 1024  # bytes a file: about three hours of a bus of 15 packs
+MINUTES_LIMIT = 8 * 1024 * 1024  # bytes of a capture that somebody asks for
 CONTEXT = 512  # bytes before and behind a byte that say what it belongs to: longer than any message
 PAUSE = 0.5  # s of silence, over which no message goes on
 _HEADER = {"bus", "protocol", "started"}
@@ -159,6 +160,56 @@ class Capture:
         self._file = _open(self._path)
         for bus in self._protocols:
             self._file.write(_encoded(self._header(bus)))
+
+
+class OnRequest:
+    """Looks on at the buses and writes nothing, but for a while when somebody asks for it. Safe for many threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._protocols: dict[str, Protocol] = {}
+        self._taps: dict[str, Tap] = {}  # empty: nothing is written
+        self._capture: Capture | None = None
+        self._until = 0.0
+
+    def tap(self, bus: str, protocol: Protocol) -> Tap:
+        """As :meth:`Capture.tap`."""
+
+        def take(direction: str, data: bytes, when: float) -> None:
+            if tap := self._taps.get(bus):
+                tap(direction, data, when)
+                if when > self._until:
+                    self.close()
+
+        self._protocols[bus] = protocol
+        return take
+
+    def begin(self, path: Path, seconds: float) -> None:
+        """Write to ``path``, whose last content goes, for ``seconds``; nothing happens while a capture is under way."""
+        with self._lock:
+            if self._capture is not None and self._clock() < self._until:
+                return
+            self._end()
+            try:
+                path.unlink(missing_ok=True)
+                self._capture = Capture(path, MINUTES_LIMIT, self._clock)
+            except (ConfigError, OSError) as error:
+                _log.warning("no capture: %s", error)
+                return
+            self._until = self._clock() + seconds
+            self._taps = {bus: self._capture.tap(bus, protocol) for bus, protocol in self._protocols.items()}
+
+    def close(self) -> None:
+        """End the capture, if there is one."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        self._taps = {}
+        if self._capture is not None:
+            self._capture.close()
+            self._capture = None
 
 
 def _check_ours(path: Path) -> None:
