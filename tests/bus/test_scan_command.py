@@ -46,6 +46,7 @@ def bus(folder: Path, packs: int, *faults: str) -> Buses:
         ("two-in-turn@2", "0x02  two packs answer at this address: SIM00100002 and SIM00100002T"),
         ("two-at-once@2", "0x02  answers, but is refused"),
         ("bit-flip=1@2", "0x02  answers, but is refused (sum8"),
+        ("late=1@2", "0x02  answers, but only after 0."),
     ],
 )
 def test_who_is_heard_and_not_identified_is_named_and_nothing_is_written(

@@ -10,7 +10,7 @@ neighbours at 0x16xx are calibration, presets and the firmware update.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from packbank.model.bus_stats import Trouble
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
 from packbank.sources.serial.channel import Channel, Outcome
-from packbank.sources.serial.link import Link, open_link
+from packbank.sources.serial.link import Link, Timing, open_link
 from packbank.sources.serial.pacing import Guard
 from packbank.sources.serial.statistics import Statistics
 
@@ -31,6 +31,8 @@ HARMLESS_ORDER = ("jkbms", "jkpb", "daly", "eg4")
 HEAR_FIRST = 1.0  # s: two slots of the slowest JK master
 MASTER_CYCLE = 8.0  # s: 32 slots of 220 ms, in which a JK master has asked everybody
 HEARD_TRIES = 4  # times that a question is asked while something comes that is no right answer
+PATIENCE = 1.5  # s that an answer is waited for where something is not explained
+LATE = "look for a second master or a repeater on the bus, for a gateway that holds bytes back; restart the pack"
 FAST = 0.2  # s of time-out, up to which addresses where nothing at all was heard are asked again
 
 Tell = Callable[[int], None]  # called with each address before it is asked
@@ -93,11 +95,41 @@ def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
             for address, result in results.items():
                 if not isinstance(result, Found):
                     results[address] = _probe(channel, protocol, address, tell) or result
+        if statistics.counted("received"):
+            for address in _unexplained(results):
+                results[address] = _wait_for(link, protocol, address, tell) or results[address]
         found = tuple(result for result in results.values() if isinstance(result, Found))
         troubles = tuple(result for result in results.values() if isinstance(result, Trouble))
         return Scan(port, protocol.name, found, troubles)
     finally:
         link.close()
+
+
+def _unexplained(results: Mapping[int, Found | Trouble | None]) -> list[int]:
+    """Addresses that may be those of packs that answer very late: their answers are heard when others are asked."""
+    there = [address for address, result in results.items() if isinstance(result, Found)]
+    troubled = [address for address, result in results.items() if isinstance(result, Trouble)]
+    gaps = [address for address in range(min(there), max(there)) if results.get(address) is None] if there else []
+    before = [address - 1 for address in troubled if results.get(address - 1, there) is None]
+    return sorted({*gaps, *troubled, *before})
+
+
+def _wait_for(link: Link, protocol: Protocol, address: int, tell: Tell) -> Trouble | None:
+    """Ask one address on a quiet line, and wait for its answer for as long as no daemon does."""
+    tell(address)
+    quiet_by = time.monotonic() + 2.0 * PATIENCE
+    while link.read(PATIENCE) and time.monotonic() < quiet_by:
+        continue
+    exchange = protocol.exchange(protocol.questions_to(address, Topic.STATUS)[0], address)
+    start = time.monotonic()
+    for reception in link.ask([exchange.request], Timing(look=exchange.answer_time, silence=0.0)):
+        exchange.feed(reception.data)
+    while not exchange.answer and (left := start + PATIENCE - time.monotonic()) > 0.0:
+        exchange.feed(link.read(left))
+    took = time.monotonic() - start
+    if not exchange.answer or took < protocol.line.first_byte_timeout:
+        return None
+    return Trouble(address, f"answers, but only after {took:.1f} s", LATE)
 
 
 def _listen(link: Link, protocol: Protocol) -> tuple[bool, tuple[int, ...]]:
