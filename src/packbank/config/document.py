@@ -58,7 +58,7 @@ A larger bank names its buses, the packs it counts on, and what one pack has dif
 FAMILIAR = """\
 ## A file of dbus-serialbattery
 
-`packbank run --config FILE --port PORT` takes it as it is: keys that mean the same are read, old names and names that
+`packbank run FILE --port PORT` takes it as it is: keys that mean the same are read, old names and names that
 differ are translated, and the keys below are ignored, once, in the log. `packbank migrate` writes the result down,
 with the reason for every key.
 """

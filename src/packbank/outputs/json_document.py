@@ -13,9 +13,9 @@ _HEAD = f"""# The bank as JSON lines
 
 <!-- printed by `python -m packbank.outputs.json_document`; a test checks that it is current -->
 
-`packbank run --config config.ini --json` writes one JSON object a line, once a second, to standard output:
+`packbank run config.ini --json` writes one JSON object a line, once a second, to standard output:
 
-    packbank run --config config.ini --no-dbus --json | jq -c '[.wall, .soc, .charge_current_limit.value]'
+    packbank run config.ini --no-dbus --json | jq -c '[.wall, .soc, .charge_current_limit.value]'
 
 `packbank show --json` prints the newest of them from a daemon that runs, with the settings of all packs; the same lines
 are on a Unix socket ([show.md](show.md)). The web page serves the same at `/api/snapshot` ([web.md](web.md)).
