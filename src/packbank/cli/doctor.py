@@ -21,6 +21,7 @@ from packbank.model.battery import Presence
 from packbank.sources.serial.ports import serial_ports
 
 _WORST = 15  # packs whose link is told
+_RATE_AFTER = 600.0  # s; a count of less time makes no rate
 _REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
 
 
@@ -168,11 +169,19 @@ def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _link_findings(name: str, stats: Mapping[str, Any]) -> Iterator[Finding]:
     """How well packs are reached that had to be asked again or had answers refused, the worst first."""
-    hours = max(stats["seconds"] or 0.0, 1.0) / 3600.0
+    seconds = stats["seconds"] or 0.0
     links = sorted(stats.get("links", ()), key=lambda one: -one["retries"] - one["refused"])
     for one in links[:_WORST]:
-        counts = f"{one['retries'] / hours:.1f} retries and {one['refused'] / hours:.1f} refused answers an hour"
-        yield note(f"{name}, pack {one['address']:#04x}: {counts}")
+        counts = [(one["retries"], "retries"), (one["refused"], "refused answers")]
+        if seconds < _RATE_AFTER:
+            told = f"{_words(counts, '.0f')} in {seconds:.0f} s"
+        else:
+            told = f"{_words([(count / seconds * 3600.0, what) for count, what in counts], '.1f')} an hour"
+        yield note(f"{name}, pack {one['address']:#04x}: {told}")
+
+
+def _words(counts: Sequence[tuple[float, str]], form: str) -> str:
+    return " and ".join(f"{count:{form}} {what}" for count, what in counts)
 
 
 def _example(recent: Sequence[Mapping[str, Any]], reason: str) -> str:

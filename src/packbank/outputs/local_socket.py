@@ -142,7 +142,9 @@ class LocalSocket:
         except LinkError:
             raise
         except OSError as error:
-            raise LinkError(f"{self._path}: {error.strerror}; until it can be made, 'show' cannot see us") from error
+            raise LinkError(
+                f"{self._path}: {error.strerror or error}; until it can be made, 'show' cannot see us"
+            ) from error
 
     def _leave(self) -> None:
         for client in self._clients:

@@ -127,12 +127,17 @@ def test_a_healthy_bus() -> None:
 def test_refused_answers_by_reason_with_their_remedies() -> None:
     first, link, often, seldom = doctor.bus_findings(stats(500, {"sum8": 40, "voltage": 2}))
     assert first.verdict is Verdict.OK
-    assert link.text == "bus roof (/dev/ttyUSB0), pack 0x05: 0.0 retries and 2520.0 refused answers an hour"
+    assert link.text == "bus roof (/dev/ttyUSB0), pack 0x05: 0 retries and 42 refused answers in 60 s"
     assert often.verdict is Verdict.WRONG
     assert "40 answers refused: sum8, last from 0x05 (sum8: 0x12 is not 0x34)" in often.text
     assert "termination" in often.remedy
     assert (seldom.verdict, seldom.remedy) == (Verdict.NOTE, "")
     assert "secret" not in often.text
+
+
+def test_how_often_a_pack_is_asked_again_is_a_rate_once_there_was_time() -> None:
+    later = doctor.bus_findings(stats(9000, {"sum8": 3}, seconds=7200.0))
+    assert "pack 0x05: 0.0 retries and 1.5 refused answers an hour" in [*later][1].text
 
 
 def test_a_bus_without_its_port() -> None:
