@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from packbank.bms.remedies import MASTER, remedy
-from packbank.cli.comparison import settings_findings
 from packbank.cli.arguments import add_config_file, config_file
 from packbank.cli.bundle import check_place, write_bundle
+from packbank.cli.comparison import settings_findings
 from packbank.cli.doctor_ports import port_findings
 from packbank.cli.feed import open_feed
 from packbank.config.loader import load
