@@ -97,11 +97,13 @@ def _reach() -> tuple[dict[Path, socket], list[Path]]:
     for folder in runtime_folders():
         try:
             for path in sorted(folder.glob(f"*{SUFFIX}")):
-                with suppress(ConnectionRefusedError):  # left by a daemon that was killed
+                with suppress(ConnectionRefusedError, FileNotFoundError):  # of a daemon that was killed, or ends now
                     found[path] = connect(path)
         except PermissionError:
             forbidden.append(folder)
         except OSError as error:
+            for connection in found.values():
+                connection.close()
             raise LinkError(f"{folder}: {error.strerror}; try again") from error
     return found, forbidden
 

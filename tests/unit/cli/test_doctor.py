@@ -16,6 +16,7 @@ from packbank.errors import FrameError
 from packbank.findings import Finding, Verdict
 from packbank.model.bus_stats import BusState
 from packbank.model.catalogue import BUS, plain, refusals
+from packbank.outputs import local_socket
 from packbank.sources.serial import ports
 from packbank.sources.serial.statistics import Statistics
 from served import bank, serving
@@ -174,6 +175,8 @@ def test_without_dbus_python_it_says_what_to_install() -> None:
 def test_without_the_dbus_it_asks_the_daemon_on_its_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(local_socket, "runtime_folders", lambda: [tmp_path / "run"])
+    monkeypatch.setattr("packbank.cli.feed.runtime_folders", lambda: [tmp_path / "run"])
     monkeypatch.setitem(sys.modules, "dbus", None)
     assert main(["doctor", "--no-dbus"]) == 0
     assert "not asked: no daemon runs" in capsys.readouterr().out

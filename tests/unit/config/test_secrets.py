@@ -31,6 +31,11 @@ LINES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_other_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packbank.cli.feed.runtime_folders", lambda: [tmp_path / "run"])
+
+
 @pytest.mark.parametrize("command", ["check", "migrate", "doctor", "run"])
 @pytest.mark.parametrize("head", ["[DEFAULT]\nPORT = /dev/no-such-port\n", "[DEFAULT]\nCHARGE_MODE = 9\n", ""])
 def test_no_secret_is_told(tmp_path: Path, head: str, command: str, capfd: pytest.CaptureFixture[str]) -> None:
