@@ -50,6 +50,8 @@ NOT_RUN = {
     "scripts/bundle": "downloads; the release is made by it and tried by scripts/test-install",
     "scripts/fault-matrix": "measures for minutes; tests/bus/test_fault_matrix.py runs its rows",
     "scripts/first-success": "measures the set-up of a clean clone",
+    "scripts/attack-web": "attacks for minutes; tests of the web output run each attack once",
+    "scripts/pictures": "takes pictures of the documents with a browser",
     "scripts/draw-demo": "draws the picture of the live table, by a bank that runs for a minute",
     "scripts/draw-gx": "draws pictures of the documents with the GX's own pages",
     "scripts/soak": "measures for an hour",
