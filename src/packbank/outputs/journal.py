@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from packbank.log_budget import LogBudget
 from packbank.model import reasons
@@ -29,7 +30,19 @@ BUDGET = 12  # lines an hour of one subject
 FIGURE = re.compile(r"\d+(\.\d+)?(?= ?(s|A|V)\b)")  # what differs between two lines about one subject
 ADVISE_PERIOD = 5.0  # s: settings, of which the advice is, change seldom
 
-Line = tuple[int, str]  # level of the logging module, text
+
+class Line(NamedTuple):
+    """What is worth a line."""
+
+    level: int  # of the logging module: INFO or WARNING
+    text: str
+    kind: str  # pack, alarm, stage, limit, setting, remark
+    packs: tuple[str, ...] = ()  # that it is about
+
+
+Said = tuple[int, str]  # level and text of a line, without the names of its packs
+News = dict[Said, list[str]]  # with the names of the packs that share it
+Tell = Callable[[Snapshot, Line], None]
 _log = logging.getLogger(__name__)
 
 
@@ -57,8 +70,9 @@ class Journal:
 
     name = "log"
 
-    def __init__(self, ceilings: Sequence[float | None]) -> None:
-        """``ceilings`` are the packs' ``MAX_BATTERY_CHARGE_CURRENT``."""
+    def __init__(self, ceilings: Sequence[float | None], tell: Tell = lambda *_: None) -> None:
+        """``ceilings`` are the packs' ``MAX_BATTERY_CHARGE_CURRENT``; ``tell`` is called with every line as well."""
+        self._tell = tell
         self._before: VirtualBattery | None = None
         self._limits = {"CVL": _Watched(), "CCL": _Watched(), "DCL": _Watched()}
         self._ceilings = ceilings
@@ -71,8 +85,9 @@ class Journal:
 
     def show(self, snapshot: Snapshot) -> None:
         """Log the lines that ``snapshot`` is worth."""
-        for level, line in self.lines(snapshot):
-            self._budget.say(FIGURE.sub("", line), snapshot.time, level, line)
+        for line in self.lines(snapshot):
+            if self._budget.say(FIGURE.sub("", line.text), snapshot.time, line.level, line.text):
+                self._tell(snapshot, line)
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -96,7 +111,9 @@ class Journal:
         ):
             if battery.ready and self._settled(self._limits[name], limit, now):
                 why = reasons.reason(battery, limit)
-                lines.append((logging.INFO, f"{name} {limit.value:.1f} {unit}{f': {why}' if why else ''}"))
+                text = f"{name} {limit.value:.1f} {unit}{f': {why}' if why else ''}"
+                packs = (battery.packs.names[limit.pack],) if limit.pack >= 0 else ()
+                lines.append(Line(logging.INFO, text, "limit", packs))
         self._before = battery
         return lines
 
@@ -107,14 +124,13 @@ class Journal:
         """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
         if before is not None and battery.packs.stand_as(before.packs):
             return
-        news: dict[Line, list[str]] = {}
+        news: News = {}
         old: Iterable[PackView | None] = before.packs if before else [None] * len(battery.packs)
         for index, (was, pack) in enumerate(zip(old, battery.packs, strict=True)):
             for line in (_presence_news(was, pack, troubles.get(index)), _switch_news(was, pack)):
                 if line is not None:
                     news.setdefault(line, []).append(pack.name)
-        for (level, text), names in news.items():
-            yield level, f"{', '.join(names)}: {text}"
+        yield from _shared("pack", news)
 
     @staticmethod
     def _alarms(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
@@ -122,16 +138,15 @@ class Journal:
             was = before.alarms.get(alarm, 0) if before else 0
             if level != was:
                 word = ("over", "warning", "alarm")[level]
-                names = ", ".join(_raising(battery.packs, alarm))
-                yield (
-                    logging.WARNING if level else logging.INFO,
-                    f"{alarm.venus}: {word}{f' ({names})' if names else ''}",
-                )
+                names = _raising(battery.packs, alarm)
+                raised_by = f" ({', '.join(names)})" if names else ""
+                text = f"{alarm.venus}: {word}{raised_by}"
+                yield Line(logging.WARNING if level else logging.INFO, text, "alarm", names)
 
     @staticmethod
     def _stage(before: VirtualBattery | None, battery: VirtualBattery) -> Iterator[Line]:
         if before is not None and before.stage != battery.stage:
-            yield logging.INFO, f"charge stage {reasons.charge_mode(battery)}"
+            yield Line(logging.INFO, f"charge stage {reasons.charge_mode(battery)}", "stage")
 
     def _set_by_users(self, snapshot: Snapshot) -> Iterator[Line]:
         """A change at once, and those that follow soon once they last: a program that writes for ever is one line."""
@@ -143,28 +158,27 @@ class Journal:
             lasts = snapshot.time - wish.since >= SETTLED
             if text != wish.reported and (lasts or snapshot.time - wish.said >= CALM):
                 wish.reported, wish.said = text, snapshot.time
-                yield logging.INFO, f"the user sets {row.path} to {text}"
+                yield Line(logging.INFO, f"the user sets {row.path} to {text}", "setting")
 
     def _remarks(self, snapshot: Snapshot) -> Iterator[Line]:
         """Say each remark once, when it has held for a while; packs with the same one share a line."""
         current = {(remark.pack, remark.text): remark for remark in remarks(snapshot)}
         self._since = {key: self._since.get(key, snapshot.time) for key in current}
-        news: dict[Line, list[str]] = {}
+        news: News = {}
         for key, remark in current.items():
             if key not in self._said and snapshot.time - self._since[key] >= SETTLE:
                 self._said.add(key)
                 line = (logging.WARNING if remark.serious else logging.INFO, remark.text)
                 news.setdefault(line, []).append(snapshot.battery.packs.names[remark.pack])
-        for (level, text), names in news.items():
-            yield level, f"{', '.join(names)}: {text}"
+        yield from _shared("remark", news)
 
     def _advice(self, snapshot: Snapshot) -> Iterator[Line]:
         """Say once of each pack what its owner should change in its BMS; packs with the same fault share a line."""
         found = set(hasty_packs(snapshot.rows, self._ceilings)) - self._advised
         if found:
             self._advised |= found
-            names = ", ".join(snapshot.battery.packs.names[index] for index in sorted(found))
-            yield logging.WARNING, f"{names}: {HASTY}"
+            names = [snapshot.battery.packs.names[index] for index in sorted(found)]
+            yield from _shared("remark", {(logging.WARNING, HASTY): names})
 
     @staticmethod
     def _settled(watched: _Watched, limit: Limit, now: float) -> bool:
@@ -189,7 +203,7 @@ def _troubles(snapshot: Snapshot) -> dict[int, Trouble]:
     return {index: heard[place.bus, place.address] for index, place in places if (place.bus, place.address) in heard}
 
 
-def _presence_news(was: PackView | None, pack: PackView, trouble: Trouble | None) -> Line | None:
+def _presence_news(was: PackView | None, pack: PackView, trouble: Trouble | None) -> Said | None:
     if was is not None and was.presence == pack.presence:
         return None
     match pack.presence:
@@ -207,7 +221,7 @@ def _presence_news(was: PackView | None, pack: PackView, trouble: Trouble | None
             return None
 
 
-def _switch_news(was: PackView | None, pack: PackView) -> Line | None:
+def _switch_news(was: PackView | None, pack: PackView) -> Said | None:
     off = (pack.blocks_charge, pack.blocks_discharge)
     if off == ((was.blocks_charge, was.blocks_discharge) if was is not None else (False, False)):
         return None
@@ -215,5 +229,11 @@ def _switch_news(was: PackView | None, pack: PackView) -> Line | None:
     return (logging.WARNING, f"blocks {' and '.join(words)}") if words else (logging.INFO, "conducts again")
 
 
-def _raising(packs: Iterable[PackView], alarm: Alarm) -> list[str]:
-    return [pack.name for pack in packs if pack.alarms.get(alarm, 0)]
+def _raising(packs: Iterable[PackView], alarm: Alarm) -> tuple[str, ...]:
+    return tuple(pack.name for pack in packs if pack.alarms.get(alarm, 0))
+
+
+def _shared(kind: str, news: News) -> Iterator[Line]:
+    """A line for each news, with the names of its packs before it."""
+    for (level, text), names in news.items():
+        yield Line(level, f"{', '.join(names)}: {text}", kind, tuple(names))

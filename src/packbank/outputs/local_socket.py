@@ -222,7 +222,7 @@ def _line_of(snapshot: Snapshot) -> Callable[[bool], memoryview]:
 
 def _listen(path: Path) -> socket:
     """A listening socket at ``path``. Raises LinkError when a daemon that lives has it, OSError otherwise."""
-    with _locked(_private(path.parent)):  # daemons that start at once do this in turn
+    with _locked(private_folder(path.parent)):  # daemons that start at once do this in turn
         if path.is_socket():
             if _answers(path):
                 raise LinkError(f"{path}: another daemon that runs with {config_of(path)} has it; end one of them")
@@ -239,7 +239,7 @@ def _listen(path: Path) -> socket:
     return listener
 
 
-def _private(folder: Path) -> Path:
+def private_folder(folder: Path) -> Path:
     """Make ``folder`` unless it is there. Raises LinkError when others than its owner could put files into it."""
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()

@@ -36,7 +36,7 @@ def with_packs(battery: VirtualBattery, *packs: PackView) -> VirtualBattery:
 
 
 def texts(journal: Journal, battery: VirtualBattery, now: float) -> list[str]:
-    return [text for _, text in journal.lines(snapshot(battery, now))]
+    return [text for _, text, *_ in journal.lines(snapshot(battery, now))]
 
 
 def new_journal() -> Journal:
@@ -57,7 +57,7 @@ def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery:
     journal = new_journal()
     journal.lines(snapshot(battery))
     lost = with_packs(battery, view("P1"), view("P2", Presence.LOST, age=31.0))
-    [(level, text)] = journal.lines(snapshot(lost, 1.0))
+    [(level, text, *_)] = journal.lines(snapshot(lost, 1.0))
     assert level == logging.WARNING
     assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
 
@@ -69,7 +69,7 @@ def test_a_lost_pack_that_is_heard_is_not_told_to_check_its_cable(battery: Virtu
     trouble = Trouble(2, "answers, but is refused (modbus: exception 1)", "set UART2 to 001")
     stats = dataclasses.replace(Statistics("roof", "/dev/ttyUSB0").snapshot(60.0, 115200), troubles=(trouble,))
     elsewhere = dataclasses.replace(stats, name="cellar")
-    [(level, text)] = journal.lines(snapshot(lost, 1.0, buses=(elsewhere, stats)))
+    [(level, text, *_)] = journal.lines(snapshot(lost, 1.0, buses=(elsewhere, stats)))
     assert level == logging.WARNING
     assert text == "P2: lost (answers, but is refused (modbus: exception 1)); set UART2 to 001"
 
@@ -146,7 +146,7 @@ def test_sensors_that_may_not_be_fitted_are_named_and_packs_share_a_line(battery
     assert text.startswith("P1, P2: battery sensor T4 and T5 reads exactly 0 degC since the start and limits charge")
     found = with_packs(battery, view("P1", absent_sensors=(4, 5)), view("P2"))
     journal.lines(snapshot(found, 100.0))
-    [(level, text)] = journal.lines(snapshot(found, 140.0))
+    [(level, text, *_)] = journal.lines(snapshot(found, 140.0))
     assert (level, text) == (
         logging.INFO,
         "P1: battery sensor T4 and T5 reads 0 degC while others are warm: counts as not fitted",
