@@ -16,6 +16,9 @@ from packbank.config.model import Config, MqttConfig, WebConfig
 from packbank.config.program import state_path
 from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
+from packbank.outputs.history.events import Untaken
+from packbank.outputs.history.location import location_of
+from packbank.outputs.history.output import HistoryOutput
 from packbank.outputs.journal import Journal
 from packbank.outputs.json_lines import JsonLines
 from packbank.outputs.local_socket import LocalSocket
@@ -94,12 +97,19 @@ def outputs(
     args: argparse.Namespace, config: Config, capture: Callable[[Path, float], None]
 ) -> Iterator[tuple[Output, bool]]:
     """Every output but the D-Bus, and whether it may block: the one place that lists them."""
-    yield Journal([pack.settings.max_battery_charge_current for pack in config.packs]), False
+    ceilings = [pack.settings.max_battery_charge_current for pack in config.packs]
+    state_file = state_path(args.config, config, args.state)
+    if config.history.enabled:
+        untaken = Untaken()
+        yield Journal(ceilings, untaken.put), False
+        yield HistoryOutput(config.history, location_of(args.config, state_file), untaken), True
+    else:
+        yield Journal(ceilings), False
     yield LocalSocket(args.config, capture), True
     if args.json:
         yield JsonLines(sys.stdout.fileno()), True
     if config.mqtt:
-        yield _mqtt(config.mqtt, config, state_path(args.config, config, args.state)), True
+        yield _mqtt(config.mqtt, config, state_file), True
     if config.web:
         yield _web(config.web), False  # it has a thread of its own, which never makes the main loop wait
 

@@ -81,6 +81,9 @@ def document() -> str:
             *_section("The program", "In `[DEFAULT]`.", keys.program_keys()),
             *_section("MQTT and Home Assistant", "In `[mqtt]`; the section switches it on.", keys.mqtt_keys()),
             *_section("Web page and metrics", "In `[web]`; the section switches it on.", keys.web_keys()),
+            *_section(
+                "History", "In `[history]`; kept without the section too: [history](history.md).", keys.history_keys()
+            ),
             FAMILIAR,
             *_renamed(),
             *_ignored(),

@@ -8,7 +8,16 @@ from functools import cache, partial
 from typing import Any, get_type_hints
 
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.config.model import CONFIG_VERSION, BusConfig, Config, MqttConfig, PackConfig, ServiceConfig, WebConfig
+from packbank.config.model import (
+    CONFIG_VERSION,
+    BusConfig,
+    Config,
+    HistoryConfig,
+    MqttConfig,
+    PackConfig,
+    ServiceConfig,
+    WebConfig,
+)
 from packbank.config.values import (
     parse_addresses,
     parse_broker,
@@ -126,6 +135,11 @@ def mqtt_keys() -> Keys:
 def web_keys() -> Keys:
     """Where the page is served, and under which names: allowed in [web]."""
     return _keys(WebConfig)
+
+
+def history_keys() -> Keys:
+    """What is kept of the past: allowed in [history]."""
+    return _keys(HistoryConfig)
 
 
 @cache

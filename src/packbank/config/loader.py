@@ -12,7 +12,7 @@ from packbank.config.crosscheck import crosscheck
 from packbank.config.dip import table
 from packbank.config.inifile import Sections, read
 from packbank.config.model import Config, ServiceConfig
-from packbank.config.outputs import build_mqtt, build_web, open_to_others, service_problems
+from packbank.config.outputs import build_history, build_mqtt, build_web, open_to_others, service_problems
 from packbank.config.problems import InvalidConfigError, Problem
 from packbank.config.program import hindrances
 from packbank.config.sections import understand
@@ -62,6 +62,7 @@ def build(sections: Sections, ports: Sequence[str] = ()) -> tuple[Config | None,
         bank=bank,
         service=service,
         mqtt=mqtt,
+        history=build_history(parsed),
         web=web,
         notes=(
             *notes(parsed.changes),

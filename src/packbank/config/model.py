@@ -117,6 +117,16 @@ class WebConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HistoryConfig:
+    """What is kept of the past, in a folder beside the state file."""
+
+    enabled: bool = setting(True, "False: nothing is kept, no figures and no events")
+    period: int = setting(5, "rows on the flash are that long; of each figure mean, lowest and highest", "min", 1, 60)
+    days: int = setting(30, "for how many days such rows are kept", "days", 1, 400)
+    years: int = setting(2, "for how many years rows of an hour are kept", "years", 1, 20)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything ``packbank run`` needs. ``packs`` is in row order: index in the tuple is index in the matrix."""
 
@@ -126,6 +136,7 @@ class Config:
     service: ServiceConfig = field(default_factory=ServiceConfig)
     mqtt: MqttConfig | None = None  # None: the file has no such section
     web: WebConfig | None = None  # likewise
+    history: HistoryConfig = field(default_factory=HistoryConfig)
     config_version: int = setting(CONFIG_VERSION, "version of these keys; a newer one than the program's is refused")
     log_level: LogLevel = setting(LogLevel.INFO, "ERROR, WARNING, INFO or DEBUG")
     state_file: str = setting("", "where history and user settings are kept; empty: beside the config file")

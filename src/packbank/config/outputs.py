@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from packbank.config import keys
 from packbank.config.entry import Entry
-from packbank.config.model import MqttConfig, WebConfig
+from packbank.config.model import HistoryConfig, MqttConfig, WebConfig
 from packbank.config.problems import Problem
 from packbank.config.sections import Parsed
 from packbank.config.values import split_listen
@@ -62,6 +62,12 @@ def open_to_others(web: WebConfig | None) -> Iterator[str]:
             f"[web] LISTEN = {web.listen}: whoever reaches this machine there can read the bank, without a password; "
             "nothing can be changed from there"
         )
+
+
+def build_history(parsed: Parsed) -> HistoryConfig:
+    """What [history] asks for; history is kept without such a section too."""
+    section = parsed.outputs.get("history")
+    return HistoryConfig(**section.pick(keys.history_keys())) if section else HistoryConfig()
 
 
 def _wrong_with_mqtt(mqtt: MqttConfig, wrong: Set[str]) -> Iterator[tuple[str, str]]:

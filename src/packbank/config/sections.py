@@ -15,9 +15,16 @@ from packbank.config.problems import Problem
 from packbank.config.serialbattery import Change, Kind, translate
 
 DEFAULT = "DEFAULT"
-TITLES = {DEFAULT: "[DEFAULT]", "bus": "[bus:NAME]", "pack": "[pack:BUS/0x03]", "mqtt": "[mqtt]", "web": "[web]"}
+TITLES = {
+    DEFAULT: "[DEFAULT]",
+    "bus": "[bus:NAME]",
+    "pack": "[pack:BUS/0x03]",
+    "mqtt": "[mqtt]",
+    "web": "[web]",
+    "history": "[history]",
+}
 
-OURS = ("mqtt", "web")  # sections without a key that dbus-serialbattery knows
+OURS = ("mqtt", "web", "history")  # sections without a key that dbus-serialbattery knows
 
 
 @dataclass(slots=True)
@@ -60,6 +67,7 @@ def understand(sections: Sections) -> Parsed:
         "pack": {**keys.name_keys(), **keys.reading_keys(), **keys.pack_keys()},
         "mqtt": keys.mqtt_keys(),
         "web": keys.web_keys(),
+        "history": keys.history_keys(),
     }
     parsed = Parsed()
     places = {"bus": parsed.buses, "pack": parsed.packs}
