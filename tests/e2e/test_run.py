@@ -186,3 +186,30 @@ def test_without_d_bus_the_end_of_the_reader_is_the_end(bank: Path, start: Start
     assert daemon.wait(15.0) == 1
     with daemon.stderr as log:
         assert "output json has ended" in log.read()
+
+
+@pytest.mark.slow
+def test_events_outlive_the_daemon_and_a_kill(bank: Path, start: Start) -> None:
+    """They are seen while it runs, a process that is killed loses none, and at the end all are on the disk."""
+    past = [*PACKBANK, "events", "--config", str(bank / "config.ini"), "--kind", "pack"]
+    daemon = start(bank)
+    first_battery(daemon, 4)
+    assert "part of the bank" in first_lines_of(past)
+    daemon.kill()
+    daemon.communicate()
+    assert not (bank / "config.state.history").exists()
+    daemon = start(bank)
+    first_battery(daemon, 4)
+    end(daemon)
+    events = subprocess.run(past, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert sum("part of the bank" in event for event in events) >= 2
+    assert (bank / "config.state.history" / "events-000001.blocks").exists()
+
+
+def first_lines_of(command: list[str]) -> str:
+    """What ``command`` says as soon as it has something to say."""
+    for _ in range(60):
+        if said := subprocess.run(command, capture_output=True, text=True, check=False).stdout:
+            return said
+        time.sleep(0.3)
+    raise AssertionError(f"{command} has nothing to say")

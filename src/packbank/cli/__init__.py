@@ -24,6 +24,8 @@ COMMANDS = {
     "show": "what the running daemon knows of the bank, or of one pack",
     "top": "the running daemon's bank, live",
     "settings": "what the BMSes of all packs are set to, side by side, with what differs",
+    "history": "what the bank or a pack went through, in a table, as CSV or as JSON",
+    "events": "what happened: limits and their causes, alarms, lost and returned packs, charge stages",
     "demo": "simulated packs, the real daemon over them, and a live table",
     "simulate": "only the simulated buses; prints their ports",
     "scan": "find packs on serial ports and print a configuration",
