@@ -135,6 +135,28 @@ FIGURES = (
         )
         for packs in (15, 120)
     ),
+    *(
+        Figure(
+            "history",
+            f"MB written a day, {packs} packs, rows of {minutes} min",
+            At(f"test_day[{minutes}-{packs}]", "written_mb"),
+            "sqlite" if (packs, minutes) == (15, 5) else "",
+            At("test_sqlite[15]", "written_mb") if (packs, minutes) == (15, 5) else None,
+            budget=1.0 if packs == 15 else 5.0,
+        )
+        for packs in (15, 120)
+        for minutes in (5, 1)
+    ),
+    Figure("history", "read a day of one pack", At("test_day[5-15]", "min"), "sqlite", At("test_sqlite[15]", "min")),
+    *(
+        Figure("history", f"{what}, {packs} packs", At(f"{test}[{place}]", key), budget=budget)
+        for packs, buses in ((15, 1), (120, 8))
+        for what, test, place, key, budget in (
+            ("CPU a minute of the history's own work", "test_cpu", packs, CPU, None),
+            ("CPU a minute of the daemon for it", "test_history", buses, CPU, 0.05 if buses == 1 else None),
+            ("memory for it", "test_history", buses, MEMORY, None),
+        )
+    ),
     published("publish a second of 15 packs", "median"),
     published("D-Bus messages for it", "signals_a_second", budget=1.0),
     published("CPU of dbus-daemon for it", "daemon_us_a_second"),
