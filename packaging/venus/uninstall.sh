@@ -30,7 +30,7 @@ done <.packbank-files
 rm -f "$@"
 if [ -n "$all" ]; then
     rm -f config.ini config.state.json config.state.mqtt.json config.found.ini
-    rm -rf "$root/var/log/packbank"
+    rm -rf "$root/var/log/packbank" config.state.history
 fi
 # Folders of folders come later; one with something of somebody else's in it stays.
 while IFS= read -r folder; do
