@@ -28,6 +28,8 @@ RUN_BY = {
     "packbank demo": "tests/e2e/test_demo.py",
     "packbank dip": "tests/e2e/test_first_hour.py",
     "packbank doctor": "tests/e2e/test_first_hour.py",
+    "packbank events": "tests/unit/cli/test_history_commands.py",
+    "packbank history": "tests/unit/cli/test_history_commands.py",
     "packbank migrate": "tests/e2e/test_first_hour.py",
     "packbank run": "tests/e2e/test_first_hour.py",
     "packbank scan": "tests/bus/test_scan_command.py",

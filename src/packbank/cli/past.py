@@ -9,9 +9,9 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from packbank.cli.run import state_file_of
 from packbank.cli.show import find_pack
 from packbank.config.loader import load
+from packbank.config.program import state_path
 from packbank.errors import ConfigError, LinkError
 from packbank.outputs.history.location import LINK, Location, location_of
 from packbank.outputs.history.reader import History
@@ -53,7 +53,7 @@ def _location(args: argparse.Namespace) -> Location:
     if len(links) == 1 and not args.state:
         return Location(links[0].readlink(), links[0])
     if args.config:
-        return location_of(args.config, state_file_of(args, load(args.config)))
+        return location_of(args.config, state_path(args.config, load(args.config), args.state))
     if links:
         names = " or ".join(f"--config {config_of(link.with_suffix(''))}" for link in links)
         raise LinkError(f"{len(links)} daemons run here; say {names}")

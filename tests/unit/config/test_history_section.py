@@ -32,7 +32,9 @@ def test_what_it_says_is_what_is_kept(tmp_path: Path, lines: tuple[str, ...], ex
     path = written(tmp_path, *lines)
     config = load(path)
     assert config.history == expected
-    names = [output.name for output, _ in outputs(Namespace(config=path, state=None, json=False), config)]
+    names = [
+        output.name for output, _ in outputs(Namespace(config=path, state=None, json=False), config, lambda *_: None)
+    ]
     assert ("history" in names) == expected.enabled
 
 

@@ -160,7 +160,7 @@ def test_what_a_user_sets_is_said_at_once_and_a_program_that_writes_for_ever_is_
 
     def lines(second: int, amperes: float | None) -> list[str]:
         moment = dataclasses.replace(snapshot(battery, second), controls=Controls(charge_current=amperes))
-        return [text for _, text in journal.lines(moment) if "user" in text]
+        return [line.text for line in journal.lines(moment) if "user" in line.text]
 
     assert lines(0, None) == []
     assert lines(1, 50.0) == ["the user sets /Settings/MaxChargeCurrent to 50.0A"]
