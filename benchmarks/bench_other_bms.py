@@ -21,7 +21,7 @@ from packbank.bms import registry
 from packbank.bms.protocol import Row, Topic
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column, empty_matrix
 from packbank.model.identity import Identity
-from packbank.sim.wire_bank import RESPONDERS
+from packbank.sim.responder import responder
 
 FAMILIES = ("daly", "eg4", "jkbms", "jkpb")
 ADDRESS = 1
@@ -44,13 +44,13 @@ def row() -> Row:
 
 def conversation(family: str) -> Answers:
     """What is said for one status, and before it what must be known for that."""
-    protocol, responder = registry.protocol(family), RESPONDERS[family](ADDRESS, Identity())
+    protocol, pack = registry.protocol(family), responder(family, ADDRESS, Identity())
     said: Answers = {}
     questions = list(protocol.questions_to(ADDRESS, Topic.STATUS))
     for question in questions:
         ways = (protocol.exchange(question, ADDRESS).request for _ in range(protocol.ways_to_ask(ADDRESS)))
-        request = next(way for way in ways if responder.wants(way))
-        bursts = responder.answer(request, row(), Random(1))
+        request = next(way for way in ways if pack.wants(way))
+        bursts = pack.answer(request, row(), Random(1))
         said[question] = request, b"".join(burst.data for burst in bursts)
     return said
 

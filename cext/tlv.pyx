@@ -1,4 +1,4 @@
-"""Lists of tagged values, and frames of a fixed size that carry one value each.
+"""Lists of tagged values.
 
 A :class:`TagList` unrolls a list of ``id, value`` pairs into a record in which every id has a fixed place, so
 that the field tables which read frames with fixed offsets read lists too; and rolls a record up again. A record
@@ -18,9 +18,6 @@ cdef enum:
     PRESENT = 32  # bytes with a presence bit for each id, at the start of a record
     PAST_END = -1  # what the walk says instead of a length
     IMPOSSIBLE = -2
-    A5_FRAME = 13
-    A5_START = 0xA5
-    A5_LENGTH = 0x08
 
 cdef struct Place:
     Py_ssize_t value  # offset in the record; 0: the id is unknown
@@ -180,23 +177,3 @@ cdef class TagList:
         if not place.most:
             raise KeyError(f"{tag:#x} has no count")
         return place
-
-
-cdef bint is_a5(const uint8_t *frame) noexcept nogil:
-    cdef unsigned int total = 0
-    cdef Py_ssize_t at
-    if frame[0] != A5_START or frame[3] != A5_LENGTH:
-        return False
-    for at in range(A5_FRAME - 1):
-        total += frame[at]
-    return (total & 0xFF) == frame[A5_FRAME - 1]
-
-
-def find_a5(bytes data not None, Py_ssize_t start=0):
-    """Where the first whole 13-byte frame ``A5 board command 08 ... sum`` with a right sum begins, or -1."""
-    cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t at
-    for at in range(max(start, 0), len(data) - A5_FRAME + 1):
-        if is_a5(source + at):
-            return at
-    return -1

@@ -28,7 +28,7 @@ from packbank.sources.serial.link import Tap
 from packbank.sources.store import Store
 
 LINE = Line(
-    baudrate=115200,
+    baudrates=(115200,),
     first_byte_timeout=0.15,  # a busy machine must not make packs late that are not
     idle_timeout=0.01,
     guard=0.01,

@@ -12,7 +12,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -21,20 +20,15 @@ import numpy as np
 from packbank.bms.fields import Bit, Field, Flag, Kind
 from packbank.bms.protocol import Answer, Protocol
 from packbank.bms.registry import NAMES, protocol
-from packbank.cext import checksum, framing, tlv
+from packbank.cext import a5, checksum, framing, tlv
 from packbank.cext.layout import Layout
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS
 from packbank.model.identity import Identity
+from packbank.sim.responder import responder_class
 
 Case = Callable[[Random, list[bytes]], int]  # returns how many chunks it has fed
 
-RESPONDERS = {
-    "jkpb": ("packbank.sim.responder_jkpb", "JkPbResponder"),
-    "daly": ("packbank.sim.responder_daly", "DalyResponder"),
-    "eg4": ("packbank.sim.responder_eg4", "Eg4Responder"),
-    "jkbms": ("packbank.sim.responder_jkbms", "JkBmsResponder"),
-}
 KINDS: tuple[Kind, ...] = ("u8", "i8", "u16", "i16", "u32", "i32")
 HELD_AT_MOST = framing.FRAME_SIZE
 
@@ -47,9 +41,8 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def _answers(spoken: Protocol, name: str, row: np.ndarray[Any, Any], random: Random) -> Iterator[bytes]:
-    module, cls = RESPONDERS[name]
     address = spoken.addresses[0]
-    responder = getattr(import_module(module), cls)(address)
+    responder = responder_class(name)(address, Identity())
     for questions in spoken.questions.values():
         for question in questions:
             request = spoken.exchange(question, address).request
@@ -183,7 +176,7 @@ def _flag(random: Random) -> Flag:
 def fuzz_tlv(random: Random, corpus: list[bytes]) -> int:
     """Tag lists with any tags over any bytes."""
     data = mutated(random, corpus)
-    tlv.find_a5(data, random.randrange(len(data) + 2))
+    a5.find_a5(data, random.randrange(len(data) + 2))
     try:
         tags = [
             tlv.Tag(random.randrange(256), random.randrange(12), random.randrange(40), random.randrange(4))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packbank.cext.tlv import Tag, TagList, find_a5
+from packbank.cext.a5 import find_a5
+from packbank.cext.tlv import Tag, TagList
 
 TABLE = [Tag(0x79, 3, 32, 3), Tag(0x80, 2), Tag(0x84, 2), Tag(0x01, 2, 32), Tag(0x0B, 4, 1), Tag(0xBA, 24), Tag(0, 1)]
 ROWS = {row.tag: row for row in TABLE}

@@ -15,7 +15,7 @@ from packbank.bms.daly_fields import ALARMS, DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange, Frames
 from packbank.bms.describe import known_values
 from packbank.bms.protocol import Description, Line, Protocol, Row, Topic
-from packbank.cext.tlv import find_a5
+from packbank.cext.a5 import find_a5
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS, Column
 from packbank.model.identity import Identity
@@ -36,7 +36,7 @@ class Daly(Protocol):
     # A board that is awake begins to answer within 80 ms, 122 ms on a busy bus; 13 bytes take 13.5 ms. Others leave
     # 20 ms (dbus-serialbattery) to 150 ms (Daly2MQTT) before a request and found shorter pauses to fail.
     line = Line(
-        baudrate=9_600,
+        baudrates=(9_600,),
         first_byte_timeout=0.250,
         idle_timeout=0.060,
         guard=0.040,
@@ -86,7 +86,7 @@ class Daly(Protocol):
     def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
         """As :meth:`Protocol.decode`."""
         command = commands()[question]
-        return command.fill(Frames(data, command, self._board(address), address in self.inverted), row, identity)
+        return command.fill(Frames(data, command, self._board(address)), row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""
@@ -154,7 +154,7 @@ def _values(address: int, frames: list[bytes]) -> dict[str, object]:
             exchange.feed(b"".join(own))
             if not exchange.feed(b""):
                 raise FrameError("incomplete", f"{len(own)} of {exchange.needed} frames of command {command.code:#04x}")
-            identity = command.fill(Frames(exchange.answer, command, board, inverted=False), row, identity)
+            identity = command.fill(Frames(exchange.answer, command, board), row, identity)
     judged = row.copy()
     if not any(frame[2] == commands()["cells"].code for frame in mine):
         judged[Column.CELL_COUNT] = np.nan  # no cell was told, so their number contradicts nothing

@@ -28,7 +28,7 @@ QUESTIONS: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
     }
 )
 ESSENTIAL = ("pack", "counts", "cells")  # boards are known that answer no other
-SIGN_CERTAIN = 2.0  # A; with less, current and state may have been taken on both sides of zero
+FLOWS = {1: 1, 2: -1}  # the state byte; 0: neither
 
 
 @cache
@@ -62,8 +62,7 @@ def _frames_of_sensors(board: Board) -> int:
 
 
 def _plain(frames: Frames, row: Row, identity: Identity) -> Identity:
-    layout = fields.layout(frames.command.code, frames.inverted)
-    layout.decode_into(frames.joined(slice(None)), row)
+    fields.layout(frames.command.code).decode_into(frames.joined(slice(None)), row)
     return identity
 
 
@@ -83,14 +82,7 @@ def _state(frames: Frames, row: Row, identity: Identity) -> Identity:
     _plain(frames, row, identity)
     if row[Column.REMAINING_CAPACITY] == 0 and row[Column.SOC] > 0:  # seen on firmware that does not count it
         row[Column.REMAINING_CAPACITY] = np.nan
-    told = {1: 1, 2: -1}.get(frames.joined(slice(None))[fields.STATE_OFFSET], 0)
-    if told * row[Column.CURRENT] < -SIGN_CERTAIN:
-        raise FrameError(
-            "sign",
-            f"a current of {row[Column.CURRENT]:+.1f} A (+ charges) while the BMS says that it "
-            f"{'charges' if told > 0 else 'discharges'}; set INVERT_CURRENT_MEASUREMENT = {not frames.inverted} for "
-            "this pack",
-        )
+    row[Column.FLOW] = FLOWS.get(frames.joined(slice(None))[fields.STATE_OFFSET], 0)
     return identity
 
 

@@ -40,7 +40,6 @@ PACK = (
     Field(Column.CURRENT, DATA + 4, "u16", -TENTH, -30000, source=f"{V12} 0x90; sign {MEASURED}"),
     Field(Column.SOC, DATA + 6, "u16", TENTH, source=f"{V12} 0x90"),
 )
-PACK_INVERTED = (PACK[0], PACK[1]._replace(scale=TENTH), PACK[2])
 TEMPERATURE_EXTREMES = (
     Field(Column.TEMPERATURE_1, DATA, "u8", shift=COLDEST, absent=0, source=f"{V12} 0x92: the hottest sensor"),
     Field(Column.TEMPERATURE_2, DATA + 2, "u8", shift=COLDEST, absent=0, source=f"{V12} 0x92: the coldest sensor"),
@@ -119,27 +118,19 @@ ALARM_FLAGS = tuple(
     for (byte, bit), (name, alarm, level) in ALARMS.items()
     if alarm is not None
 )
-_OTHER_DIRECTION = {
-    Alarm.HIGH_CHARGE_CURRENT.column: Alarm.HIGH_DISCHARGE_CURRENT.column,
-    Alarm.HIGH_DISCHARGE_CURRENT.column: Alarm.HIGH_CHARGE_CURRENT.column,
-}
-ALARM_FLAGS_INVERTED = tuple(
-    flag._replace(column=_OTHER_DIRECTION.get(flag.column, flag.column)) if flag.offset == DATA + 2 else flag
-    for flag in ALARM_FLAGS
-)
 
 
 @cache
-def layout(command: int, inverted: bool = False) -> Layout:
-    """How the frame of ``command`` is decoded and encoded; ``inverted``: charging currents are above 30000."""
+def layout(command: int) -> Layout:
+    """How the frame of ``command`` is decoded and encoded."""
     fields: dict[int, tuple[Field, ...]] = {
-        0x90: PACK_INVERTED if inverted else PACK,
+        0x90: PACK,
         0x92: TEMPERATURE_EXTREMES,
         0x93: STATE,
         0x94: COUNTS,
         0x50: RATED,
     }
-    flags = {0x97: BALANCE, 0x98: ALARM_FLAGS_INVERTED if inverted else ALARM_FLAGS}
+    flags = {0x97: BALANCE, 0x98: ALARM_FLAGS}
     return Layout(fields.get(command, ()), flags.get(command, ()), size=FRAME_SIZE, order="big")
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
 from packbank.bms.protocol import Exchange, Row
+from packbank.cext.a5 import find_a5
 from packbank.cext.checksum import sum8
-from packbank.cext.tlv import find_a5
 from packbank.errors import FrameError
 from packbank.model.columns import CELLS
 from packbank.model.identity import Identity
@@ -66,7 +66,6 @@ class Frames:
     data: bytes
     command: Command
     board: Board
-    inverted: bool  # currents above 30000 charge
 
     @property
     def count(self) -> int:

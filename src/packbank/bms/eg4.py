@@ -15,8 +15,8 @@ import numpy as np
 from packbank.bms import eg4_fields as tables
 from packbank.bms import trust
 from packbank.bms.describe import known_values
-from packbank.bms.eg4_lookalikes import look_alike
 from packbank.bms.fields import Text
+from packbank.bms.lookalikes import stranger
 from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
 from packbank.bms.search import FrameSearch
 from packbank.bms.sensors import put_temperatures
@@ -33,7 +33,6 @@ BYTE_TIME = 10 / 9600
 LATENCY = 0.10  # s; 41 to 250 ms were measured
 USUAL_SIZE: Mapping[str, int] = MappingProxyType({"status": 94, "firmware": 28, "barcode": 28})
 FORGET_AFTER = 20  # questions left unanswered one after the other: a pack that returns then may be another one
-HEARD = 300  # bytes kept to recognise another protocol
 ERRORS = ("none", "version", "checksum", "length checksum", "command", "format", "data")  # codes, from basen
 
 
@@ -77,8 +76,7 @@ class Eg4Pack:
 class Eg4Exchange(Exchange):
     """One command to one pack.
 
-    ``rejected``: ``check``, ``truncated``, ``refused`` (the pack's error code), ``ascii`` and ``modbus`` (it speaks
-    another protocol).
+    ``rejected``: ``check``, ``truncated``, ``refused`` (the pack's error code).
     """
 
     def __init__(self, question: str, address: int, pack: Eg4Pack) -> None:
@@ -90,7 +88,6 @@ class Eg4Exchange(Exchange):
         heads = [bytes((start, address, COMMANDS[question])) for start in STARTS]
         self._search = FrameSearch(heads, frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
-        self._heard = b""
         self.answer = b""
 
     def feed(self, data: bytes) -> bool:
@@ -99,9 +96,6 @@ class Eg4Exchange(Exchange):
             self.answer = self._search.feed(data) if data else self._search.flush()
             if self.answer:
                 self._pack.starts, self._pack.silent = [self.request[0]], 0
-            elif not data and (other := look_alike(self._heard)):
-                self.rejected.append(other)
-            self._heard = (self._heard + data)[-HEARD:]
         return bool(self.answer)
 
 
@@ -148,7 +142,7 @@ class Eg4(Protocol):
     # A pack begins to answer after 41 to 250 ms. basen keeps 100 ms between two requests, asks no pack more than once
     # a second; faster asking was seen to cost answers (dbus-serialbattery).
     line = Line(
-        baudrate=9_600,
+        baudrates=(9_600,),
         first_byte_timeout=0.400,
         idle_timeout=0.050,
         guard=0.100,
@@ -227,7 +221,7 @@ def describe(data: bytes) -> Description:
             if fault is None:
                 return _describe_frame(frame)
             refused.append(fault)
-    error = look_alike(data) or (refused[0] if refused else FrameError("unknown", "no EG4 LifePower frame"))
+    error = stranger(data) or (refused[0] if refused else FrameError("unknown", "no EG4 LifePower frame"))
     return Description("unknown", str(error))
 
 

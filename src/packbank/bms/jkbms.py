@@ -68,7 +68,7 @@ class JkBms(Protocol):
     title = "JKBMS (4E57 protocol), serial"
     # The document asks for 100 ms between two packets; nobody else shares the line.
     line = Line(
-        baudrate=115_200,
+        baudrates=(115_200,),
         first_byte_timeout=0.200,
         idle_timeout=0.050,
         guard=0.100,

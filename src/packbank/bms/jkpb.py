@@ -148,7 +148,7 @@ class JkPb(Protocol):
     # A slave is deaf for about 30 ms after it overheard another's answer: below 30 ms requests failed, from 30.6 ms on
     # none did; to the same pack 5 ms work. The first byte comes within 6 ms, 13.7 at worst: after 100 ms none will.
     line = Line(
-        baudrate=115_200,
+        baudrates=(115_200,),
         first_byte_timeout=0.100,
         idle_timeout=0.020,
         guard=0.040,

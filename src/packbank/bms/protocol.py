@@ -8,8 +8,8 @@ row with it. Thus master, listener, replay, scan and ``decode`` serve every prot
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -33,13 +33,22 @@ class Topic(StrEnum):
 class Line:
     """The wire of a protocol, in seconds; every figure has its source where the protocol declares it."""
 
-    baudrate: int
+    baudrates: tuple[int, ...]  # all that occur, the one in use or most usual first
     first_byte_timeout: float  # from the end of the request
     idle_timeout: float  # silence inside an answer after which it is over
     guard: float  # silence between one pack's answer and the next pack's request, at the start
     guard_min: float
     guard_max: float
     same_pack_gap: float  # silence between two requests to one pack
+
+    @property
+    def baudrate(self) -> int:
+        """The rate in use, bits a second."""
+        return self.baudrates[0]
+
+    def at(self, *baudrates: int) -> Line:
+        """The same line with these rates."""
+        return replace(self, baudrates=baudrates)
 
 
 class Exchange(ABC):
@@ -120,7 +129,6 @@ class Protocol(ABC):
     # empty where the questions vary, or where the protocol counts what it asked.
     steady_question: str = ""
     tells_limits: bool = True  # false: its packs do not say what current they allow, so the configuration must
-    inverted: Container[int] = ()  # addresses of packs that tell a charging current as a discharging one, as some Daly
 
     @abstractmethod
     def exchange(self, question: str, address: int) -> Exchange:

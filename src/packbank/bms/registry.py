@@ -1,29 +1,48 @@
-"""The protocols by the names that configuration and command line use; each module is imported when asked for."""
+"""The families of BMS by the names that configuration and command line use; a module is imported when asked for.
+
+A family is one line here. Its parts are found by its name: the class in ``packbank.bms.NAME``, the simulated pack in
+``packbank.sim.responder_NAME`` (``-`` in a name is ``_`` in a module's).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import NamedTuple
 
 from packbank.bms.protocol import Protocol
 
-_CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
+
+class Family(NamedTuple):
+    """What must be known of a family before it is imported."""
+
+    cls: str  # of its protocol; its simulated pack is this and "Responder"
+    driver: tuple[str, ...] = ()  # the BMS_TYPEs of dbus-serialbattery that read the same packs
+
+
+# In the order in which they are looked for: readers first, since a question to JK PB is formally a write, which no
+# device at another rate can understand.
+FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
-        "jkpb": ("packbank.bms.jkpb", "JkPb"),
-        "jkbms": ("packbank.bms.jkbms", "JkBms"),
-        "daly": ("packbank.bms.daly", "Daly"),
-        "eg4": ("packbank.bms.eg4", "Eg4"),
+        "jkbms": Family("JkBms", ("jkbms",)),
+        "jkpb": Family("JkPb", ("jkbms_pb",)),
+        "daly": Family("Daly", ("daly",)),
+        "eg4": Family("Eg4", ("eg4_lifepower", "lifepower")),
     }
 )
-NAMES = tuple(_CLASSES)
+NAMES = tuple(FAMILIES)
 
 
-def protocol(name: str, inverted: Iterable[int] = ()) -> Protocol:
-    """The protocol ``name``, one of :data:`NAMES`, else KeyError; ``inverted`` is :attr:`Protocol.inverted`."""
-    module, cls = _CLASSES[name]
-    made: Protocol = getattr(import_module(module), cls)()
-    made.inverted = frozenset(inverted)
+def module_of(name: str) -> str:
+    """The last part of the names of the family's modules."""
+    return name.replace("-", "_")
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol ``name``, one of :data:`NAMES`, else KeyError."""
+    module = import_module(f"packbank.bms.{module_of(name)}") if name in FAMILIES else None
+    made: Protocol = getattr(module, FAMILIES[name].cls)()
     return made
 
 

@@ -19,6 +19,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
             ("sum8", "sum16", "ack", "check", "truncated", "incomplete", "payload", "ids", "groups"), _WIRES
         ),
         **dict.fromkeys(("type", "layout", "ascii", "terminal", "unknown"), _FAMILY),
+        "family": "set PROTOCOL as the message says",
         **dict.fromkeys(("foreign", "master", "unattributed"), MASTER),
         "modbus": "set the protocol of this port as the message says, or PROTOCOL",
         "refused": "the pack does not know this question: update its firmware, or set another PROTOCOL",

@@ -49,6 +49,7 @@ VOLTAGE_TOLERANCE_SHARE = 0.01
 DELTA_TOLERANCE = 0.1  # V, likewise
 AVERAGE_TOLERANCE = 0.1  # V, within 12 mV in the same frames
 _BESIDE_CELLS = (Column.VOLTAGE, Column.CELL_COUNT, Column.CELL_DELTA, Column.CELL_AVERAGE)
+SIGN_CERTAIN = 2.0  # A; with less, current and state may have been taken on both sides of zero
 BOOT_SLACK = 10.0  # s that a pack's count of the time since its boot may be ahead of ours
 
 
@@ -56,6 +57,7 @@ def check(row: Row, previous: Row) -> None:
     """Raise FrameError when ``row`` cannot be true, alone or after ``previous``, the last accepted one."""
     _check_ranges(row)
     _check_cells(row)
+    _check_sign(row)
     _check_ticks(row, previous)
 
 
@@ -92,6 +94,18 @@ def _check_cells(row: Row) -> None:
 def _admits_wrong_cells(row: Row) -> bool:
     """The BMS itself says that its cells are not those of the settings (sense leads off): true, and an alarm."""
     return row.item(Alarm.INTERNAL_FAILURE.column) > 0
+
+
+def _check_sign(row: Row) -> None:
+    """The current and what the BMS says of it must agree; where they do not, its sense is turned round."""
+    current, flow = row.item(Column.CURRENT), row.item(Column.FLOW)
+    if current * flow < -SIGN_CERTAIN:
+        raise FrameError(
+            "sign",
+            f"a current of {current:+.1f} A (+ charges) while the BMS says that it "
+            f"{'charges' if flow > 0 else 'discharges'}; set INVERT_CURRENT_MEASUREMENT = True for this pack, or "
+            "remove it where it is set",
+        )
 
 
 def _check_ticks(row: Row, previous: Row) -> None:

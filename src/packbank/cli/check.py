@@ -39,7 +39,8 @@ def run(args: Namespace) -> int:
 
 def _topology(config: Config) -> Iterator[str]:
     for bus in config.buses:
-        yield f"bus {bus.name}: {bus.port}, {bus.protocol}, {bus.mode}, {_packs(config, bus)}"
+        rates = f" {format_value(bus.baudrates)} baud" if bus.baudrates else ""
+        yield f"bus {bus.name}: {bus.port}, {bus.protocol}{rates}, {bus.mode}, {_packs(config, bus)}"
 
 
 def _packs(config: Config, bus: BusConfig) -> str:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from packbank.bms import registry
 from packbank.cli.progress import open_progress
+from packbank.config.keys import bus_keys
 from packbank.config.loader import load
 from packbank.config.model import Config
 from packbank.errors import ConfigError, LinkError
 from packbank.files import replace_text
 from packbank.sources.serial.ports import serial_ports, stable_path
-from packbank.sources.serial.scan import HARMLESS_ORDER, Scan, scan
+from packbank.sources.serial.scan import Scan, scan
 
 NOTHING = """Nothing answered. Look at these, in this order:
   - is another program or another adapter asking the same packs? Only one may
@@ -35,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--protocol", action="append", choices=registry.NAMES, help="look for this one only; may be repeated"
     )
     parser.add_argument(
+        "--baudrates",
+        type=_baudrates,
+        default=(),
+        metavar="RATES",
+        help="rates to try, such as 9600,19200; default: all that packs of each family have",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -52,6 +60,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _baudrates(text: str) -> tuple[int, ...]:
+    rates: tuple[int, ...] = bus_keys()["BAUDRATES"].parse(text)
+    return rates
+
+
 def run(args: argparse.Namespace) -> int:
     """Scan, print what was found and how to configure it, or write that to a file."""
     known = _known(args.output, args.extend)
@@ -60,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "no serial adapter found; plug one in, or name a port: packbank scan socket://192.168.1.40:4196"
         )
-    names = [name for name in HARMLESS_ORDER if not args.protocol or name in args.protocol]
-    scans = [found for port in ports if (found := _scan_port(_absolute(port), names))]
+    names = [name for name in registry.NAMES if not args.protocol or name in args.protocol]
+    scans = [found for port in ports if (found := _scan_port(_absolute(port), names, args.baudrates))]
     if not scans:
         print(NOTHING, file=sys.stderr)
         return 1
@@ -114,13 +127,14 @@ def _absolute(port: str) -> str:
     return stable_path(port) or str(Path(port).absolute())
 
 
-def _scan_port(port: str, names: Sequence[str]) -> Scan | None:
+def _scan_port(port: str, names: Sequence[str], baudrates: Sequence[int]) -> Scan | None:
     """The first protocol that answers on ``port``, or what was heard; a port that cannot be used is passed over."""
     heard = None
-    for name in names:
+    for name, baudrate in _tries(port, names, baudrates):
         protocol = registry.protocol(name)
+        protocol.line = protocol.line.at(baudrate)
         try:
-            with open_progress(f"{port} {name}", 2 * len(protocol.addresses)) as step:
+            with open_progress(f"{port} {name} {baudrate} baud", 2 * len(protocol.addresses)) as step:
                 result = scan(port, protocol, step)
         except LinkError as error:
             print(error, file=sys.stderr)
@@ -129,6 +143,14 @@ def _scan_port(port: str, names: Sequence[str]) -> Scan | None:
             return result
         heard = heard or (result if result.troubles else None)
     return heard
+
+
+def _tries(port: str, names: Sequence[str], baudrates: Sequence[int]) -> Iterator[tuple[str, int]]:
+    """Each protocol with each rate to try; a gateway has a rate of its own, which nobody can set from here."""
+    for name in names:
+        rates = baudrates or registry.protocol(name).line.baudrates
+        for rate in rates[:1] if port.startswith("socket://") else rates:
+            yield name, rate
 
 
 def _bus_of(known: Config, found: Scan) -> str:
@@ -170,9 +192,11 @@ def _table(scans: Sequence[Scan]) -> Iterator[str]:
 
 def _stanza(number: int, found: Scan) -> str:
     lines = [f"[bus:bus{number}]", f"PORT = {found.port}", f"PROTOCOL = {found.protocol}"]
-    addresses = [pack.address for pack in found.found]
+    protocol, addresses = registry.protocol(found.protocol), [pack.address for pack in found.found]
+    if protocol.line.baudrates != (found.baudrate,):
+        lines.append(f"BAUDRATES = {found.baudrate}")
     lines.append("MODE = listen" if found.master else f"BATTERY_ADDRESSES = {ranges(addresses)}")
-    if not registry.protocol(found.protocol).tells_limits:
+    if not protocol.tells_limits:
         lines.append("# What this BMS does not tell: the currents that each pack allows, in A. Fill them in.")
         lines += ["MAX_BATTERY_CHARGE_CURRENT =", "MAX_BATTERY_DISCHARGE_CURRENT ="]
     return "\n".join(lines)

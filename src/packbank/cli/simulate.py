@@ -16,7 +16,7 @@ from pathlib import Path
 from packbank.cli.signals import check_read, ended_by_signals
 from packbank.errors import ConfigError, PackbankError
 from packbank.sim.faults import FAULTS, Fault, parse_fault, parse_schedule
-from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
+from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, mix, wire_up
 from packbank.sim.wire_pty import Buses
 
 PACKS = range(1, 16)
@@ -68,7 +68,7 @@ def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds:
     parser.add_argument(
         "--mix",
         action="store_true",
-        help="instead: two JK PB, two Daly, two EG4 and one JKBMS, each make on its own bus",
+        help="instead: two packs of every family (of JKBMS one), each family on its own bus",
     )
     parser.add_argument(
         "--master", action="store_true", help="one more pack on each bus, at DIP 0: it asks the others, we only listen"
@@ -160,7 +160,7 @@ def port_folder(folder: Path | None) -> Iterator[Path]:
 
 def plans_of(args: argparse.Namespace) -> list[BusPlan]:
     """The buses that the arguments ask for."""
-    return list(MIX) if args.mix else [BusPlan(packs=args.packs, master=args.master)] * args.buses
+    return mix() if args.mix else [BusPlan(packs=args.packs, master=args.master)] * args.buses
 
 
 def stanza(ports: Sequence[str], plans: Sequence[BusPlan]) -> str:

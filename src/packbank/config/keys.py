@@ -119,7 +119,7 @@ def program_keys() -> Keys:
 
 def bus_keys() -> Keys:
     """How packs are reached: allowed in [bus:...], and in [DEFAULT] for every bus or the only one."""
-    return _keys(BusConfig, ("port", "protocol", "addresses", "mode"))
+    return _keys(BusConfig, ("port", "protocol", "baudrates", "addresses", "mode"))
 
 
 def name_keys() -> Keys:

@@ -40,6 +40,13 @@ class BusConfig:
         "", "device path (best /dev/serial/by-id/...), or socket://host:port, rfc2217://host:port, replay:///capture"
     )
     protocol: str = setting("jkpb", "family of the packs on this bus")
+    baudrates: tuple[int, ...] = setting(
+        (),
+        "rates to try in turn until a pack answers; empty: all that packs of this family have",
+        "baud",
+        1200,
+        921600,
+    )
     addresses: tuple[int, ...] = setting(
         (), "addresses of the packs, lists and ranges, hexadecimal: 0x01-0x0F; empty: whoever answers is taken in"
     )
@@ -59,7 +66,7 @@ class PackConfig:
     named: bool = False  # the name is the owner's
     expected: bool = True  # false: a candidate address of a bus without a list; counts only once it answered
     invert_current_measurement: bool = setting(
-        False, "the BMS tells a charging current as a discharging one (some Daly)"
+        False, "the BMS tells a charging current as a discharging one, as some Daly do"
     )
     settings: PackSettings = field(default_factory=PackSettings)
 

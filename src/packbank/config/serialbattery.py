@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from packbank.bms.registry import FAMILIES
 from packbank.config.entry import Entry
 from packbank.config.values import split_list
 
@@ -93,7 +94,7 @@ def _fractions(keys: tuple[str, ...]) -> Callable[[Values], str]:
     return lambda values: ", ".join([*(values[key] for key in keys), "1"])
 
 
-PROTOCOLS = {"jkbms_pb": "jkpb", "jkbms": "jkbms", "daly": "daly", "eg4_lifepower": "eg4", "lifepower": "eg4"}
+PROTOCOLS = {driver: name for name, family in FAMILIES.items() for driver in family.driver}
 
 
 def _protocol(values: Values) -> str:

@@ -47,6 +47,7 @@ class Column(IntEnum):
     # Live values.
     VOLTAGE = "V", "pack voltage"
     CURRENT = "A", "pack current, + charges the pack"
+    FLOW = "-1/0/1", "what the BMS says its current does: 1 charges, -1 discharges, 0 neither"
     POWER = "W", "pack power, + charges the pack"
     TEMPERATURE_MOS = "degC", "MOSFETs (power stage of the BMS)"
     TEMPERATURE_1 = "degC", "battery sensor 1"

@@ -11,7 +11,7 @@ from packbank.bms.daly_commands import QUESTIONS, commands
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, LENGTH, MOST_FRAMES, OLD_HOST, START, seal
 from packbank.bms.protocol import Row, Topic
-from packbank.cext.tlv import find_a5
+from packbank.cext.a5 import find_a5
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.model.identity import Identity
 from packbank.sim.responder import Burst, Responder
@@ -25,9 +25,10 @@ TEXT_SIZE = 7  # characters a frame
 class DalyResponder(Responder):
     """The board with number ``address``. Old firmware hears 0x80 instead and sends every burst whole."""
 
+    software = "21_211112_100L"
+
     def __init__(self, address: int, identity: Identity | None = None, *, old_firmware: bool = False) -> None:
-        self.address = address
-        self.identity = identity or Identity(serial=f"SIM{address:08d}")
+        super().__init__(address, identity)
         self.host = OLD_HOST if old_firmware else HOST + address - 1
         self.old_firmware = old_firmware
         self.asleep = False

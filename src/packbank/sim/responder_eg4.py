@@ -21,9 +21,10 @@ TEXTS = ("firmware", "barcode")  # the questions about the pack
 class Eg4Responder(Responder):
     """The pack at ``address``; ``start`` is the first byte that its firmware hears and sends, 7E or 7C."""
 
+    software = "QTHN-0d0444-1.54"
+
     def __init__(self, address: int, identity: Identity | None = None, *, start: int = STARTS[0]) -> None:
-        self.address = address
-        self.identity = identity or Identity(software="SIM-16SV100A-V3.40", serial=f"SIM{address:08d}")
+        super().__init__(address, identity)
         self.start = start
         self._questions = {request(start, address, code): question for question, code in COMMANDS.items()}
 

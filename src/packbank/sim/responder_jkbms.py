@@ -23,9 +23,11 @@ NOT_OLD = (0xB8, 0xB9, 0xBA, tables.VERSION_ID)  # and that firmware of 2020 lea
 class JkBmsResponder(Responder):
     """The BMS on this port; ``version`` is that of its protocol, 0 for firmware of 2020."""
 
+    model = "JK_B2A24S15P"
+    software = "11.XW_S11.26"
+
     def __init__(self, address: int = 1, identity: Identity | None = None, *, version: int = 1) -> None:
-        self.address = address
-        self.identity = identity or Identity(model="JK_B2A24S15P", software="11.XW_S11.26", name=f"SIM{address}")
+        super().__init__(address, identity)
         self.version = version
         self._requests = (seal(READ_ALL, FROM_PC, REQUEST, b"\0"), seal(READ_ALL, FROM_PC, REQUEST, b""))
 

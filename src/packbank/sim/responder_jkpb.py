@@ -33,9 +33,11 @@ class JkPbResponder(Responder):
 
     deaf_time = DEAF_TIME
 
+    model = "JK_PB2A16S20P"
+    software = "15.41"
+
     def __init__(self, address: int, identity: Identity | None = None) -> None:
-        self.address = address
-        self.identity = identity or Identity(model="JK_PB2A16S20P", software="15.41", serial=f"SIM{address:08d}")
+        super().__init__(address, identity)
         self._topics = {request(topic, address): topic for topic in REGISTERS}
 
     def wants(self, request: bytes) -> bool:

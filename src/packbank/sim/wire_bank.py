@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -13,11 +13,7 @@ from packbank.bms.protocol import Row
 from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import Fault, afflict
-from packbank.sim.responder import Responder
-from packbank.sim.responder_daly import DalyResponder
-from packbank.sim.responder_eg4 import Eg4Responder
-from packbank.sim.responder_jkbms import JkBmsResponder
-from packbank.sim.responder_jkpb import JkPbResponder
+from packbank.sim.responder import responder, responder_class
 from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_master import MASTER, JkPbMaster
 
@@ -25,18 +21,6 @@ STEP = 0.1  # s of the physics; the resolution of JK's ticks
 PLATEAU = 10.0  # s
 LOADS = (0.0, 20.0, 35.0, -15.0, -40.0)  # A a pack, in turn: a plateau lets every row catch up; they add up to nothing
 MANUFACTURED = "2024-05-17"
-MODELS = {
-    "jkpb": ("JK_PB2A16S20P", "15.41"),
-    "daly": ("", "21_211112_100L"),
-    "eg4": ("", "QTHN-0d0444-1.54"),
-    "jkbms": ("JK_B2A24S15P", "11.XW_S11.26"),
-}
-RESPONDERS: Mapping[str, Callable[[int, Identity], Responder]] = {
-    "jkpb": JkPbResponder,
-    "daly": DalyResponder,
-    "eg4": Eg4Responder,
-    "jkbms": JkBmsResponder,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +81,33 @@ def demo_spec(packs: int, cells: int, seed: int) -> BankSpec:
 class BusPlan:
     """One bus to simulate: ``packs`` of a protocol at the addresses from its first one on.
 
-    With ``master`` a further JK PB at DIP 0 asks them, and nobody else should.
+    With ``master`` a further JK PB at DIP 0 asks them, and nobody else should. ``baudrate`` 0: the usual one.
     """
 
     protocol: str = "jkpb"
     packs: int = 1
     master: bool = False
+    baudrate: int = 0
 
     @property
     def addresses(self) -> range:
         """Where the packs are; the master is at 0."""
-        first = registry.protocol(self.protocol).addresses[0]
+        first = max(registry.protocol(self.protocol).addresses[0], 1)
         return range(MASTER if self.master else first, first + self.packs)
 
 
-MIX = (BusPlan("jkpb", 2), BusPlan("daly", 2), BusPlan("eg4", 2), BusPlan("jkbms", 1))
+def mix() -> list[BusPlan]:
+    """Two packs of every family, or the one that a port of it can have, each family on its own bus."""
+    return [BusPlan(name, min(2, len(protocol.addresses))) for name, protocol in registry.protocols().items()]
 
 
 def identity_of(plan: BusPlan, bus: int, address: int) -> Identity:
     """What a simulated pack says of itself."""
-    model, software = MODELS[plan.protocol]
+    cls = responder_class(plan.protocol)
     return Identity(
-        model=model,
+        model=cls.model,
         hardware="15A",
-        software=software,
+        software=cls.software,
         serial=f"SIM{bus:03d}{address:05d}",
         name=f"Pack {bus}-{address}",
         manufactured=MANUFACTURED,
@@ -136,10 +123,10 @@ def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], s
         random = Random(f"{seed}/{bus}")
         packs = []
         for address in plan.addresses:
-            responder = RESPONDERS[plan.protocol](address, identity_of(plan, bus, address))
-            packs.append(WirePack(responder, partial(bank.row, index)))
+            pack = responder(plan.protocol, address, identity_of(plan, bus, address))
+            packs.append(WirePack(pack, partial(bank.row, index)))
             index += 1
-        wire = Wire(packs, random, registry.protocol(plan.protocol).line.baudrate)
+        wire = Wire(packs, random, plan.baudrate or registry.protocol(plan.protocol).line.baudrate)
         if plan.master:
             wire.talkers.append(JkPbMaster(wire.packs.pop(0), start))
         afflict(wire, bus, faults, start, random)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import termios
 import time
 import tty
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from types import TracebackType
 from packbank.sim.wire import Wire
 
 LONGEST_REQUEST = 4096
+OUTPUT_RATE = 5  # its place among the attributes of a terminal; the input's is before it
 IDLE = 0.5  # s at most between two looks at the ports
 
 
@@ -29,6 +31,7 @@ class WirePort:
     def __init__(self, wire: Wire, path: Path) -> None:
         self.wire = wire
         self.path = path
+        self._rate: int = getattr(termios, f"B{wire.baudrate}")
         self._master = self._slave = -1
         self.plug()
 
@@ -41,6 +44,7 @@ class WirePort:
         """Make the port appear under its path."""
         self._master, self._slave = os.openpty()  # we keep the slave open: without it the master would read EIO
         tty.setraw(self._slave)
+        self._set_rate()
         os.set_blocking(self._master, False)
         self.path.unlink(missing_ok=True)
         self.path.symlink_to(os.ttyname(self._slave))
@@ -67,10 +71,17 @@ class WirePort:
             self.unplug()
 
     def receive(self) -> bytes:
-        """What the client has sent."""
+        """What the client has sent; nothing that a pack understands when it has set another rate than the packs'."""
         with contextlib.suppress(BlockingIOError):
-            return os.read(self._master, LONGEST_REQUEST)
+            data = os.read(self._master, LONGEST_REQUEST)
+            return data if termios.tcgetattr(self._slave)[OUTPUT_RATE] == self._rate else b""
         return b""
+
+    def _set_rate(self) -> None:
+        """The rate of a port that nobody has set yet is the packs'."""
+        modes = termios.tcgetattr(self._slave)
+        modes[OUTPUT_RATE - 1] = modes[OUTPUT_RATE] = self._rate
+        termios.tcsetattr(self._slave, termios.TCSANOW, modes)
 
     def _transmit(self, data: bytes) -> None:
         with contextlib.suppress(BlockingIOError):  # what the client's buffer cannot take is lost, as in a UART

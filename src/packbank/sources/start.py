@@ -60,9 +60,11 @@ def _starters(config: Config, store: Store, capture: Capture | OnRequest | None)
 
 def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | OnRequest | None) -> Source:
     packs = [(index, pack) for index, pack in enumerate(config.packs) if pack.bus == bus.name]
-    inverted = [pack.address for _, pack in packs if pack.invert_current_measurement]
-    protocol = registry.protocol(bus.protocol, inverted)
-    members = [Member(index, pack.address, pack.name, pack.expected) for index, pack in packs]
+    protocol = registry.protocol(bus.protocol)
+    protocol.line = protocol.line.at(*(bus.baudrates or protocol.line.baudrates))
+    members = [
+        Member(index, pack.address, pack.name, pack.expected, pack.invert_current_measurement) for index, pack in packs
+    ]
     if bus.port.startswith(SCHEME):
         return start_replay(bus, protocol, members, store)
     tap = capture.tap(bus.name, protocol) if capture else None

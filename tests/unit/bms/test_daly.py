@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from other_bms import answered, ask, blank, pack_row
-from packbank.bms import registry
 from packbank.bms.daly import FORGET_AFTER, PATIENCE, RARELY, Daly
 from packbank.bms.daly_fields import ALARMS
 from packbank.bms.daly_frames import seal
 from packbank.bms.protocol import Protocol, Row, Topic
-from packbank.cext.tlv import find_a5
+from packbank.cext.a5 import find_a5
 from packbank.errors import FrameError
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.model.identity import Identity
@@ -40,10 +39,6 @@ def counted(cells: int, sensors: int = 1) -> Daly:
 
 def raised(row: Row) -> dict[Alarm, float]:
     return {alarm: row[alarm.column] for alarm in Alarm if row[alarm.column] > 0}
-
-
-def inverted() -> Protocol:
-    return registry.protocol("daly", inverted=[1])
 
 
 def told(daly: Protocol, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
@@ -249,31 +244,20 @@ def test_of_more_sensors_than_columns_the_extremes_count() -> None:
     assert list(row[columns]) == [20.0, 21.0, -10.0, 50.0]
 
 
-def test_a_reversed_current_is_a_setting_of_the_board_and_the_state_byte_finds_it() -> None:
+def test_the_state_byte_finds_a_reversed_current() -> None:
     charging = reply(1, 0x93, "0101010000003A02")
-    above = reply(1, 0x90, "0212000075F801F4")  # 30200
-    wrong = told(Daly(), "pack", above)
-    assert wrong[Column.CURRENT] == -20.0
+    row = told(Daly(), "state", charging, told(Daly(), "pack", reply(1, 0x90, "0212000075F801F4")))  # 30200
+    assert (row[Column.CURRENT], row[Column.FLOW]) == (-20.0, 1)
     with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = True") as error:
-        told(Daly(), "state", charging, wrong)
+        Daly().check(row, blank())
     assert error.value.reason == "sign"
-    right = told(inverted(), "pack", above)
-    assert right[Column.CURRENT] == 20.0
-    told(inverted(), "state", charging, right)
-    with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = False"):
-        told(inverted(), "state", reply(1, 0x93, "02"), right)
-
-
-def test_a_reversed_current_swaps_the_over_current_alarms() -> None:
-    over = reply(1, 0x98, "000002")
-    assert told(Daly(), "alarms", over)[Alarm.HIGH_CHARGE_CURRENT.column] == 2
-    row = told(inverted(), "alarms", over)
-    assert (row[Alarm.HIGH_DISCHARGE_CURRENT.column], row[Alarm.HIGH_CHARGE_CURRENT.column]) == (2, 0)
+    row[Column.CURRENT] *= -1
+    Daly().check(row, blank())
 
 
 def test_a_current_near_zero_says_nothing_about_the_sign() -> None:
     row = told(Daly(), "pack", reply(1, 0x90, "02120000753A01F4"))
-    told(Daly(), "state", reply(1, 0x93, "0101010000003A02"), row)
+    Daly().check(told(Daly(), "state", reply(1, 0x93, "0101010000003A02"), row), blank())
 
 
 def test_incumbent_fails_on_boards_that_answer_few_commands() -> None:

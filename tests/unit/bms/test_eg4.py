@@ -11,7 +11,6 @@ from other_bms import answered, ask, blank, pack_row
 from packbank.bms.eg4 import COMMANDS, FORGET_AFTER, Eg4, seal
 from packbank.bms.eg4_fields import ALARMS as BITS
 from packbank.bms.protocol import Row, Topic
-from packbank.cext.checksum import crc16_modbus
 from packbank.errors import FrameError
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
 from packbank.model.identity import Identity
@@ -196,25 +195,6 @@ def test_an_unknown_group_ends_the_list_and_spoils_nothing(tail: str) -> None:
 def test_groups_that_cannot_be_are_refused(payload: str, why: str) -> None:
     with pytest.raises(FrameError, match=why):
         told(bytes.fromhex(payload))
-
-
-def test_the_ascii_protocol_is_named_not_parsed() -> None:
-    body = b"20014A4200" + b"E004" + b"0102"
-    check = -sum(body) & 0xFFFF
-    exchange = Eg4().exchange("status", 1)
-    assert not exchange.feed(b"~" + body + f"{check:04X}".encode() + b"\r")
-    assert not exchange.feed(b"")
-    assert [error.reason for error in exchange.rejected] == ["ascii"]
-    assert "ASCII protocol" in str(exchange.rejected[0])
-
-
-def test_modbus_is_named_not_parsed() -> None:
-    body = bytes((0x40, 3, 4, 0x15, 0x00, 0xFE, 0x4C))
-    exchange = Eg4().exchange("status", 1)
-    assert not exchange.feed(body + crc16_modbus(body).to_bytes(2, "little"))
-    assert not exchange.feed(b"")
-    assert [error.reason for error in exchange.rejected] == ["modbus"]
-    assert "EG4-LL" in str(exchange.rejected[0])
 
 
 def test_silence_is_nobodys_protocol() -> None:

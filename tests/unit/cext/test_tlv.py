@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from packbank.cext.tlv import Tag, TagList, find_a5
+from packbank.cext.tlv import Tag, TagList
 
 LIST = TagList([Tag(0x79, 3, 2, 3), Tag(0x80, 2), Tag(0x84, 2), Tag(0x01, 2, 4)])
-FRAME = bytes.fromhex("A501900800720000753001EF45")
 
 
 def present(record: bytes) -> set[int]:
@@ -125,26 +124,3 @@ def test_a_value_without_a_count_has_none() -> None:
 def test_a_table_with_an_impossible_id_is_refused(tags: list[Tag]) -> None:
     with pytest.raises(ValueError, match="id"):
         TagList(tags)
-
-
-def test_a_frame_is_found_anywhere_and_only_whole() -> None:
-    assert find_a5(FRAME) == 0
-    assert find_a5(b"\0\0" + FRAME) == 2
-    assert find_a5(FRAME + FRAME, 1) == 13
-    assert find_a5(FRAME[:-1]) == -1
-    assert find_a5(b"") == -1
-    assert find_a5(FRAME, 100) == -1
-    assert find_a5(FRAME, -5) == 0
-
-
-def test_a_start_byte_that_begins_no_frame_hides_none() -> None:
-    assert find_a5(b"\xa5" + FRAME) == 1
-    assert find_a5(b"\xa5\x01\x90\x08" + FRAME) == 4
-    assert find_a5(FRAME[:9] + FRAME) == 9
-
-
-@pytest.mark.parametrize("at", range(13))
-def test_a_frame_with_one_byte_wrong_is_none(at: int) -> None:
-    wrong = bytearray(FRAME)
-    wrong[at] ^= 0x10
-    assert find_a5(bytes(wrong)) == -1

@@ -16,7 +16,7 @@ from packbank.model.identity import Identity
 from packbank.sim.fault_packs import PACK_FAULTS, TWIN_SOC
 from packbank.sim.faults import heal, parse_fault, parse_schedule
 from packbank.sim.wire import Wire
-from packbank.sim.wire_bank import MIX, BusPlan, LiveBank, demo_spec, wire_up
+from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, mix, wire_up
 
 START = 700.0
 VICTIM, NEIGHBOUR = 2, 3
@@ -157,7 +157,7 @@ def test_settings_answer_is_lost_once() -> None:
 
 
 @pytest.mark.parametrize("name", PACK_FAULTS)
-@pytest.mark.parametrize("plan", MIX, ids=lambda plan: plan.protocol)
+@pytest.mark.parametrize("plan", mix(), ids=lambda plan: plan.protocol)
 def test_packs_of_every_make_can_have_every_fault(plan: BusPlan, name: str) -> None:
     protocol, bank = registry.protocol(plan.protocol), LiveBank(demo_spec(plan.packs, 16, 1), START)
     (wire,) = wire_up(bank, [plan], [parse_fault(name)], 1, START)

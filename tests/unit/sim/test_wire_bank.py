@@ -10,7 +10,7 @@ from packbank.bms.jkpb import JkPb
 from packbank.model.columns import CELL_VOLTAGES, Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.faults import Fault
-from packbank.sim.wire_bank import LOADS, MIX, PLATEAU, STEP, BusPlan, LiveBank, demo_spec, wire_up
+from packbank.sim.wire_bank import LOADS, PLATEAU, STEP, BusPlan, LiveBank, demo_spec, mix, wire_up
 
 START = 500.0
 PLANS = [BusPlan(packs=3), BusPlan(packs=2)]
@@ -68,9 +68,11 @@ def test_fault_befalls_its_bus_only() -> None:
 
 
 def test_mix_has_each_make_at_its_own_pace() -> None:
-    wires = wire_up(live(7), MIX, [], 1, START)
-    assert [len(wire.packs) for wire in wires] == [2, 2, 2, 1]
-    assert [wire.baudrate for wire in wires] == [registry.protocol(plan.protocol).line.baudrate for plan in MIX]
+    plans = mix()
+    wires = wire_up(live(sum(plan.packs for plan in plans)), plans, [], 1, START)
+    assert [plan.protocol for plan in plans] == list(registry.NAMES)
+    assert [len(wire.packs) for wire in wires] == [1 if plan.protocol == "jkbms" else 2 for plan in plans]
+    assert [wire.baudrate for wire in wires] == [registry.protocol(plan.protocol).line.baudrate for plan in plans]
 
 
 def test_master_is_a_pack_of_the_bank_but_not_of_the_wire() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from threading import Event, Thread
 
 from packbank.bms.protocol import Protocol
@@ -26,6 +27,7 @@ from packbank.sources.store import Store
 FIRST_PAUSE = 0.25  # s before a failed port is opened again; doubled up to
 LONGEST_PAUSE = 5.0  # s
 LONGEST_PATIENCE = 3600.0  # s of silence of a port on which nothing is heard: its packs may be switched off
+TRY_RATE = 10.0  # s in which no pack has answered at one of several rates: the next is tried
 RESTART_PAUSE = 5.0  # s after a fault of the program
 HEAR_FIRST = 2.0  # s that MODE = auto listens before it polls: five slots of the slowest JK master
 MASTER_GONE = 0.6  # s without a word of another master, after which we poll; a JK master speaks every 0.22 to 0.40 s
@@ -56,6 +58,9 @@ class Bus:
         self._store = store
         self._tap = tap
         self._clock = clock
+        # A gateway has a rate of its own, which nobody can set from here.
+        fixed = config.port.startswith("socket://")
+        self._rates = list(protocol.line.baudrates[:1] if fixed else protocol.line.baudrates)
         self._began = clock()
         self._stop = Event()
         self._search = Event()
@@ -131,14 +136,16 @@ class Bus:
             next_read=self._next_read,
             search=self._search,
         )
-        pause = 0.0
+        pause, rates = 0.0, self._rates
         while not self._stop.wait(pause) and self._await_device():
             answers = self._statistics.counted("answers")
+            self._protocol.line = self._protocol.line.at(rates[0])
             try:
-                self._use_port(master, listener)
+                self._use_port(master, listener, inf if len(rates) == 1 else TRY_RATE)
             except LinkError as error:
                 self._say_failed(str(error))
             progress = self._statistics.counted("answers") > answers
+            rates = rates[:1] if progress else [*rates[1:], rates[0]]  # where a pack has answered, all of them do
             pause = FIRST_PAUSE if progress or not pause else min(2.0 * pause, LONGEST_PAUSE)
 
     def _next_read(self) -> float:
@@ -152,27 +159,27 @@ class Bus:
                 return False
         return True
 
-    def _use_port(self, master: Master, listener: Listener | None) -> None:
-        """Open the port and work on it until the stop is set; raises LinkError when it fails."""
+    def _use_port(self, master: Master, listener: Listener | None, patience: float) -> None:
+        """Open the port and work on it until the stop is set; LinkError when it fails, or nobody answers in time."""
         link = open_link(self._config.port, self._protocol.line, self._statistics, self._tap)
         link.patience = self._patience
         received = self._statistics.counted("received")
         try:
             self._say_open()
-            self._work(link, master, listener)
+            self._work(link, master, listener, patience)
         finally:
             link.close()
             heard = self._statistics.counted("received") > received
             self._patience = DEAF_LIMIT if heard else min(2.0 * self._patience, LONGEST_PATIENCE)
 
-    def _work(self, link: Link, master: Master, listener: Listener | None) -> None:
+    def _work(self, link: Link, master: Master, listener: Listener | None, patience: float) -> None:
         mode = self._config.mode
         if listener and mode is not Mode.POLL:
             self._statistics.enter(BusState.LISTENING)
             listener.run(link, self._stop, HEAR_FIRST if mode is Mode.AUTO else float("inf"))
         while not self._stop.is_set():
             self._statistics.enter(BusState.POLLING)
-            master.run(link, self._stop)
+            master.run(link, self._stop, patience)
             if listener and not self._stop.is_set():
                 self._say_master()
                 self._statistics.enter(BusState.STANDING_BACK)

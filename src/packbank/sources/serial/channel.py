@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import NamedTuple
 
+from packbank.bms.lookalikes import look_alike
 from packbank.bms.protocol import Exchange, Protocol
 from packbank.cext.sweep import SWEEP_ROOM
 from packbank.errors import FrameError
@@ -22,6 +23,7 @@ from packbank.sources.serial.statistics import BITS_A_BYTE, Statistics
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
 MEANINGFUL = 8  # bytes that are no mere noise, where the protocol cannot tell; so much longer than usual is a surprise
 SETTLE = 0.002  # s, lets the rest of an answer gather
+HEARD = 600  # bytes, at most, in which another family's answer is looked for
 QUIET = 0.005  # s of silence that end a drain
 DRAIN_LIMIT = 0.060  # s
 JUST_NOW = 0.005  # s since the last read, within which nothing worth a system call can have come
@@ -119,7 +121,12 @@ class Channel:
         else:
             self._quiet_since = max(self._quiet_since, sent)
             self._statistics.count("missed", int(not exchange.rejected))
-        return Outcome(exchange.answer, arrived, arrived - sent, something, heard, tuple(exchange.rejected))
+        refused = tuple(exchange.rejected)
+        # A pack that has never answered this question may be of another family, whatever its answer looks like to ours.
+        if something and not exchange.answer and exchange.question not in self._shortest:
+            other = look_alike(self._protocol, heard.replace(exchange.request, b"")[-HEARD:])
+            refused = (other,) if other else refused
+        return Outcome(exchange.answer, arrived, arrived - sent, something, heard, refused)
 
     def listen(self, seconds: float) -> None:
         """Say nothing for ``seconds``, but note what others say."""

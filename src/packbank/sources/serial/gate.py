@@ -40,6 +40,7 @@ class Member:
     address: int
     name: str
     expected: bool = True  # false: a candidate address that need not answer
+    inverted: bool = False  # its BMS tells a charging current as a discharging one
 
 
 class Verdict(NamedTuple):
@@ -76,7 +77,7 @@ class Gate:
         self._store = store
         self._statistics = statistics
         self._budget = LogBudget(_log)
-        self._packs = {member.address: _Pack(member, Record(protocol)) for member in members}
+        self._packs = {member.address: _Pack(member, self._fresh(member)) for member in members}
 
     def take(self, answer: Answer) -> Verdict:
         """Take an answer; when it is refused, why is counted.
@@ -89,7 +90,7 @@ class Gate:
             self.refuse(answer.address, error, data, answer.arrived)
             return Verdict(accepted=False)
         if answer.arrived - pack.heard > FORGET_AFTER:
-            pack.record = Record(self._protocol)
+            pack.record = self._fresh(pack.member)
         pack.heard = answer.arrived
         judgement = pack.record.judge(answer)
         if judgement.row is None or judgement.identity is None:
@@ -126,6 +127,9 @@ class Gate:
         self._statistics.note_trouble(address, trouble)
         message = f"{self._bus}: {address:#04x}: {trouble.text}; {trouble.remedy}"
         self._budget.say(f"stranger {address}", now, logging.WARNING, message)
+
+    def _fresh(self, member: Member) -> Record:
+        return Record(self._protocol, inverted=member.inverted)
 
     def _note_accepted(self, pack: _Pack, who: Identity, warning: str, now: float) -> None:
         if pack.said_silent:

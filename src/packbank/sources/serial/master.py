@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from threading import Event
 
 from packbank.bms.protocol import Answer, Protocol, Topic
+from packbank.errors import LinkError
 from packbank.sources.serial.channel import Asked, Channel, Outcome
 from packbank.sources.serial.gate import Gate, Member, Verdict
 from packbank.sources.serial.link import Link
@@ -64,8 +66,12 @@ class Master:
         period = SETTINGS_PERIOD if protocol.tells_limits else STEADY_PERIOD
         self._schedule = Schedule(expected, candidates, protocol.questions, clock(), period)
 
-    def run(self, link: Link, stop: Event) -> None:
-        """Ask until ``stop`` is set or another master is found to ask here; raises LinkError."""
+    def run(self, link: Link, stop: Event, patience: float = inf) -> None:
+        """Ask until ``stop`` is set or another master is found to ask here; raises LinkError.
+
+        So it does when no pack has given an acceptable answer for ``patience`` seconds from now on.
+        """
+        give_up, answers = self._clock() + patience, self._statistics.counted("answers")
         link.read()  # what waited in the port's buffer is of unknown age
         channel = Channel(link, self._protocol, self._guard, self._listener, self._statistics, clock=self._clock)
         self._schedule.restart(self._clock())
@@ -82,6 +88,8 @@ class Master:
             else:
                 self._visit(channel, turn)
             link.check_alive()
+            if self._clock() > give_up and self._statistics.counted("answers") == answers:
+                raise LinkError(f"{link.port}: no pack answers at {self._protocol.line.baudrate} baud")
             self._statistics.guard_is(self._guard.value)
             if self._listener and self._statistics.counted("foreign") > foreign:
                 if self._listener.requests_since(self._clock() - FOREIGN_SPAN) >= FOREIGN_MANY:

@@ -16,7 +16,7 @@ import numpy as np
 
 from packbank.bms.protocol import Answer, Protocol, Row, Topic
 from packbank.errors import FrameError
-from packbank.model.columns import COLUMNS, Column
+from packbank.model.columns import COLUMNS, Alarm, Column
 from packbank.model.identity import Identity
 
 DOUBT_LASTS = 60.0  # s for which a doubt is remembered
@@ -40,6 +40,10 @@ _CURRENT_LIMITS = [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]
 _STAMPS = {Topic.STATUS: Column.STATUS_TIME, Topic.SETTINGS: Column.SETTINGS_TIME}
 
 
+_DIRECTED = [Column.CURRENT, Column.POWER]
+_OVER_CURRENT = [Alarm.HIGH_CHARGE_CURRENT.column, Alarm.HIGH_DISCHARGE_CURRENT.column]
+
+
 class Judgement(NamedTuple):
     """What becomes of an answer: the row and the identity to store, or the error for which it is refused."""
 
@@ -53,6 +57,12 @@ class Judgement(NamedTuple):
 def unknown() -> Row:
     """A row in which nothing is known."""
     return np.full(COLUMNS, np.nan)
+
+
+def _turn_round(row: Row) -> None:
+    """Charging becomes discharging. What the BMS says of the flow stays, and so proves which is right."""
+    row[_DIRECTED] *= -1.0
+    row[_OVER_CURRENT] = row[_OVER_CURRENT[::-1]]
 
 
 class Clock:
@@ -103,8 +113,10 @@ class Clock:
 class Record:
     """The pack at one address, as its accepted answers tell."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, *, inverted: bool = False) -> None:
+        """``inverted``: the BMS tells a charging current as a discharging one."""
         self._protocol = protocol
+        self._inverted = inverted
         self._row, self._identity = unknown(), Identity()
         self._heard = -inf
         self._doubts: dict[Topic, Answer] = {}  # the last of each topic
@@ -140,8 +152,12 @@ class Record:
     def _decoded(self, answer: Answer, row: Row, identity: Identity) -> tuple[Row, Identity]:
         """``row`` and ``identity`` with the answer; FrameError when it cannot be decoded."""
         row = row.copy()
+        if self._inverted:  # so that what this answer leaves as it is comes out as it was
+            _turn_round(row)
         for question, data in answer.data.items():
             identity = self._protocol.decode(answer.address, question, data, row, identity)
+        if self._inverted:
+            _turn_round(row)
         if answer.topic in _STAMPS:
             row[_STAMPS[answer.topic]] = answer.arrived
         return row, identity

@@ -26,8 +26,6 @@ from packbank.sources.serial.link import Link, Timing, open_link
 from packbank.sources.serial.pacing import Guard
 from packbank.sources.serial.statistics import Statistics
 
-# Readers first; a question to JK PB is formally a write, which no device at another rate can understand.
-HARMLESS_ORDER = ("jkbms", "jkpb", "daly", "eg4")
 HEAR_FIRST = 1.0  # s: two slots of the slowest JK master
 MASTER_CYCLE = 8.0  # s: 32 slots of 220 ms, in which a JK master has asked everybody
 HEARD_TRIES = 4  # times that a question is asked while something comes that is no right answer
@@ -60,7 +58,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a port has of one protocol.
+    """What a port has of one protocol at one rate.
 
     ``troubles`` are addresses where something was heard that is no pack as it should be. Where another master asks,
     ``overheard`` are the addresses that answered it and nobody is asked.
@@ -68,6 +66,7 @@ class Scan:
 
     port: str
     protocol: str
+    baudrate: int
     found: tuple[Found, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     master: bool = False
@@ -82,13 +81,13 @@ class Scan:
 
 
 def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
-    """Look for packs of ``protocol`` on ``port``. Raises LinkError when the port cannot be used."""
+    """Look for packs of ``protocol`` on ``port`` at the rate of its line. Raises LinkError for a port that fails."""
     statistics = Statistics("scan", port)
     link = open_link(port, protocol.line, statistics)
     try:
         master, overheard = _listen(link, protocol)
         if master:
-            return Scan(port, protocol.name, master=True, overheard=overheard)
+            return Scan(port, protocol.name, protocol.line.baudrate, master=True, overheard=overheard)
         channel = Channel(link, protocol, Guard(protocol.line), None, statistics)
         results = {address: _probe(channel, protocol, address, tell) for address in protocol.addresses}
         if any(results.values()) or protocol.line.first_byte_timeout <= FAST:
@@ -100,7 +99,7 @@ def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
                 results[address] = _wait_for(link, protocol, address, tell) or results[address]
         found = tuple(result for result in results.values() if isinstance(result, Found))
         troubles = tuple(result for result in results.values() if isinstance(result, Trouble))
-        return Scan(port, protocol.name, found, troubles)
+        return Scan(port, protocol.name, protocol.line.baudrate, found, troubles)
     finally:
         link.close()
 

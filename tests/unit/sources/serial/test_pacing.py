@@ -12,7 +12,7 @@ from packbank.bms.protocol import Line, Topic
 from packbank.sources.serial import pacing
 from packbank.sources.serial.pacing import GUARD_JURY, Guard, ReadMoment
 
-LINE = Line(115200, 0.1, 0.02, 0.040, 0.030, 0.120, 0.005)
+LINE = Line((115200,), 0.1, 0.02, 0.040, 0.030, 0.120, 0.005)
 TOPICS = (Topic.STATUS, Topic.SETTINGS, Topic.ABOUT)
 ANSWER = 0.040
 TIMEOUT = 0.100

@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from other_bms import answered, pack_row
+from packbank.bms.daly import Daly
 from packbank.bms.jkpb import JkPb
 from packbank.bms.protocol import Answer, Row, Topic
-from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, Column
+from packbank.model.columns import CELL_RESISTANCES, CELL_VOLTAGES, Alarm, Column
 from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
+from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_jkpb import frame
 from packbank.sources.serial.record import (
     CAUTION,
@@ -270,3 +273,28 @@ def test_a_new_serial_number_is_a_warning_and_the_limits_are_read_again(bench: B
     assert bench.ask(Topic.ABOUT, 1002.0) == ACCEPTED
     assert bench.last.reread == (Topic.SETTINGS,)
     assert "TWO instead of ONE" in bench.last.warning
+
+
+def test_an_inverted_pack_is_turned_round_and_what_an_answer_leaves_stays_as_it_was() -> None:
+    protocol, responder, row = Daly(), DalyResponder(1), pack_row(current=20.0, high_charge_current=2)
+    record = Record(protocol, inverted=True)
+
+    def says(questions: tuple[str, ...], now: float) -> Answer:
+        said = {}
+        for question in questions:
+            exchange = protocol.exchange(question, 1)
+            assert answered(exchange, responder, row), question
+            said[question] = exchange.answer
+        return Answer(1, Topic.STATUS, said, now)
+
+    first = record.judge(says(("counts", "pack", "cells", "alarms"), 1.0))
+    second = record.judge(says(("pack", "cells"), 2.0))
+    for judgement in (first, second):
+        assert judgement.row is not None, judgement.error
+        assert judgement.row[Column.CURRENT] == -20.0
+        assert judgement.row[Column.POWER] == pytest.approx(-20.0 * 53.0)
+        assert judgement.row[Alarm.HIGH_DISCHARGE_CURRENT.column] == 2
+        assert judgement.row[Alarm.HIGH_CHARGE_CURRENT.column] == 0
+    third = record.judge(says(("pack", "state", "cells"), 3.0))  # the state says that it charges
+    assert third.error is not None
+    assert third.error.reason == "sign"
