@@ -20,7 +20,7 @@ import numpy as np
 from packbank.bms.fields import Bit, Field, Flag, Kind
 from packbank.bms.protocol import Answer, Protocol
 from packbank.bms.registry import NAMES, protocol
-from packbank.cext import a5, checksum, framing, tlv
+from packbank.cext import a5, checksum, envelope, framing, tlv
 from packbank.cext.layout import Layout
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS
@@ -191,10 +191,23 @@ def fuzz_tlv(random: Random, corpus: list[bytes]) -> int:
     return 1
 
 
+def fuzz_envelope(random: Random, corpus: list[bytes]) -> int:
+    """The ASCII envelope over any bytes, and back."""
+    data = mutated(random, corpus)
+    envelope.frame_size(data, random.choice((4095, 512, 0)))
+    with suppress(ValueError):
+        version, address, cid1, code, *info = envelope.open_frame(data)
+        envelope.seal(version, address, cid1, code, bytes(info))
+    with suppress(ValueError, OverflowError):
+        head = random.choices((0, 255, 256, -1, 2**40), (9, 9, 1, 1, 1), k=4)
+        envelope.seal(head[0], head[1], head[2], head[3], data * random.randrange(1, 9))
+    return 1
+
+
 def cases(corpora: dict[str, list[bytes]]) -> list[tuple[Case, list[bytes]]]:
     """Every kernel and protocol with the traffic that it is fed."""
     all_traffic = [data for corpus in corpora.values() for data in corpus]
-    kernels = [(case, all_traffic) for case in (fuzz_framing, fuzz_checksums, fuzz_layout, fuzz_tlv)]
+    kernels = [(case, all_traffic) for case in (fuzz_framing, fuzz_checksums, fuzz_layout, fuzz_tlv, fuzz_envelope)]
     return [*kernels, *((fuzz_protocol(protocol(name)), corpora[name]) for name in NAMES)]
 
 

@@ -11,37 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import blank, pack_row
-from packbank.bms.daly import Daly
-from packbank.bms.eg4 import Eg4
-from packbank.bms.jkbms import JkBms
-from packbank.bms.protocol import Exchange, Protocol
+from packbank.bms import registry
+from packbank.bms.protocol import Exchange
 from packbank.bms.search import FrameSearch
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS
 from packbank.model.identity import Identity
-from packbank.sim.responder import Responder
-from packbank.sim.responder_daly import DalyResponder
-from packbank.sim.responder_eg4 import Eg4Responder
-from packbank.sim.responder_jkbms import JkBmsResponder
+from packbank.sim.responder import responder
 
-FAMILIES: list[tuple[type[Protocol], Responder]] = [
-    (Daly, DalyResponder(1)),
-    (Eg4, Eg4Responder(1)),
-    (JkBms, JkBmsResponder()),
-]
-IDS = ["daly", "eg4", "jkbms"]
+NAMES = tuple(name for name in registry.NAMES if name != "jkpb")  # which has properties of its own
+ADDRESSES = {name: max(registry.protocol(name).addresses[0], 1) for name in NAMES}
 MOST_HELD = 1024  # bytes
 
 
-def answers(protocol: Protocol, responder: Responder) -> dict[str, bytes]:
-    told = {}
+def answers(name: str) -> dict[str, bytes]:
+    protocol, address, told = registry.protocol(name), ADDRESSES[name], {}
+    pack = responder(name, address, Identity(serial="A1"))
     for question in {question for asked in protocol.questions.values() for question in asked}:
-        request = next(r for _ in range(2) if responder.wants(r := protocol.exchange(question, 1).request))
-        told[question] = responder.answer(request, pack_row(), Random(1))[0].data
+        request = next(r for _ in range(2) if pack.wants(r := protocol.exchange(question, address).request))
+        told[question] = pack.answer(request, pack_row(), Random(1))[0].data
     return told
 
 
-SAMPLES = {protocol: answers(protocol(), responder) for protocol, responder in FAMILIES}
+SAMPLES = {name: answers(name) for name in NAMES}
 
 
 def held(holder: Exchange | FrameSearch) -> int:
@@ -84,12 +76,12 @@ def mangled(draw: st.DrawFn, sample: bytes) -> list[bytes]:
     return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
-@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@pytest.mark.parametrize("family", NAMES)
 @given(data=st.data())
-def test_mangled_answers_give_an_answer_or_a_frame_error(family: type[Protocol], data: st.DataObject) -> None:
-    protocol = family()
+def test_mangled_answers_give_an_answer_or_a_frame_error(family: str, data: st.DataObject) -> None:
+    protocol = registry.protocol(family)
     question = data.draw(st.sampled_from(sorted(SAMPLES[family])))
-    exchange = protocol.exchange(question, 1)
+    exchange = protocol.exchange(question, ADDRESSES[family])
     chunks = data.draw(mangled(SAMPLES[family][question]))
     complete = fed(exchange, chunks)
     assert held(exchange) < MOST_HELD + len(chunks[-1])
@@ -105,41 +97,41 @@ def test_mangled_answers_give_an_answer_or_a_frame_error(family: type[Protocol],
         assert row.shape == (COLUMNS,)
 
 
-@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@pytest.mark.parametrize("family", NAMES)
 @given(chunks=st.lists(st.binary(max_size=400), max_size=8))
-def test_noise_is_no_answer_and_is_forgotten(family: type[Protocol], chunks: list[bytes]) -> None:
-    protocol = family()
+def test_noise_is_no_answer_and_is_forgotten(family: str, chunks: list[bytes]) -> None:
+    protocol = registry.protocol(family)
     for question in SAMPLES[family]:
-        exchange = protocol.exchange(question, 1)
+        exchange = protocol.exchange(question, ADDRESSES[family])
         for chunk in chunks:
             exchange.feed(chunk)
         exchange.feed(b"")
         assert held(exchange) < MOST_HELD
 
 
-@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@pytest.mark.parametrize("family", NAMES)
 @given(data=st.data())
-def test_chunks_make_no_difference(family: type[Protocol], data: st.DataObject) -> None:
+def test_chunks_make_no_difference(family: str, data: st.DataObject) -> None:
     question = data.draw(st.sampled_from(sorted(SAMPLES[family])))
-    protocols = family(), family()
-    whole, pieces = (protocol.exchange(question, 1) for protocol in protocols)
+    protocols = registry.protocol(family), registry.protocol(family)
+    whole, pieces = (protocol.exchange(question, ADDRESSES[family]) for protocol in protocols)
     answer = data.draw(st.binary(max_size=20)) + SAMPLES[family][question]
     taken = fed(whole, [answer])
     assert fed(pieces, [answer[at : at + 1] for at in range(len(answer))]) == taken
     if taken:
         rows = blank(), blank()
         one, other = [
-            protocol.decode(1, question, exchange.answer, row, Identity())
+            protocol.decode(exchange.address, question, exchange.answer, row, Identity())
             for protocol, exchange, row in zip(protocols, (whole, pieces), rows, strict=True)
         ]
         assert one == other
         np.testing.assert_array_equal(*rows)
 
 
-@pytest.mark.parametrize("family", [protocol for protocol, _ in FAMILIES], ids=IDS)
+@pytest.mark.parametrize("family", NAMES)
 @given(noise=st.binary(max_size=500))
-def test_describing_and_concealing_never_fail(family: type[Protocol], noise: bytes) -> None:
-    protocol = family()
+def test_describing_and_concealing_never_fail(family: str, noise: bytes) -> None:
+    protocol = registry.protocol(family)
     description = protocol.describe(noise)
     assert description.kind
     assert len(protocol.conceal(noise)) == len(noise)

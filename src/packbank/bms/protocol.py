@@ -8,7 +8,7 @@ row with it. Thus master, listener, replay, scan and ``decode`` serve every prot
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -134,8 +134,11 @@ class Protocol(ABC):
     def exchange(self, question: str, address: int) -> Exchange:
         """Begin one question to one pack; ``question`` is one of :attr:`questions`."""
 
-    def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
-        """The questions that answer ``topic`` for this pack; a pack may need another one, or never answer one."""
+    def questions_to(self, address: int, topic: Topic) -> Iterable[str]:
+        """The questions that answer ``topic`` for this pack; a pack may need another one, or never answer one.
+
+        Each may depend on the answers to those before it.
+        """
         del address
         return self.questions[topic]
 

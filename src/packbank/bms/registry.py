@@ -29,6 +29,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "jkpb": Family("JkPb", ("jkbms_pb",)),
         "daly": Family("Daly", ("daly",)),
         "eg4": Family("Eg4", ("eg4_lifepower", "lifepower")),
+        "pace": Family("Pace", ("pace",)),
     }
 )
 NAMES = tuple(FAMILIES)

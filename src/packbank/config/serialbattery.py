@@ -101,8 +101,7 @@ def _protocol(values: Values) -> str:
     classes = split_list(values["BMS_TYPE"])
     found = dict.fromkeys(PROTOCOLS[name.lower()] for name in classes if name.lower() in PROTOCOLS)
     if classes and not found:
-        known = ", ".join(sorted(set(PROTOCOLS.values())))
-        raise ValueError(f"not read by packbank, which has the protocols {known}")
+        raise ValueError(f"not read by packbank, which has the protocols {', '.join(sorted(FAMILIES))}")
     if len(found) > 1:
         raise ValueError(f"a bus has one protocol; write a [bus:NAME] section for each of {', '.join(found)}")
     return next(iter(found), "")

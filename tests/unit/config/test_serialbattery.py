@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
+from packbank.bms.registry import NAMES
 from packbank.config.entry import Entry
 from packbank.config.inifile import parse
 from packbank.config.loader import build
@@ -176,7 +177,8 @@ def test_the_tables_name_every_key_once_and_none_of_ours() -> None:
         ({"MODBUS_ADDRESSES": "0x01, 0x02"}, {"BATTERY_ADDRESSES": "0x01, 0x02"}),
         ({"BMS_TYPE": "Jkbms_pb"}, {"PROTOCOL": "jkpb"}),
         ({"BMS_TYPE": "Lifepower"}, {"PROTOCOL": "eg4"}),
-        ({"BMS_TYPE": "EG4_Lifepower, LltJbd"}, {"PROTOCOL": "eg4"}),
+        ({"BMS_TYPE": "EG4_Lifepower, Ant"}, {"PROTOCOL": "eg4"}),
+        ({"BMS_TYPE": "Pace"}, {"PROTOCOL": "pace"}),
         ({"BULK_CELL_VOLTAGE": "3.6"}, {"SOC_RESET_CELL_VOLTAGE": "3.6"}),
         (
             {"SOC_RESET_VOLTAGE": "3.6", "BULK_AFTER_DAYS": "30"},
@@ -226,7 +228,7 @@ def test_old_names_and_values_become_new_ones(old: dict[str, str], new: dict[str
             {"CC_SOC_LIMIT1": "98"},
             "makes sense only together with CC_SOC_LIMIT1, CC_SOC_LIMIT2, CC_SOC_LIMIT3; write them too, or none",
         ),
-        ({"BMS_TYPE": "LltJbd"}, "not read by packbank, which has the protocols daly, eg4, jkbms, jkpb"),
+        ({"BMS_TYPE": "Ant"}, f"not read by packbank, which has the protocols {', '.join(sorted(NAMES))}"),
         ({"LINEAR_LIMITATION_ENABLE": "yes"}, "is neither True nor False; write one of them"),
         ({"BMS_TYPE": "Jkbms_pb, Daly"}, "a bus has one protocol; write a [bus:NAME] section for each of jkpb, daly"),
         (

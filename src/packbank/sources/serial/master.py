@@ -121,7 +121,7 @@ class Master:
         for one in sorted(asked, key=lambda one: 0 if one.complete else 1 if one is last else 2):
             outcome = self._finish(channel, one, retry=True)
             turn = Turn(one.reception.asked, one.exchange.address, (Topic.STATUS,), retry=True)
-            data = {question: outcome.answer} if outcome.answer else {}
+            data = {question: outcome.answer} if outcome.answer else None
             verdict = self._conclude(turn, Topic.STATUS, data, outcome, turn.start)
             if verdict.reread:
                 self._schedule.renew(turn.address, verdict.reread, self._clock())
@@ -140,15 +140,14 @@ class Master:
 
     def _ask_topic(self, channel: Channel, turn: Turn, topic: Topic) -> Verdict:
         """Ask a pack about a topic; whether its answer was accepted."""
-        began, data, outcome = self._clock(), {}, Outcome()
+        began, outcome, data = self._clock(), Outcome(), dict[str, bytes]()
         retry = turn.retry or topic is Topic.SETTINGS  # who has just told its status is there
         for question in self._protocol.questions_to(turn.address, topic):
             (asked,) = channel.ask([self._protocol.exchange(question, turn.address)])
             outcome = self._finish(channel, asked, retry=retry)
             data[question] = outcome.answer
             if not outcome.answer and not self._protocol.may_lack(turn.address, question):
-                data.clear()
-                break
+                return self._conclude(turn, topic, None, outcome, began)
         return self._conclude(turn, topic, data, outcome, began)
 
     def _finish(self, channel: Channel, asked: Asked, *, retry: bool) -> Outcome:
@@ -172,9 +171,14 @@ class Master:
             self._gate.refuse(asked.exchange.address, error, outcome.data, outcome.arrived)
         return outcome
 
-    def _conclude(self, turn: Turn, topic: Topic, data: Mapping[str, bytes], outcome: Outcome, began: float) -> Verdict:
-        """Hand the answers to a topic to the gate and note the pack's next turn; whether they were accepted."""
-        address, given = turn.address, {question: answer for question, answer in data.items() if answer}
+    def _conclude(
+        self, turn: Turn, topic: Topic, data: Mapping[str, bytes] | None, outcome: Outcome, began: float
+    ) -> Verdict:
+        """Hand the answers to a topic to the gate and note the pack's next turn; whether they were accepted.
+
+        ``data`` is ``None`` when an answer is missing that the pack owes.
+        """
+        address, given = turn.address, {question: answer for question, answer in (data or {}).items() if answer}
         if self._schedule.asked_stranger(address, self._clock(), self._clock() - began):
             self._gate.note_stranger(address, self._clock(), answers=bool(given))
             return Verdict(accepted=False)
@@ -184,7 +188,7 @@ class Master:
             self._schedule.answered(address, topic, outcome.arrived)
             if topic is Topic.STATUS:
                 self._statistics.answered(address, outcome.arrived)
-        elif data and not given:  # it need not answer any of these questions
+        elif data is not None and not given:  # it need not answer any of these questions
             self._schedule.postpone(address, topic, now)
         else:
             self._schedule.failed(address, topic, now, now - began, heard=outcome.heard)

@@ -1,0 +1,88 @@
+"""What the answers of PACE, Pylontech and Seplos begin with: counts, each before its values, and so the shape of INFO.
+
+Analog values (0x42): flag, number, cells, u16 each, sensors, u16 each, and then what differs. States (0x44): the same
+with u8. A layout is compiled for each shape that is met, which is one or two in a bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from packbank.bms.fields import Field
+from packbank.bms.protocol import Row
+from packbank.cext.envelope import HEADER
+from packbank.cext.figures import spread
+from packbank.errors import FrameError
+from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Alarm, Column
+
+FLAG, NUMBER, COUNTS = HEADER, HEADER + 1, HEADER + 2  # places in an opened frame
+MOST_SENSORS = 16
+SHAPES = 32  # layouts kept
+
+FOUR_CELLS: tuple[Column | None, ...] = BATTERY_TEMPERATURES
+
+
+class Shape(NamedTuple):
+    """How many values an answer has, and how many bytes in all; ``end`` is where what differs begins."""
+
+    cells: int
+    sensors: int
+    end: int
+    size: int
+
+    @property
+    def rest(self) -> int:
+        """Bytes from ``end`` on."""
+        return self.size - self.end
+
+
+def counted(opened: bytes, width: int, at: int = COUNTS) -> Shape:
+    """The shape of an answer whose values have ``width`` bytes; FrameError ``layout`` when it has none."""
+    size = len(opened)
+    cells = opened[at] if at < size else 0
+    sensors_at = at + 1 + width * cells
+    sensors = opened[sensors_at] if sensors_at < size else MOST_SENSORS + 1
+    end = sensors_at + 1 + width * sensors
+    if not 1 <= cells <= CELLS or sensors > MOST_SENSORS or end > size:
+        raise FrameError("layout", f"{size - HEADER} bytes of INFO do not hold {cells} cells with their sensors")
+    return Shape(cells, sensors, end, size)
+
+
+def fields_of(shape: Shape, roles: Sequence[Column | None], zero: int, absent: int | None, source: str) -> list[Field]:
+    """The cells, their number, and a temperature for each of ``roles``: 0.1 K with ``zero`` at 0 degC."""
+    made = [
+        Field(Column.CELL_COUNT, COUNTS, "u8", source=source),
+        Field(CELL_VOLTAGES.start, COUNTS + 1, "u16", 0.001, count=shape.cells, source=source),
+    ]
+    at = COUNTS + 2 + 2 * shape.cells
+    for place, column in enumerate(roles[: shape.sensors]):
+        if column is not None:
+            made.append(Field(column, at + 2 * place, "u16", 0.1, -zero, absent, source=source))
+    return made
+
+
+def check_cells(opened: bytes, shape: Shape) -> None:
+    """FrameError ``empty`` when every cell is 0 V: there is no such pack, or its BMS does not measure."""
+    cells = opened[COUNTS + 1 : COUNTS + 1 + 2 * shape.cells]
+    if not any(cells):
+        raise FrameError("empty", f"all {shape.cells} cells are 0 V")
+
+
+def finish(row: Row) -> None:
+    """What follows from voltage, current and capacities."""
+    row[Column.POWER] = row.item(Column.VOLTAGE) * row.item(Column.CURRENT)
+    remaining, full = row.item(Column.REMAINING_CAPACITY), row.item(Column.FULL_CAPACITY)
+    if full > 0.0:
+        row[Column.SOC] = min(100.0 * remaining / full, 100.0)
+
+
+def unwrap_voltage(row: Row, span: float) -> None:
+    """A voltage in a word of 16 bits begins anew at ``span``; the cells say how often it did."""
+    total = spread(row, CELL_VOLTAGES.start, CELL_VOLTAGES.stop).total
+    row[Column.VOLTAGE] += span * max(round((total - row.item(Column.VOLTAGE)) / span), 0)
+
+
+def names_of(bits: Mapping[tuple[int, int], tuple[str, Alarm, int]], opened: bytes, at: int) -> list[str]:
+    """The names of the alarm bits, by (byte from ``at``, mask), that an answer has set."""
+    return [name for (byte, mask), (name, _, _) in bits.items() if opened[at + byte] & mask]

@@ -1,0 +1,140 @@
+"""What the families with the ASCII envelope have in common; each adds its questions, its ways to ask, and its times."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from packbank.bms import trust
+from packbank.bms.ascii_frames import ADR, CID1, CODE, RETURN_CODES, VER, AsciiExchange, Question, Way, frames_in
+from packbank.bms.describe import known_values
+from packbank.bms.memory import Memories
+from packbank.bms.protocol import Description, Protocol, Row, Topic
+from packbank.cext.envelope import HEADER
+from packbank.errors import FrameError
+from packbank.model.columns import COLUMNS
+from packbank.model.identity import Identity
+
+
+class AsciiProtocol(Protocol):
+    """Packs that are asked ``~ VER ADR CID1 CID2 LENGTH INFO CHKSUM CR``."""
+
+    cid1: int
+    versions: Collection[int]  # VER of their answers
+    asked: Mapping[str, Question]  # the questions by their names, of all topics
+    essential: Collection[str]  # questions without which there is no status
+    return_codes: Mapping[int, str] = RETURN_CODES
+    latency: float  # s from the end of a request to the first character of its answer
+
+    def __init__(self) -> None:
+        self._memories: Memories[Way] = Memories(lambda address: list(self.ways(address)))
+
+    @abstractmethod
+    def ways(self, address: int) -> Sequence[Way]:
+        """How the pack may want to be asked, the usual way first."""
+
+    def heads(self, address: int, question: Question) -> Sequence[tuple[int, int, int]]:
+        """The (VER, ADR, CID1) that the pack's answer to the question can have."""
+        del question
+        return [(version, address, self.cid1) for version in self.versions]
+
+    def mine(self, address: int, way: Way, opened: bytes) -> bool:
+        """Whether the number in an answer with one of the pack's heads says that it is the pack's."""
+        del address
+        return len(opened) > HEADER + 1 and opened[HEADER + 1] in (way.number, way.address)
+
+    def exchange(self, question: str, address: int) -> AsciiExchange:
+        """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
+        if reason := self.explain_address(address):
+            raise ValueError(reason)
+        asked = self.asked[question]
+        return AsciiExchange(
+            question,
+            address,
+            self._memories.of(address),
+            asked,
+            cid1=self.cid1,
+            heads=self.heads(address, asked),
+            return_codes=self.return_codes,
+            mine=partial(self.mine, address),
+            latency=self.latency,
+            baudrate=self.line.baudrate,
+        )
+
+    def questions_to(self, address: int, topic: Topic) -> Iterable[str]:
+        """As :meth:`Protocol.questions_to`: rarely what this pack has never answered."""
+        memory, status = self._memories.of(address), topic is Topic.STATUS
+        memory.rounds += status
+        return memory.worth_asking(self.questions[topic], tuple(self.essential), leader=not status)
+
+    def may_lack(self, address: int, question: str) -> bool:
+        """As :meth:`Protocol.may_lack`."""
+        return question not in self.essential and question not in self._memories.of(address).answered
+
+    def ways_to_ask(self, address: int) -> int:
+        """As :meth:`Protocol.ways_to_ask`."""
+        return len(self._memories.of(address).ways)
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        del address
+        return self.asked[question].fill(data, row, identity)
+
+    def check(self, row: Row, previous: Row) -> None:
+        """As :meth:`Protocol.check`."""
+        trust.check(row, previous)
+
+    def describe(self, data: bytes) -> Description:
+        """As :meth:`Protocol.describe`: the first sound frame of this family."""
+        opened, faults = frames_in(data)
+        for frame in opened:
+            if frame[VER] in self.versions and frame[CID1] == self.cid1:
+                return self._describe_frame(frame)
+        if opened:
+            ver, cid1 = opened[0][VER], opened[0][CID1]
+            return Description("unknown", f"unknown: a frame of VER {ver:02X} and CID1 {cid1:02X} is another family's")
+        return Description("unknown", str(faults[0]) if faults else f"no frame of {self.title}")
+
+    def _describe_frame(self, frame: bytes) -> Description:
+        values: dict[str, object] = {"version": f"{frame[VER]:02X}", "code": f"{frame[CODE]:02X}"}
+        info = frame[HEADER:].hex()
+        if meaning := self.return_codes.get(frame[CODE]):
+            return Description("refusal", address=frame[ADR], values=values | {"meaning": meaning})
+        if frame[CODE]:
+            name = next((name for name, one in self.asked.items() if one.command == frame[CODE]), None)
+            return Description("request", address=frame[ADR], values=values | {"question": name, "info": info})
+        for topic, names in self.questions.items():
+            for name in names:
+                if answers := self._answers(self.asked[name], frame):
+                    told = [self._values(self.asked[name], one) for one in answers]
+                    failed = next((error for _, error in told if error), "")
+                    many = {"packs": [values for values, _ in told]}
+                    shown = many if len(told) > 1 else told[0][0]
+                    plain = {} if topic is Topic.STATUS else {"info": info}
+                    return Description(topic.value, failed, frame[ADR], {} if failed else values | shown | plain)
+        return Description("other", address=frame[ADR], values=values | {"info": info})
+
+    @staticmethod
+    def _answers(question: Question, frame: bytes) -> list[bytes]:
+        """The answers about one pack that the frame is, if it answers the question."""
+        try:
+            question.check(frame)
+        except FrameError as error:
+            if error.reason != "layout":
+                return [frame]
+            return question.split(frame) if question.split else []
+        return [frame]
+
+    def _values(self, question: Question, frame: bytes) -> tuple[dict[str, object], str]:
+        row = np.full(COLUMNS, np.nan)
+        try:
+            question.check(frame)
+            identity = question.fill(frame, row, Identity())
+            trust.check(row, row)
+        except FrameError as error:
+            return {}, str(error)
+        values = known_values(row, identity)
+        return values | ({"alarms": question.names(frame)} if question.names else {}), ""

@@ -1,0 +1,286 @@
+"""PACE BMS (Gobel, Jakiper, SOK, EASUN, SungoldPower, Greenrich and other brands), ASCII protocol 2.5.
+
+Packs with VER 20 or 26 and the shortest form of 0x42 are read too. On the RS232 of a pack that is master (DIP 1) the
+others are asked through it: ADR is then the master's, and the number in INFO says whose values these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+
+from packbank.bms import pace_fields as tables
+from packbank.bms.ascii_counts import (
+    COUNTS,
+    FLAG,
+    NUMBER,
+    Shape,
+    check_cells,
+    counted,
+    finish,
+    names_of,
+    unwrap_voltage,
+)
+from packbank.bms.ascii_frames import ADR, RETURN_CODES, VER, Question, Way
+from packbank.bms.ascii_protocol import AsciiProtocol
+from packbank.bms.protocol import Line, Row, Topic
+from packbank.cext.envelope import HEADER
+from packbank.errors import FrameError
+from packbank.model.columns import Column
+from packbank.model.identity import Identity
+
+MASTER = 0x01
+NEW, OLD, RICHPOWER = 0x25, 0x20, 0x26  # VER
+PYLONTECH_FULL = (
+    35_000  # raw full capacity, from which a short 0x42 with VER 20 is Pylontech's: 35 Ah there, 350 Ah here
+)
+SOC_AGREES = 2.0  # %
+
+
+def analog_shape(opened: bytes) -> Shape:
+    """The shape of an answer about one pack to 0x42; FrameError ``layout``, ``empty``."""
+    shape = counted(opened, 2)
+    tail = shape.rest - tables.TO_TAIL
+    clone = tail == tables.CLONE_TAIL and opened[FLAG] <= 1 and _raw_full(opened, shape.end) < PYLONTECH_FULL
+    if tail not in tables.TAILS or (opened[VER] != NEW and not clone):
+        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
+    check_cells(opened, shape)
+    return shape
+
+
+def _raw_full(opened: bytes, end: int) -> int:
+    return int.from_bytes(opened[end + 7 : end + 9])
+
+
+def check_analog(opened: bytes) -> None:
+    """As :attr:`Question.check`."""
+    analog_shape(opened)
+
+
+def fill_analog(opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill`."""
+    shape = counted(opened, 2)
+    tables.analog_layout(shape).decode_into(opened, row)
+    unwrap_voltage(row, tables.VOLTAGE_SPAN)
+    finish(row)
+    if shape.rest - tables.TO_TAIL in tables.SOC_TAILS:
+        told = opened[shape.end + 13]
+        if abs(told - row.item(Column.SOC)) <= SOC_AGREES:
+            row[Column.SOC] = told
+    return identity
+
+
+def split_analog(opened: bytes) -> list[bytes]:
+    """The answer about all packs, one behind the other, as answers about one; they all have the same tail."""
+    count = opened[NUMBER] if len(opened) > NUMBER else 0
+    for tail in tables.TAILS if count > 1 else ():
+        at, blocks = COUNTS, list[bytes]()
+        try:
+            while len(blocks) < count:
+                end = counted(opened, 2, at).end + tables.TO_TAIL + tail
+                blocks.append(opened[:FLAG] + bytes((opened[FLAG], len(blocks) + 1)) + opened[at:end])
+                at = end
+        except FrameError:
+            continue
+        if at == len(opened):
+            return blocks
+    return []
+
+
+def warning_shape(opened: bytes) -> Shape:
+    """The shape of an answer to 0x44; FrameError ``layout``."""
+    shape = counted(opened, 1)
+    if shape.rest not in tables.WARNING_REST:
+        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
+    return shape
+
+
+def check_warning(opened: bytes) -> None:
+    """As :attr:`Question.check`."""
+    warning_shape(opened)
+
+
+def fill_warning(opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill`."""
+    tables.warning_layout(counted(opened, 1)).decode_into(opened, row)
+    return identity
+
+
+def name_warnings(opened: bytes) -> list[str]:
+    """As :attr:`Question.names`."""
+    return names_of(tables.ALARMS, opened, counted(opened, 1).end)
+
+
+def _words(opened: bytes) -> list[int]:
+    """The numbers of a setting behind its first byte."""
+    return [int.from_bytes(opened[at : at + 2]) for at in range(tables.AT, len(opened) - 1, 2)]
+
+
+# Settings do not name their command, and several have one form: what they say tells them apart.
+_SENSE: Mapping[str, Callable[[list[int]], bool]] = MappingProxyType(
+    {
+        "cell high": lambda words: words[2] < words[1] and 2000 <= words[1] <= 5000,
+        "cell low": lambda words: words[1] < words[2] <= 5000,
+        "charge current": lambda words: 0 < words[0] <= words[1] < 0x8000,
+        "discharge current": lambda words: 0x8000 <= words[1] <= words[0],  # negative
+        "hot": lambda words: words[1] >= words[2] > tables.ZERO and words[4] >= words[5] > tables.ZERO,
+        "cold": lambda words: words[1] <= words[2] and words[4] <= words[5],
+    }
+)
+
+
+def check_setting(question: str, opened: bytes) -> None:
+    """As :attr:`Question.check`."""
+    size, _ = tables.SETTINGS[question]
+    if len(opened) != HEADER + size or opened[HEADER] != 1 or not _SENSE[question](_words(opened)):
+        raise FrameError("layout", f"{opened[HEADER:].hex()} is no answer about '{question}'")
+
+
+def fill_setting(question: str, opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill`."""
+    tables.setting_layout(question).decode_into(opened, row)
+    return identity
+
+
+def check_text(size: int, opened: bytes) -> None:
+    """As :attr:`Question.check`: a text, filled up with NUL."""
+    text = opened[HEADER:]
+    if len(text) != size or not all(32 <= byte < 127 or not byte for byte in text):
+        raise FrameError("layout", f"no text of {size} characters")
+
+
+def fill_version(opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill`: ``P16S100A-1812-1.00``."""
+    del row
+    text = _text(opened[HEADER:])
+    return replace(identity, model=text.split("-")[0], software=text)
+
+
+def fill_product(opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill`: the serial numbers of the BMS and of the pack."""
+    del row
+    return replace(identity, serial=_text(opened[HEADER:]))
+
+
+def _text(raw: bytes) -> str:
+    return " ".join(raw.replace(b"\0", b" ").decode("ascii", "replace").split())
+
+
+def check_packs(opened: bytes) -> None:
+    """As :attr:`Question.check`: one byte."""
+    if len(opened) != HEADER + 1:
+        raise FrameError("layout", "no number of packs")
+
+
+def fill_nothing(opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill`, for what concerns nothing in a row."""
+    del opened, row
+    return identity
+
+
+COMMANDS = {
+    "cell high": 0xD1,
+    "cell low": 0xD3,
+    "charge current": 0xD9,
+    "discharge current": 0xDB,
+    "hot": 0xDD,
+    "cold": 0xDF,
+}
+
+
+def _setting(name: str) -> Question:
+    size, _ = tables.SETTINGS[name]
+    return Question(COMMANDS[name], partial(check_setting, name), partial(fill_setting, name), 2 * size)
+
+
+ASKED: Mapping[str, Question] = MappingProxyType(
+    {
+        "analog": Question(0x42, check_analog, fill_analog, 124, numbered=True, split=split_analog),
+        "warning": Question(0x44, check_warning, fill_warning, 76, numbered=True, names=name_warnings),
+        **{name: _setting(name) for name in COMMANDS},
+        "version": Question(0xC1, partial(check_text, 20), fill_version, 40),
+        "product": Question(0xC2, partial(check_text, 40), fill_product, 80),
+        "packs": Question(0x90, check_packs, fill_nothing, 2),
+    }
+)
+
+
+class Pace(AsciiProtocol):
+    """PACE packs."""
+
+    name = "pace"
+    title = "PACE BMS (ASCII protocol), RS232 or RS485"
+    # PACE's document gives a pack 500 ms to begin its answer. Whole answers of 128 to 132 characters came after 182 to
+    # 246 ms, of which 133 are wire (nkinnan/esphome-pace-bms #55, #58). That reader keeps 50 ms between requests, with
+    # VER 20 200 ms, and knows boards that lock up when they are asked faster.
+    line = Line(
+        baudrates=(9_600, 19_200),
+        first_byte_timeout=0.500,
+        idle_timeout=0.080,
+        guard=0.100,
+        guard_min=0.050,
+        guard_max=0.500,
+        same_pack_gap=0.050,
+    )
+    latency = 0.050
+    addresses = range(0x00, 0x10)
+    tells_limits = False
+    cid1 = 0x46
+    versions = (NEW, OLD, RICHPOWER)
+    return_codes = MappingProxyType({code: why for code, why in RETURN_CODES.items() if code < 0x90})  # 0x90 asks here
+    questions = MappingProxyType(
+        {
+            Topic.STATUS: ("analog", "warning"),
+            Topic.SETTINGS: tuple(COMMANDS),
+            Topic.ABOUT: ("version", "product", "packs"),
+        }
+    )
+    asked = ASKED
+    essential = ("analog",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packs = 1  # that the master says it has, with itself
+
+    def ways(self, address: int) -> Sequence[Way]:
+        """As :meth:`AsciiProtocol.ways`; through the master once that has said that it has so many packs."""
+        number = address or 1
+        direct = [Way(NEW, address, number), Way(OLD, address, number)]
+        return [*direct, Way(NEW, MASTER, address)] if MASTER < address <= self._packs else direct
+
+    def heads(self, address: int, question: Question) -> Sequence[tuple[int, int, int]]:
+        """As :meth:`AsciiProtocol.heads`: the master may answer for others, with its own ADR."""
+        senders = {address, MASTER} if question.numbered else {address}
+        return [(version, sender, self.cid1) for version in self.versions for sender in senders]
+
+    def mine(self, address: int, way: Way, opened: bytes) -> bool:
+        """As :meth:`AsciiProtocol.mine`; some boards give themselves the number 0 (TDT)."""
+        number = opened[NUMBER] if len(opened) > NUMBER else None
+        if opened[ADR] == address:
+            return number in (way.number, 0)
+        return number == address
+
+    def questions_to(self, address: int, topic: Topic) -> Iterable[str]:
+        """As :meth:`Protocol.questions_to`; only the status is told through the master."""
+        direct = self._memories.of(address).ways[0].address == address
+        return super().questions_to(address, topic) if direct or topic is Topic.STATUS else ()
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+        if question == "packs" and address == MASTER and data[HEADER] != self._packs:
+            self._packs = data[HEADER]
+            for other, memory in list(self._memories.items()):
+                if not memory.answered:  # there may be another way to it now
+                    del self._memories[other]
+        return super().decode(address, question, data, row, identity)
+
+    def explain_address(self, address: int) -> str:
+        """As :meth:`Protocol.explain_address`."""
+        if address in self.addresses:
+            return ""
+        return (
+            f"address {address:#04x} cannot be set on a PACE pack: its four DIP switches make 0x00 (alone), 0x01 "
+            "(master) to 0x0F; restart the BMS after a change"
+        )

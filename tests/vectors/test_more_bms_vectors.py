@@ -1,0 +1,181 @@
+"""Real frames of the families with the ASCII envelope, where ../shared/vectors is there.
+
+``computed`` is what the bytes are by an independent decoder. Frames with a wrong checksum are refused with a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from other_bms import blank
+from packbank.bms import registry
+from packbank.bms.protocol import Description, Exchange, Protocol
+from packbank.errors import FrameError
+from packbank.model.identity import Identity
+from shared import SHARED, needs_shared
+
+VECTORS = SHARED / "vectors" / "more_bms.jsonl"
+pytestmark = needs_shared
+
+OWNERS = {"pace": "pace", "boqiang": "pace"}  # who reads the frames of a make
+OTHERS = {"eg4_lifepower": "eg4"}
+# Sound frames that are refused all the same, or where we do not follow ``computed``, and why.
+DISPUTED = {
+    "boqiang-002": "every cell is 0 V: a BMS that measures nothing, or a number without a pack",
+}
+NO_SENSORS = (-59.9, -60.0)  # raw 0853, which stands where no sensor is
+
+
+@cache
+def lines() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in VECTORS.read_text().splitlines()] if VECTORS.is_file() else []
+
+
+def of(sound: bool) -> list[Any]:
+    return [
+        pytest.param(line, id=line["id"]) for line in lines() if line["bms"] in OWNERS and line["checksum_ok"] is sound
+    ]
+
+
+def described(line: dict[str, Any]) -> Description:
+    return registry.protocol(OWNERS[line["bms"]]).describe(bytes.fromhex(line["hex"]))
+
+
+def battery(computed: dict[str, Any]) -> dict[str, object]:
+    """What our words are for an independent decode of one pack's analog values."""
+    expected: dict[str, object] = {
+        "cell_voltages": [cell / 1000 for cell in computed["cells_mV"]],
+        "voltage": computed["voltage_V"],
+        "current": computed["current_A"],
+        "remaining_capacity": computed["remaining_Ah"],
+        "full_capacity": computed["full_Ah"],
+        "cycles": computed["cycles"],
+    }
+    for key, ours in {"design_Ah": "nominal_capacity", "soc": "soc", "soh": "soh"}.items():
+        if key in computed:
+            expected[ours] = computed[key]
+    return expected
+
+
+def sensors(told: dict[str, Any]) -> list[float]:
+    """The temperatures in the order of the frame: four cells, then MOSFETs."""
+    return [told[name] for name in ("t1", "t2", "t4", "t5", "mos") if name in told]
+
+
+@pytest.mark.parametrize("line", of(sound=True))
+def test_sound_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
+    description, computed = described(line), line["computed"]
+    if line["id"] in DISPUTED:
+        assert description.error
+        return
+    assert not description.error
+    values = description.values
+    assert (description.address, values["version"]) == (computed["adr"], computed["ver"])
+    if line["kind"] == "request":
+        assert description.kind == "request"
+        assert (values["code"], values["info"]) == (f"{computed['cid2']:02X}", computed.get("info", ""))
+        return
+    if packs := computed.get("packs", computed.get("modules")):
+        shown: Any = values.get("packs", [values])
+        assert len(shown) == len(packs)
+        for told, expected in zip(shown, packs, strict=True):
+            (check_states if "cell_warn" in expected else check_battery)(told, expected)
+        return
+    if "text" in computed:
+        assert computed["text"] in (values.get("software"), values.get("model"), readable(values))
+    if "info" in computed:
+        assert values["info"] == computed["info"]
+
+
+def readable(values: Any) -> str:
+    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in bytes.fromhex(values["info"]))
+
+
+def check_battery(told: dict[str, Any], expected: dict[str, Any]) -> None:
+    ours = battery(expected)
+    assert {key: told.get(key) for key in ours} == ours
+    there = [celsius for celsius in expected["temps_C"] if celsius not in NO_SENSORS]
+    read = sensors(told["temperatures"])
+    assert read == there[: len(read)]
+    assert len(read) == min(len(there), 5)
+
+
+def check_states(told: dict[str, Any], expected: dict[str, Any]) -> None:
+    on = expected["instructions"]
+    assert told["charge_mosfet"] == int("charge MOS on" in on)
+    assert told["discharge_mosfet"] == int("discharge MOS on" in on)
+    assert told["balancing"] == (2 if int(expected["balance"], 16) else 0)
+    raised = [expected[key] for key in ("protect1", "protect2", "fault", "warn1", "warn2")]
+    assert len(told["alarms"]) == sum(map(len, raised))
+
+
+@pytest.mark.parametrize("line", of(sound=False))
+def test_damaged_frames_are_refused_with_a_reason(line: dict[str, Any]) -> None:
+    assert described(line).error.split(":")[0] in ("check", "truncated", "unknown")
+    assert not list(takers(bytes.fromhex(line["hex"])))
+
+
+FILES = ("more_bms", "other_bms", "jkpb")
+
+
+def sound_frames(name: str) -> list[dict[str, Any]]:
+    path = SHARED / "vectors" / f"{name}.jsonl"
+    made = [json.loads(text) for text in path.read_text().splitlines()] if path.is_file() else []
+    return [line for line in made if line["checksum_ok"]]
+
+
+def takers(data: bytes) -> Iterator[tuple[Protocol, int, str]]:
+    """Every question, to the pack that a frame may be of, that ``data`` is accepted as the answer to."""
+    head = re.match(rb"~..([0-9A-F]{2})", data)
+    told = int(head[1], 16) if head else 1
+    for name in dict.fromkeys(OWNERS.values()):
+        for address in {told, 1, 2} & set(registry.protocol(name).addresses):
+            protocol = registry.protocol(name)
+            for question in (one for asked in protocol.questions.values() for one in asked):
+                for _ in range(protocol.ways_to_ask(address)):
+                    exchange = protocol.exchange(question, address)
+                    if exchange.feed(data) or exchange.feed(b""):
+                        if sane(protocol, exchange):
+                            yield protocol, address, question
+                        break
+
+
+def sane(protocol: Protocol, exchange: Exchange) -> bool:
+    row = blank()
+    try:
+        protocol.decode(exchange.address, exchange.question, exchange.answer, row, Identity())
+        protocol.check(row, blank())
+    except FrameError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_frame_is_taken_as_the_answer_of_another_family_or_to_another_question(file: str) -> None:
+    for line in sound_frames(file):
+        taken = list(takers(bytes.fromhex(line["hex"])))
+        owner = OWNERS.get(line.get("bms", ""))
+        assert {protocol.name for protocol, _, _ in taken} <= ({owner} if owner else set()), line["id"]
+        assert len({question for _, _, question in taken}) <= 1, line["id"]
+        assert not (taken and line["kind"] == "request"), line["id"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_family_describes_a_frame_of_another_as_an_answer_of_its_own(file: str) -> None:
+    for line in sound_frames(file):
+        for name in registry.NAMES:
+            described = registry.protocol(name).describe(bytes.fromhex(line["hex"]))
+            if described.kind in ("status", "settings", "about") and not described.error:
+                make = line.get("bms", "jkpb")
+                assert (OWNERS | OTHERS).get(make, make) == name, line["id"]
+
+
+def test_the_file_is_as_large_as_it_was() -> None:
+    assert len(lines()) >= 193
+    assert set(DISPUTED) <= {line["id"] for line in lines()}
