@@ -6,7 +6,7 @@ with u8. A layout is compiled for each shape that is met, which is one or two in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from packbank.bms.fields import Field
@@ -47,6 +47,23 @@ def counted(opened: bytes, width: int, at: int = COUNTS) -> Shape:
     if not 1 <= cells <= CELLS or sensors > MOST_SENSORS or end > size:
         raise FrameError("layout", f"{size - HEADER} bytes of INFO do not hold {cells} cells with their sensors")
     return Shape(cells, sensors, end, size)
+
+
+def split_counted(opened: bytes, end: Callable[[bytes, Shape], int]) -> list[bytes]:
+    """An answer about several packs, one behind the other, as answers about one; ``end`` says where the next begins.
+
+    None where they do not fill INFO exactly.
+    """
+    count = opened[NUMBER] if len(opened) > NUMBER else 0
+    at, blocks = COUNTS, list[bytes]()
+    try:
+        while len(blocks) < count:
+            next_at = end(opened, counted(opened, 2, at))
+            blocks.append(opened[:FLAG] + bytes((opened[FLAG], len(blocks) + 1)) + opened[at:next_at])
+            at = next_at
+    except FrameError:
+        return []
+    return blocks if at == len(opened) else []
 
 
 def fields_of(shape: Shape, roles: Sequence[Column | None], zero: int, absent: int | None, source: str) -> list[Field]:

@@ -68,6 +68,7 @@ class Question:
     fill: Callable[[bytes, Row, Identity], Identity]
     digits: int  # of INFO, usually
     numbered: bool = False  # asked with the pack's number
+    number_at: int = HEADER + 1  # where the answer repeats it
     split: Callable[[bytes], list[bytes]] | None = None
     names: Callable[[bytes], list[str]] | None = None
 
@@ -75,9 +76,9 @@ class Question:
 class AsciiExchange(Exchange):
     """One command to one pack.
 
-    ``heads`` are the (VER, ADR, CID1) that its answer can have, ``mine`` says whether a sound answer to the way in
-    which it was asked is the pack's. ``rejected``: ``check`` (a damaged frame), ``truncated``, ``refused`` (the pack's
-    return code), ``layout``, and what the question's check says.
+    ``heads`` are the (VER, ADR, CID1) that its answer can have; ``mine`` says by ADR and number of a sound answer
+    whether it is the pack's when it was asked in this way. ``rejected``: ``check`` (a damaged frame), ``truncated``,
+    ``refused`` (the pack's return code), ``layout``, and what the question's check says.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class AsciiExchange(Exchange):
         *,
         cid1: int,
         heads: Sequence[tuple[int, int, int]],
-        mine: Callable[[Way, bytes], bool],
+        mine: Callable[[Way, int, int], bool],
         return_codes: Mapping[int, str],
         latency: float,
         baudrate: int,
@@ -143,8 +144,10 @@ class AsciiExchange(Exchange):
                 why = self._return_codes[opened[CODE]]
                 self.rejected.append(FrameError("refused", f"return code {opened[CODE]:#04x} ({why})"))
             return False  # else a request: our own come back, or another master's
-        if self._asked.numbered and not self._mine(self.way, opened):
-            return False
+        if self._asked.numbered:
+            place = self._asked.number_at
+            if place >= len(opened) or not self._mine(self.way, opened[ADR], opened[place]):
+                return False
         try:
             self._asked.check(opened)
         except FrameError as error:

@@ -41,10 +41,10 @@ class AsciiProtocol(Protocol):
         del question
         return [(version, address, self.cid1) for version in self.versions]
 
-    def mine(self, address: int, way: Way, opened: bytes) -> bool:
-        """Whether the number in an answer with one of the pack's heads says that it is the pack's."""
+    def mine(self, address: int, way: Way, sender: int, number: int) -> bool:
+        """Whether a sound answer from ``sender`` (ADR) with this ``number`` is the pack's."""
         del address
-        return len(opened) > HEADER + 1 and opened[HEADER + 1] in (way.number, way.address)
+        return sender == way.address and number == way.number
 
     def exchange(self, question: str, address: int) -> AsciiExchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""

@@ -13,17 +13,16 @@ from types import MappingProxyType
 
 from packbank.bms import pace_fields as tables
 from packbank.bms.ascii_counts import (
-    COUNTS,
     FLAG,
-    NUMBER,
     Shape,
     check_cells,
     counted,
     finish,
     names_of,
+    split_counted,
     unwrap_voltage,
 )
-from packbank.bms.ascii_frames import ADR, RETURN_CODES, VER, Question, Way
+from packbank.bms.ascii_frames import RETURN_CODES, VER, Question, Way
 from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Line, Row, Topic
 from packbank.cext.envelope import HEADER
@@ -73,20 +72,16 @@ def fill_analog(opened: bytes, row: Row, identity: Identity) -> Identity:
 
 
 def split_analog(opened: bytes) -> list[bytes]:
-    """The answer about all packs, one behind the other, as answers about one; they all have the same tail."""
-    count = opened[NUMBER] if len(opened) > NUMBER else 0
-    for tail in tables.TAILS if count > 1 else ():
-        at, blocks = COUNTS, list[bytes]()
-        try:
-            while len(blocks) < count:
-                end = counted(opened, 2, at).end + tables.TO_TAIL + tail
-                blocks.append(opened[:FLAG] + bytes((opened[FLAG], len(blocks) + 1)) + opened[at:end])
-                at = end
-        except FrameError:
-            continue
-        if at == len(opened):
+    """The answer about all packs as answers about one; they all have the same tail."""
+    for tail in tables.TAILS:
+        if blocks := split_counted(opened, partial(_end, tail)):
             return blocks
     return []
+
+
+def _end(tail: int, opened: bytes, shape: Shape) -> int:
+    del opened
+    return shape.end + tables.TO_TAIL + tail
 
 
 def warning_shape(opened: bytes) -> Shape:
@@ -255,10 +250,9 @@ class Pace(AsciiProtocol):
         senders = {address, MASTER} if question.numbered else {address}
         return [(version, sender, self.cid1) for version in self.versions for sender in senders]
 
-    def mine(self, address: int, way: Way, opened: bytes) -> bool:
+    def mine(self, address: int, way: Way, sender: int, number: int) -> bool:
         """As :meth:`AsciiProtocol.mine`; some boards give themselves the number 0 (TDT)."""
-        number = opened[NUMBER] if len(opened) > NUMBER else None
-        if opened[ADR] == address:
+        if sender == address:
             return number in (way.number, 0)
         return number == address
 

@@ -30,6 +30,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "daly": Family("Daly", ("daly",)),
         "eg4": Family("Eg4", ("eg4_lifepower", "lifepower")),
         "pace": Family("Pace", ("pace",)),
+        "pylontech": Family("Pylontech"),
     }
 )
 NAMES = tuple(FAMILIES)

@@ -5,11 +5,36 @@ from __future__ import annotations
 from abc import abstractmethod
 from random import Random
 
+import numpy as np
+
+from packbank.bms.ascii_counts import COUNTS, FLAG, NUMBER, Shape
 from packbank.bms.ascii_frames import ADR, CID1, CODE, VER
 from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.envelope import HEADER, open_frame, seal
+from packbank.cext.layout import Layout
+from packbank.model.columns import CELL_VOLTAGES
 from packbank.sim.responder import Burst, Responder
+
+
+def counted_message(layout: Layout, shape: Shape, width: int, number: int, row: Row) -> bytearray:
+    """An opened frame with counts before its values of ``width`` bytes, from a row."""
+    message = layout.encode_from(row)
+    message[FLAG], message[NUMBER], message[COUNTS] = 0, number, shape.cells
+    message[COUNTS + 1 + width * shape.cells] = shape.sensors
+    return message
+
+
+def put_voltage(message: bytearray, at: int, voltage: float) -> None:
+    """A voltage in mV in a word of 16 bits, which begins anew at 65.536 V."""
+    message[at : at + 2] = (round(1000.0 * voltage) & 0xFFFF).to_bytes(2)
+
+
+def shape_for(row: Row, sensors: int, width: int, rest: int) -> Shape:
+    """The shape of such a frame for the cells of a row, with ``rest`` bytes behind the sensors."""
+    cells = int(np.isfinite(row[CELL_VOLTAGES]).sum())
+    end = COUNTS + 2 + width * (cells + sensors)
+    return Shape(cells, sensors, end, end + rest)
 
 
 class AsciiResponder(Responder):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from packbank.bms import pace_fields as tables
-from packbank.bms.ascii_counts import COUNTS, FLAG, NUMBER, Shape
 from packbank.bms.pace import NEW, Pace
 from packbank.bms.protocol import Row
 from packbank.cext.envelope import HEADER
-from packbank.cext.layout import Layout
-from packbank.model.columns import CELL_VOLTAGES, Column
+from packbank.model.columns import Column
 from packbank.model.identity import Identity
-from packbank.sim.ascii_pack import AsciiResponder
+from packbank.sim.ascii_pack import AsciiResponder, counted_message, put_voltage, shape_for
 
 SENSORS = 6
 USUAL = {  # settings of a P16S100A as it is sold: the vendor's document and the frames of `../shared/vectors`
@@ -65,28 +63,19 @@ class PaceResponder(AsciiResponder):
         return text.encode()[:size].ljust(size, b" ")
 
     def _analog(self, row: Row) -> bytes:
-        cells = int(np.isfinite(row[CELL_VOLTAGES]).sum())
-        end = COUNTS + 2 + 2 * cells + 2 * SENSORS
-        shape = Shape(cells, SENSORS, end, end + tables.TO_TAIL + self.tail)
-        message = self._counted(tables.analog_layout(shape), shape, 2, row)
-        message[end + 6] = {4: 2, 6: 3}.get(self.tail, 2)
+        shape = shape_for(row, SENSORS, 2, tables.TO_TAIL + self.tail)
+        message = counted_message(tables.analog_layout(shape), shape, 2, self.address or 1, row)
+        message[shape.end + 6] = {4: 2, 6: 3}.get(self.tail, 2)
         if np.isfinite(row[Column.VOLTAGE]):
-            message[end + 2 : end + 4] = (round(1000.0 * row[Column.VOLTAGE]) & 0xFFFF).to_bytes(2)
+            put_voltage(message, shape.end + 2, row[Column.VOLTAGE])
         if self.tail in tables.SOC_TAILS and np.isfinite(row[Column.SOC]):
-            message[end + 13] = round(row[Column.SOC])
+            message[shape.end + 13] = round(row[Column.SOC])
         return bytes(message[HEADER:])
 
     def _warning(self, row: Row) -> bytes:
-        cells = int(np.isfinite(row[CELL_VOLTAGES]).sum())
-        end = COUNTS + 2 + cells + SENSORS
-        shape = Shape(cells, SENSORS, end, end + tables.WARNING_REST[0])
-        return bytes(self._counted(tables.warning_layout(shape), shape, 1, row)[HEADER:])
-
-    def _counted(self, layout: Layout, shape: Shape, width: int, row: Row) -> bytearray:
-        message = layout.encode_from(row)
-        message[FLAG], message[NUMBER], message[COUNTS] = 0, self.address or 1, shape.cells
-        message[COUNTS + 1 + width * shape.cells] = shape.sensors
-        return message
+        shape = shape_for(row, SENSORS, 1, tables.WARNING_REST[0])
+        message = counted_message(tables.warning_layout(shape), shape, 1, self.address or 1, row)
+        return bytes(message[HEADER:])
 
     @staticmethod
     def _setting(question: str) -> bytes:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import ask, pack_row
-from packbank.bms import pace_fields, registry
+from packbank.bms import pace_fields, pylontech_fields, registry
 from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Protocol, Topic
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
@@ -26,7 +26,18 @@ COMMON = (
     Column.DISCHARGE_MOSFET,
     Column.CELL_COUNT,
 )
-ALARMS = {"pace": pace_fields.ALARMS}  # of each family: place -> name, alarm, level
+ALARMS = {
+    "pace": pace_fields.ALARMS,
+    "pylontech": pylontech_fields.ALARMS,
+}  # of each family: place -> name, alarm, level
+STATES = {  # what the states of single cells and sensors raise besides
+    "pylontech": {
+        (Alarm.LOW_CELL_VOLTAGE, 1),
+        (Alarm.HIGH_CELL_VOLTAGE, 1),
+        (Alarm.LOW_TEMPERATURE, 1),
+        (Alarm.HIGH_TEMPERATURE, 1),
+    }
+}
 CURRENT_UNIT = {"pylontech": 0.1}  # A, where it is not 0.01
 HOTTEST, COLDEST = 100.0, -39.0
 
@@ -77,7 +88,7 @@ def test_any_values_come_back(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
 def test_every_alarm_that_a_family_can_raise_comes_through(name: str) -> None:
-    raises = {(alarm, level) for _, alarm, level in ALARMS[name].values()}
+    raises = {(alarm, level) for _, alarm, level in ALARMS[name].values()} | STATES.get(name, set())
     assert len(raises) >= 4
     for alarm in Alarm:
         for level in (1, 2):
