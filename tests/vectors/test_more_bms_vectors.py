@@ -28,12 +28,11 @@ OWNERS = {
     "boqiang": "pace",
     "pylontech": "pylontech",
     "pylon35": "pylontech",
+    "seplos": "seplos",
 }  # who reads the frames of a make
 OTHERS = {"eg4_lifepower": "eg4"}
 # Sound frames that are refused all the same, or where we do not follow ``computed``, and why.
 DISPUTED = {
-    "pylon35-002": "limits of a whole bank (0x63), which nothing here asks for; shown as bytes",
-    "pylon35-004": "values of a whole bank (0x61), likewise",
     "boqiang-002": "every cell is 0 V: a BMS that measures nothing, or a number without a pack",
 }
 NO_SENSORS = (-59.9, -60.0)  # raw 0853, which stands where no sensor is
@@ -72,6 +71,7 @@ def battery(computed: dict[str, Any]) -> dict[str, object]:
 
 # The temperatures in the order of the frame: PACE and Seplos have the cells first, Pylontech the board.
 CELLS_FIRST = ("t1", "t2", "t4", "t5", "mos")
+SEPLOS_ORDER = ("t1", "t2", "t4", "t5", "", "mos")  # the fifth is ambient
 BOARD_FIRST = ("mos", "t1", "t2", "t4", "t5")
 
 
@@ -80,14 +80,14 @@ def sensors(computed: list[float], order: tuple[str, ...]) -> dict[str, float]:
     there = [celsius for celsius in computed if celsius not in NO_SENSORS]
     if order is BOARD_FIRST and len(there) > len(order):
         there = [*there[:3], min(there[3:]), max(there[3:])]
-    return dict(zip(order, there, strict=False))
+    return {name: celsius for name, celsius in zip(order, there, strict=False) if name}
 
 
 @pytest.mark.parametrize("line", of(sound=True))
 def test_sound_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
     description, computed = described(line), line["computed"]
     if line["id"] in DISPUTED:
-        assert description.error or description.kind == "other"
+        assert description.error
         return
     assert not description.error
     values = description.values
@@ -107,7 +107,7 @@ def test_sound_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
         return
     if "text" in computed:
         assert computed["text"].replace("?", "") == readable(str(values["info"])).strip()
-    check_pylontech(dict(values), computed)
+    check_others(dict(values), computed, description.kind)
     if "info" in computed:
         assert values["info"] == computed["info"]
 
@@ -132,18 +132,53 @@ PARAMETERS = {
 }
 
 
-def check_pylontech(told: dict[str, Any], expected: dict[str, Any]) -> None:
+SUMMARY = {
+    "voltage_V": "voltage",
+    "current_A": "current",
+    "soc": "soc",
+    "cycles_avg": "cycles",
+    "soh_avg": "soh",
+    "cell_max_pack": "highest_cell_pack",
+    "cell_min_pack": "lowest_cell_pack",
+    "temp_max": "hottest",
+    "temp_min": "coldest",
+    "mos_avg": "mos",
+    "remaining_Ah": "remaining_capacity",
+    "full_Ah": "full_capacity",
+    "port_V": "port_voltage",
+    "group": "group",
+}
+SEPLOS = {"rated_Ah": "nominal_capacity", "soc": "soc", "soh": "soh"}
+
+
+def check_others(told: dict[str, Any], expected: dict[str, Any], kind: str) -> None:
+    """What the families have beside the frames that all of them have."""
     if "charge_enable" in expected:
         assert told["charge_current_limit"] == (expected["charge_A"] if expected["charge_enable"] else 0.0)
         assert told["discharge_current_limit"] == -expected["discharge_A"] * expected["discharge_enable"]
     elif "cell_high_V" in expected:
-        assert {ours: told[ours] for ours in PARAMETERS.values()} == {
-            ours: expected[theirs] for theirs, ours in PARAMETERS.items()
-        }
+        assert {key: told[ours] for key, ours in PARAMETERS.items()} == {key: expected[key] for key in PARAMETERS}
+    elif kind == "summary" and "cell_max_mV" in expected:
+        there = {key: ours for key, ours in SUMMARY.items() if key in expected}
+        assert {key: told[ours] for key, ours in there.items()} == {key: expected[key] for key in there}
+        assert (told["highest_cell"], told["lowest_cell"]) == (
+            expected["cell_max_mV"] / 1000,
+            expected["cell_min_mV"] / 1000,
+        )
+    elif kind == "summary":
+        assert (told["charge_voltage"], told["charge_current_limit"]) == (expected["charge_V"], expected["charge_A"])
+        assert told["discharge_current_limit"] == expected["discharge_A"]
     elif "charge_mos" in expected:
-        assert told["charge_mosfet"] == expected["charge_mos"]
-        assert told["discharge_mosfet"] == expected["discharge_mos"]
+        assert (told["charge_mosfet"], told["discharge_mosfet"]) == (expected["charge_mos"], expected["discharge_mos"])
         assert told["alarms"] == []
+    elif "cells_mV" in expected:
+        check_battery(told, expected, SEPLOS_ORDER)
+        assert {key: told[ours] for key, ours in SEPLOS.items()} == {key: expected[key] for key in SEPLOS}
+    elif "event1" in expected:
+        on = expected["on"]
+        assert (told["charge_mosfet"], told["discharge_mosfet"]) == (int("charge" in on), int("discharge" in on))
+        assert told["balancing"] == (2 if int(expected["balance"], 16) else 0)
+        assert len(told["alarms"]) == sum(len(expected[f"event{number}"]) for number in range(1, 7))
 
 
 def check_states(told: dict[str, Any], expected: dict[str, Any]) -> None:

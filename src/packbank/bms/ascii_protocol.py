@@ -46,6 +46,11 @@ class AsciiProtocol(Protocol):
         del address
         return sender == way.address and number == way.number
 
+    def summary(self, opened: bytes) -> Mapping[str, object]:
+        """What a frame says that is no answer to any of the questions, for :meth:`describe`; empty: nothing known."""
+        del opened
+        return {}
+
     def exchange(self, question: str, address: int) -> AsciiExchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
         if reason := self.explain_address(address):
@@ -101,6 +106,8 @@ class AsciiProtocol(Protocol):
     def _describe_frame(self, frame: bytes) -> Description:
         values: dict[str, object] = {"version": f"{frame[VER]:02X}", "code": f"{frame[CODE]:02X}"}
         info = frame[HEADER:].hex()
+        if summary := self.summary(frame):
+            return Description("summary", address=frame[ADR], values=values | dict(summary))
         if meaning := self.return_codes.get(frame[CODE]):
             return Description("refusal", address=frame[ADR], values=values | {"meaning": meaning})
         if frame[CODE]:

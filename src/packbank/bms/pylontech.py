@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from struct import Struct
 from types import MappingProxyType
 
 import numpy as np
@@ -23,7 +24,7 @@ from packbank.bms.ascii_counts import (
     split_counted,
     unwrap_voltage,
 )
-from packbank.bms.ascii_frames import Question, Way
+from packbank.bms.ascii_frames import CODE, Question, Way
 from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.pace import PYLONTECH_FULL
 from packbank.bms.protocol import Line, Row, Topic
@@ -38,6 +39,8 @@ MAKER = b"Pylon"  # in the answer to 0x51, which Seplos has in the same form
 SERIAL_SIZE = HEADER + 1 + 16
 SOFTWARE_SIZE = HEADER + 1 + 5
 MAKER_SIZE = HEADER + 32
+BANK = Struct(">HhBHHBB19H")  # of 0x61: measured in one frame
+BANK_LIMITS = Struct(">HHHHB")  # of 0x63
 
 
 def check_analog(opened: bytes) -> None:
@@ -215,6 +218,36 @@ class Pylontech(AsciiProtocol):
     def ways(self, address: int) -> Sequence[Way]:
         """As :meth:`AsciiProtocol.ways`."""
         return [Way(VERSION, address, address)]
+
+    def summary(self, opened: bytes) -> Mapping[str, object]:
+        """As :meth:`AsciiProtocol.summary`: values and limits of a bank (0x61, 0x63), which nothing here asks."""
+        info = opened[HEADER:]
+        if opened[CODE] == 0 and len(info) == BANK.size:
+            voltage, current, soc, *rest = BANK.unpack(info)
+            cycles, _, soh, _, high, high_pack, low, low_pack, _, hot, _, cold, _, mos, *_ = rest
+            return {
+                "voltage": voltage / 1000,
+                "current": current / 100,  # the unit is a guess: it is 0 in the one frame that is public
+                "soc": soc,
+                "cycles": cycles,
+                "soh": soh,
+                "highest_cell": high / 1000,
+                "highest_cell_pack": high_pack,
+                "lowest_cell": low / 1000,
+                "lowest_cell_pack": low_pack,
+                "hottest": (hot - tables.ZERO) / 10,
+                "coldest": (cold - tables.ZERO) / 10,
+                "mos": (mos - tables.ZERO) / 10,
+            }
+        if opened[CODE] == 0 and len(info) == BANK_LIMITS.size:
+            charge_voltage, discharge_voltage, charge, discharge, _ = BANK_LIMITS.unpack(info)
+            return {
+                "charge_voltage": charge_voltage / 1000,
+                "discharge_voltage": discharge_voltage / 1000,
+                "charge_current_limit": charge / 10,
+                "discharge_current_limit": discharge / 10,
+            }
+        return {}
 
     def explain_address(self, address: int) -> str:
         """As :meth:`Protocol.explain_address`."""

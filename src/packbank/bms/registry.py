@@ -31,6 +31,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "eg4": Family("Eg4", ("eg4_lifepower", "lifepower")),
         "pace": Family("Pace", ("pace",)),
         "pylontech": Family("Pylontech"),
+        "seplos": Family("Seplos", ("seplos",)),
     }
 )
 NAMES = tuple(FAMILIES)

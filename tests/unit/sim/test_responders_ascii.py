@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import ask, pack_row
-from packbank.bms import pace_fields, pylontech_fields, registry
+from packbank.bms import pace_fields, pylontech_fields, registry, seplos_fields
 from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Protocol, Topic
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
@@ -29,6 +29,7 @@ COMMON = (
 ALARMS = {
     "pace": pace_fields.ALARMS,
     "pylontech": pylontech_fields.ALARMS,
+    "seplos": seplos_fields.ALARMS,
 }  # of each family: place -> name, alarm, level
 STATES = {  # what the states of single cells and sensors raise besides
     "pylontech": {
@@ -45,7 +46,7 @@ HOTTEST, COLDEST = 100.0, -39.0
 def family(name: str) -> tuple[Protocol, Responder]:
     protocol = registry.protocol(name)
     address = protocol.addresses[1]
-    return protocol, responder(name, address, Identity(model="X", software="P16S100A-1812-1.00", serial="AB17"))
+    return protocol, responder(name, address, Identity(model="1101-SP76", software="P16S100A-1812-1.00", serial="AB17"))
 
 
 @pytest.mark.parametrize("name", NAMES)
