@@ -24,6 +24,7 @@ AROUND = 18  # characters of a frame beside INFO
 MOST_DIGITS = 512  # of INFO in an answer about one pack
 VER, ADR, CID1, CODE = range(HEADER)  # places in an opened frame
 BITS_A_BYTE = 10
+NO_NUMBER = -1
 
 # What stands in RTN when a pack refuses, of all families; a family takes out what is a command of its own.
 RETURN_CODES: Mapping[int, str] = MappingProxyType(
@@ -68,7 +69,7 @@ class Question:
     fill: Callable[[bytes, Row, Identity], Identity]
     digits: int  # of INFO, usually
     numbered: bool = False  # asked with the pack's number
-    number_at: int = HEADER + 1  # where the answer repeats it
+    number_at: int = HEADER + 1  # where the answer repeats it, or NO_NUMBER
     split: Callable[[bytes], list[bytes]] | None = None
     names: Callable[[bytes], list[str]] | None = None
 
@@ -144,7 +145,7 @@ class AsciiExchange(Exchange):
                 why = self._return_codes[opened[CODE]]
                 self.rejected.append(FrameError("refused", f"return code {opened[CODE]:#04x} ({why})"))
             return False  # else a request: our own come back, or another master's
-        if self._asked.numbered:
+        if self._asked.numbered and self._asked.number_at != NO_NUMBER:
             place = self._asked.number_at
             if place >= len(opened) or not self._mine(self.way, opened[ADR], opened[place]):
                 return False

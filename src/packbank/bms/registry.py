@@ -32,6 +32,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "pace": Family("Pace", ("pace",)),
         "pylontech": Family("Pylontech"),
         "seplos": Family("Seplos", ("seplos",)),
+        "daren": Family("Daren", ("daren485",)),
     }
 )
 NAMES = tuple(FAMILIES)

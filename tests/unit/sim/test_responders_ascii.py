@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import ask, pack_row
-from packbank.bms import pace_fields, pylontech_fields, registry, seplos_fields
+from packbank.bms import daren_fields, pace_fields, pylontech_fields, registry, seplos_fields
 from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Protocol, Topic
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
@@ -30,6 +30,7 @@ ALARMS = {
     "pace": pace_fields.ALARMS,
     "pylontech": pylontech_fields.ALARMS,
     "seplos": seplos_fields.ALARMS,
+    "daren": daren_fields.ALARMS,
 }  # of each family: place -> name, alarm, level
 STATES = {  # what the states of single cells and sensors raise besides
     "pylontech": {
@@ -53,7 +54,7 @@ def family(name: str) -> tuple[Protocol, Responder]:
 @pytest.mark.parametrize("cells", [8, 15, 16])
 def test_a_pack_is_read_back_whole(name: str, cells: int) -> None:
     protocol, pack = family(name)
-    row = pack_row(cells, temperature_4=21.0, temperature_5=22.0)
+    row = pack_row(cells, temperature_4=21.0, temperature_5=22.0, discharge_mosfet=1.0)
     told, identity = ask(protocol, pack, row)
     unit = CURRENT_UNIT.get(name, 0.01)
     np.testing.assert_allclose(told[list(COMMON)], row[list(COMMON)], atol=unit / 2)
