@@ -18,19 +18,18 @@ from plain_bms import PLAIN
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from packbank.bms import registry
+from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Row, Topic
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column, empty_matrix
 from packbank.model.identity import Identity
 from packbank.sim.responder import responder
 
-FAMILIES = ("daly", "eg4", "jkbms", "jkpb")
-ADDRESS = 1
 BITS_A_BYTE = 10
 
 Answers = dict[str, tuple[bytes, bytes]]  # question -> request, answer
 
 
-def row() -> Row:
+def row(*, four_sensors: bool = False) -> Row:
     made: Row = empty_matrix(1)[0]
     made[CELL_VOLTAGES][:16] = 3.3
     made[ALARMS] = 0.0
@@ -38,32 +37,41 @@ def row() -> Row:
     made[[Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_MOS]] = 25.0
     made[[Column.REMAINING_CAPACITY, Column.FULL_CAPACITY, Column.NOMINAL_CAPACITY]] = 168.0, 280.0, 280.0
     made[[Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]] = 1.0
+    if four_sensors:
+        made[[Column.TEMPERATURE_4, Column.TEMPERATURE_5]] = 25.0
     made[[Column.CELL_AVERAGE, Column.CELL_DELTA, Column.CELL_COUNT]] = 3.3, 0.0, 16.0
     return made
 
 
+def address_of(family: str) -> int:
+    """Where a pack of the family can be that is not alone."""
+    return max(registry.protocol(family).addresses[0], 1)
+
+
 def conversation(family: str) -> Answers:
     """What is said for one status, and before it what must be known for that."""
-    protocol, pack = registry.protocol(family), responder(family, ADDRESS, Identity())
+    address = address_of(family)
+    protocol, pack = registry.protocol(family), responder(family, address, Identity(serial="SIM1"))
+    values = row(four_sensors=isinstance(protocol, AsciiProtocol))
     said: Answers = {}
-    questions = list(protocol.questions_to(ADDRESS, Topic.STATUS))
+    questions = list(protocol.questions_to(address, Topic.STATUS))
     for question in questions:
-        ways = (protocol.exchange(question, ADDRESS).request for _ in range(protocol.ways_to_ask(ADDRESS)))
+        ways = (protocol.exchange(question, address).request for _ in range(protocol.ways_to_ask(address)))
         request = next(way for way in ways if pack.wants(way))
-        bursts = pack.answer(request, row(), Random(1))
+        bursts = pack.answer(request, values, Random(1))
         said[question] = request, b"".join(burst.data for burst in bursts)
     return said
 
 
 def status(family: str, said: Answers) -> Callable[[Row], None]:
-    protocol, previous = registry.protocol(family), np.full(COLUMNS, np.nan)
+    protocol, previous, address = registry.protocol(family), np.full(COLUMNS, np.nan), address_of(family)
 
     def run(target: Row) -> None:
         identity = Identity()
-        for question in protocol.questions_to(ADDRESS, Topic.STATUS):
-            exchange = protocol.exchange(question, ADDRESS)
+        for question in protocol.questions_to(address, Topic.STATUS):
+            exchange = protocol.exchange(question, address)
             exchange.feed(said[question][1])
-            identity = protocol.decode(ADDRESS, question, exchange.answer, target, identity)
+            identity = protocol.decode(address, question, exchange.answer, target, identity)
         protocol.check(target, previous)
 
     return run
@@ -80,7 +88,7 @@ def test_plain(benchmark: BenchmarkFixture, family: str) -> None:
     np.testing.assert_allclose(target, ours, rtol=1e-12)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", registry.NAMES)
 def test_status(benchmark: BenchmarkFixture, family: str) -> None:
     said = conversation(family)
     run, target = status(family, said), empty_matrix(1)[0]

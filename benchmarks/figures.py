@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from packbank.bms.registry import NAMES
+
 
 class At(NamedTuple):
     """Where a number is."""
@@ -71,7 +73,7 @@ def published(what: str, key: str, budget: float | None = None) -> Figure:
 
 
 CPU, MEMORY = "cpu_s_a_minute", "memory_mb"
-ROUND = "test_round"
+ROUND, ROUNDS = "test_round", "test_rounds"
 PACKS = 15  # of a bus
 FIGURES = (
     *(checksum("crc16_modbus", "fastcrc", size, within=True) for size in (8, 11, 308)),
@@ -80,7 +82,18 @@ FIGURES = (
     decode("scanner", "the same, found in a stream"),
     decode("exchange", "all that a bus does with it"),
     *(status(family, f"test_plain[{family}]") for family in ("daly", "eg4", "jkbms")),
-    status("jkpb"),
+    status("pace", "test_plain[pace]"),
+    *(status(family) for family in NAMES if family not in ("daly", "eg4", "jkbms", "pace")),
+    *(
+        Figure(
+            "family_rounds",
+            f"round of 4 packs of {family}" if family != "jkbms" else "round of one pack of jkbms",
+            At(ROUNDS, f"{family}_round_s"),
+            floor=At(ROUNDS, f"{family}_floor_s"),
+        )
+        for family in NAMES
+    ),
+    Figure("family_rounds", "answers lost", At(ROUNDS, "lost"), budget=0.0),
     step(15),
     step(64, budget=0.3e-3),
     step(1024),

@@ -11,9 +11,9 @@ from struct import unpack_from
 
 import numpy as np
 
-from packbank.bms import daly_fields, eg4_fields, jkbms_fields
+from packbank.bms import daly_fields, eg4_fields, jkbms_fields, pace_fields
 from packbank.bms.protocol import Row
-from packbank.model.columns import ALARMS, Column
+from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, Column
 
 Answers = Mapping[str, bytes]  # question -> answer
 CODES = {"u8": ">B", "i8": ">b", "u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i"}
@@ -128,4 +128,39 @@ def _temperatures(row: Row, celsius: Sequence[float]) -> None:
         row[column] = value
 
 
-PLAIN: Mapping[str, Callable[[Answers, Row], None]] = {"daly": daly, "eg4": eg4, "jkbms": jkbms}
+def pace(answers: Answers, row: Row) -> None:
+    info = _ascii(answers["analog"])
+    cells = info[2]
+    for cell, value in enumerate(unpack_from(f">{cells}H", info, 3)):
+        row[cell] = value / 1000
+    at = 3 + 2 * cells
+    sensors = unpack_from(f">{info[at]}H", info, at + 1)
+    columns = (*BATTERY_TEMPERATURES, Column.TEMPERATURE_MOS)
+    for column, raw in zip(columns, sensors, strict=False):
+        row[column] = (raw - 2730) / 10
+    values = unpack_from(">hHHBHHH", info, at + 1 + 2 * info[at])
+    current, volts, remaining, _, full, cycles, design = values
+    row[Column.CELL_COUNT], row[Column.CYCLES] = cells, cycles
+    row[Column.CURRENT], row[Column.VOLTAGE] = current / 100, volts / 1000
+    row[Column.POWER] = row[Column.VOLTAGE] * row[Column.CURRENT]
+    row[Column.REMAINING_CAPACITY], row[Column.FULL_CAPACITY] = remaining / 100, full / 100
+    row[Column.NOMINAL_CAPACITY], row[Column.SOC] = design / 100, 100 * remaining / full
+    info = _ascii(answers["warning"])
+    at = 3 + info[2]
+    at += 1 + info[at]
+    row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET] = info[at + 5] >> 1 & 1, info[at + 5] >> 2 & 1
+    row[Column.BALANCING] = 2 if any(info[at + 8 : at + 10]) else 0
+    for _, alarm, _ in pace_fields.ALARMS.values():
+        row[alarm.column] = 0
+    for (byte, mask), (_, alarm, level) in pace_fields.ALARMS.items():
+        if info[at + byte] & mask:
+            row[alarm.column] = max(row[alarm.column], level)
+
+
+def _ascii(answer: bytes) -> bytes:
+    if answer[0] != 0x7E or sum(answer[1:-5]) + int(answer[-5:-1], 16) & 0xFFFF:
+        raise ValueError
+    return bytes.fromhex(answer[13:-5].decode())
+
+
+PLAIN: Mapping[str, Callable[[Answers, Row], None]] = {"daly": daly, "eg4": eg4, "jkbms": jkbms, "pace": pace}

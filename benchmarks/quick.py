@@ -26,6 +26,7 @@ SHORT: dict[str, dict[str, float]] = {
     "bench_daemon": {"SECONDS": 5.0, "SETTLE": 5.0},
     "bench_deaf_window": {"SECONDS": 5.0, "SETTLE": 5.0},
     "bench_history": {"HOURS": 4.0, "MINUTES": 10, "SECONDS": 5.0, "SETTLE": 5.0},
+    "bench_family_rounds": {"SECONDS": 12.0},
     "bench_mqtt": {"SECONDS": 5.0, "SETTLE": 5.0},
     "bench_publish": {"MINUTES": 5},
     "bench_round": {"SECONDS": 12.0},
