@@ -7,7 +7,7 @@ found out by asking. 0D and 7E occur inside payloads too, so the length byte alo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +17,7 @@ from packbank.bms import trust
 from packbank.bms.describe import known_values
 from packbank.bms.fields import Text
 from packbank.bms.lookalikes import stranger
+from packbank.bms.memory import Memories, Memory
 from packbank.bms.protocol import Description, Exchange, Line, Protocol, Row, Topic
 from packbank.bms.search import FrameSearch
 from packbank.bms.sensors import put_temperatures
@@ -32,7 +33,6 @@ COMMANDS: Mapping[str, int] = MappingProxyType({"status": 0x01, "firmware": 0x33
 BYTE_TIME = 10 / 9600
 LATENCY = 0.10  # s; 41 to 250 ms were measured
 USUAL_SIZE: Mapping[str, int] = MappingProxyType({"status": 94, "firmware": 28, "barcode": 28})
-FORGET_AFTER = 20  # questions left unanswered one after the other: a pack that returns then may be another one
 ERRORS = ("none", "version", "checksum", "length checksum", "command", "format", "data")  # codes, from basen
 
 
@@ -65,26 +65,19 @@ def frame_fault(frame: bytes) -> FrameError | None:
     return None
 
 
-@dataclass(slots=True)
-class Eg4Pack:
-    """What is remembered of one pack."""
-
-    starts: list[int]  # first bytes that it may want, the next one last; only one once it has answered
-    silent: int = 0  # questions since the last answer
-
-
 class Eg4Exchange(Exchange):
     """One command to one pack.
 
     ``rejected``: ``check``, ``truncated``, ``refused`` (the pack's error code).
     """
 
-    def __init__(self, question: str, address: int, pack: Eg4Pack) -> None:
+    def __init__(self, question: str, address: int, memory: Memory[int]) -> None:
         self.address = address
         self.question = question
-        self.request = request(pack.starts[-1], address, COMMANDS[question])
+        self._start = memory.ask(question)
+        self.request = request(self._start, address, COMMANDS[question])
         self.answer_time = LATENCY + USUAL_SIZE[question] * BYTE_TIME
-        self._pack = pack
+        self._memory = memory
         heads = [bytes((start, address, COMMANDS[question])) for start in STARTS]
         self._search = FrameSearch(heads, frame_size, frame_fault)
         self.rejected: list[FrameError] = self._search.refused
@@ -95,7 +88,7 @@ class Eg4Exchange(Exchange):
         if not self.answer:
             self.answer = self._search.feed(data) if data else self._search.flush()
             if self.answer:
-                self._pack.starts, self._pack.silent = [self.request[0]], 0
+                self._memory.answer(self.question, self._start, len(self.answer))
         return bool(self.answer)
 
 
@@ -157,20 +150,17 @@ class Eg4(Protocol):
     )
 
     def __init__(self) -> None:
-        self._packs: dict[int, Eg4Pack] = {}
+        self._memories: Memories[int] = Memories(lambda _: list(STARTS))  # the first byte that a pack wants
 
     def exchange(self, question: str, address: int) -> Eg4Exchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""
         if reason := self.explain_address(address):
             raise ValueError(reason)
-        pack = self._pack(address)
-        pack.starts = [*pack.starts[1:], pack.starts[0]]
-        pack.silent += 1
-        return Eg4Exchange(question, address, pack)
+        return Eg4Exchange(question, address, self._memories.of(address))
 
     def ways_to_ask(self, address: int) -> int:
         """As :meth:`Protocol.ways_to_ask`."""
-        return len(self._pack(address).starts)
+        return len(self._memories.of(address).ways)
 
     def may_lack(self, address: int, question: str) -> bool:
         """As :meth:`Protocol.may_lack`: not every pack tells its firmware and its barcode."""
@@ -203,12 +193,6 @@ class Eg4(Protocol):
                 "(0x10 belongs to EG4-LL, which speaks Modbus)"
             )
         return ""
-
-    def _pack(self, address: int) -> Eg4Pack:
-        pack = self._packs.get(address)
-        if pack is None or pack.silent > FORGET_AFTER:
-            pack = self._packs[address] = Eg4Pack(list(STARTS))
-        return pack
 
 
 def describe(data: bytes) -> Description:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from other_bms import answered, ask, blank, pack_row
-from packbank.bms.eg4 import COMMANDS, FORGET_AFTER, Eg4, seal
+from packbank.bms.eg4 import COMMANDS, Eg4, seal
 from packbank.bms.eg4_fields import ALARMS as BITS
+from packbank.bms.memory import FORGET_AFTER
 from packbank.bms.protocol import Row, Topic
 from packbank.errors import FrameError
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
