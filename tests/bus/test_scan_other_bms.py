@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,11 +12,15 @@ import pytest
 
 from packbank.bms.daly import Daly
 from packbank.bms.eg4 import Eg4
-from packbank.bms.protocol import Protocol
+from packbank.bms.pace import Pace
+from packbank.bms.protocol import Protocol, Row
+from packbank.cext.envelope import HEADER, open_frame, seal
 from packbank.cli import main
-from packbank.sim.responder import Responder
+from packbank.sim.responder import Burst, Responder
 from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_eg4 import Eg4Responder
+from packbank.sim.responder_pace import PaceResponder
+from packbank.sim.responder_seplos import SeplosResponder
 from packbank.sim.wire import Wire, WirePack
 from packbank.sim.wire_bank import LiveBank, demo_spec
 from packbank.sim.wire_pty import Buses
@@ -49,3 +54,50 @@ def test_packs_are_found_however_they_want_to_be_asked(
     assert "MAX_BATTERY_CHARGE_CURRENT" in capsys.readouterr().err
     config.write_text(config.read_text().replace("CURRENT =", "CURRENT = 80"))
     assert main(["check", str(config)]) == 0
+
+
+@pytest.mark.slow
+def test_a_pack_of_another_family_is_named_with_its_protocol(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "addresses", range(1, 3))
+    monkeypatch.setattr(Pace, "line", Pace.line.at(9_600))
+    bank = LiveBank(demo_spec(1, 16, 1), time.monotonic())
+    with Buses([Wire([WirePack(SeplosResponder(1), partial(bank.row, 0))], Random(1), 9_600)], tmp_path) as buses:
+        assert main(["scan", "--protocol", "pace", buses.paths[0]]) == 1
+    out = capsys.readouterr().out
+    assert "this is a Seplos V1/V2 pack; PROTOCOL = seplos" in out
+    assert "set PROTOCOL as the message says" in out
+
+
+@pytest.mark.slow
+def test_packs_behind_a_master_are_found_through_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the RS232 of a PACE master with two others behind it."""
+    monkeypatch.setattr(Pace, "addresses", range(1, 5))
+    monkeypatch.setattr(Pace, "line", Pace.line.at(9_600))
+    bank = LiveBank(demo_spec(3, 16, 1), time.monotonic())
+    master = PaceMaster([partial(bank.row, number) for number in range(3)])
+    with Buses([Wire([WirePack(master, partial(bank.row, 0))], Random(1), 9_600)], tmp_path) as buses:
+        assert main(["scan", "--protocol", "pace", buses.paths[0]]) == 0
+    assert "BATTERY_ADDRESSES = 0x01-0x03" in capsys.readouterr().out
+
+
+class PaceMaster(PaceResponder):
+    """A master that answers for its slaves, as it does on RS232."""
+
+    def __init__(self, rows: list[Callable[[float], Row]]) -> None:
+        super().__init__(1)
+        self.rows = rows
+
+    def has_number(self, number: int) -> bool:
+        return 1 <= number <= len(self.rows)
+
+    def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
+        opened = open_frame(request)
+        question, number = self.question_of(request), (*opened[HEADER:], 1)[0]
+        info = bytearray(PaceResponder(number).info(question, self.rows[number - 1](time.monotonic())))
+        if question == "packs":
+            info[0] = len(self.rows)
+        return [Burst(0.05, seal(self.version, 1, 0x46, 0, bytes(info)))]

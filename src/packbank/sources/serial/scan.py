@@ -193,11 +193,13 @@ def _trouble(address: int, outcomes: list[Outcome]) -> Trouble | None:
 
 
 def _ask(channel: Channel, protocol: Protocol, question: str, address: int) -> Outcome:
-    """What becomes of a question; an empty address, where nothing is heard, is asked once."""
+    """What becomes of a question, the last that was heard; an empty address, where nothing is heard, is asked once."""
     outcome = Outcome()
     for _ in range(HEARD_TRIES):
         (asked,) = channel.ask([protocol.exchange(question, address)])
-        outcome = channel.take(asked)
-        if outcome.answer or not outcome.data:
+        last = channel.take(asked)
+        if last.answer or last.data:
+            outcome = last
+        if last.answer or not last.data:
             break
     return outcome
