@@ -68,6 +68,7 @@ def test_the_second_rate_is_tried_and_kept_while_the_pack_is_away(tmp_path: Path
             assert bus.join(5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("several")
 def test_scan_finds_the_rate_and_writes_it_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Buses([wire()], tmp_path) as buses:
