@@ -209,7 +209,7 @@ class Pylontech(AsciiProtocol):
         {
             Topic.STATUS: ("analog", "limits", "alarm"),
             Topic.SETTINGS: ("parameters",),
-            Topic.ABOUT: ("serial", "software", "maker"),
+            Topic.ABOUT: ("maker", "serial", "software"),
         }
     )
     asked = ASKED

@@ -25,6 +25,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "refused": "the pack does not know this question: update its firmware, or set another PROTOCOL",
         "unlisted": "add the address to BATTERY_ADDRESSES, or take the pack off this bus",
         "cells": "set the number of cells in the BMS's app to the number that the pack has, and check its sense leads",
+        "empty": "no pack goes by this number: use the address that the pack itself has, or wake its BMS",
         "frozen": "restart the BMS: its values do not change any more",
         "ticks": "give every pack an address of its own; if this one has one, restart its BMS",
         "asleep": "the Daly board sleeps: set 'Sleep time(S)' to 65535 in BmsMonitor",

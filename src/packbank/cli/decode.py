@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from packbank.bms import registry
+from packbank.bms.lookalikes import look_alike
 from packbank.bms.protocol import Description, Protocol
 from packbank.errors import ConfigError
 from packbank.hextext import lines_of, parse_hex
@@ -18,7 +19,7 @@ _UNITS |= {"cell_voltages": "V", "cell_resistances": "ohm", "temperatures": "deg
 _PER_LINE = 8  # cells
 _EPILOG = """\
 A frame is hex as logs have it (blanks, commas, dots, colons, dashes, 0x, a list of bytes), one an argument or one a
-line of standard input. A frame alone decodes
+line of standard input; one that begins with ~ is taken as it stands. A frame alone decodes
 as well as one with its acknowledgement, which is what says who sent it. Passcodes are never shown.
 
   packbank decode 031016200001020000cf91
@@ -58,12 +59,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def decode(protocol: Protocol, text: str) -> Description:
-    """What the frame written as ``text`` is."""
-    try:
-        data = parse_hex(text)
-    except ValueError as error:
-        return Description("unknown", str(error))
-    return protocol.describe(data)
+    """What the frame written as ``text`` is; one of another family is named with the protocol that reads it."""
+    if text.strip().startswith("~"):  # the CR at its end is lost where text is copied
+        data = text.strip().encode("ascii", "replace") + b"\r"
+    else:
+        try:
+            data = parse_hex(text)
+        except ValueError as error:
+            return Description("unknown", str(error))
+    description = protocol.describe(data)
+    other = look_alike(protocol, data) if description.kind == "unknown" else None
+    return Description("unknown", str(other)) if other else description
 
 
 def as_json(description: Description) -> str:

@@ -142,3 +142,19 @@ def test_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert "mos -  t1 -1.5" in page
     assert "  alarms                    none\n" in page
     assert "unknown: refused, no JK PB frame" in page
+
+
+LIMITS = "~20024600B01402D002AFC80172FE8EC0F91C"  # of a Pylontech US3000C
+
+
+def test_ascii_frames_are_taken_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in (LIMITS, f" {LIMITS}\r", f"{LIMITS}\r".encode().hex()):
+        assert main(["decode", "--protocol", "pylontech", text]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("status 0x02")
+        assert "charge_current_limit      37 A" in out
+
+
+def test_a_frame_of_another_family_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", LIMITS]) == 1
+    assert "PROTOCOL = pylontech" in capsys.readouterr().out
