@@ -71,7 +71,7 @@ def _word(opened: bytes, at: int) -> int:
 
 def check_parameters(opened: bytes) -> None:
     """As :attr:`Question.check`: no real frame of it is kept here, so what it says must make sense."""
-    fits = len(opened) == tables.PARAMETERS_SIZE
+    fits = len(opened) in tables.PARAMETERS_SIZES
     high, low = _word(opened, tables.AT), _word(opened, tables.AT + 2)
     limits = [_word(opened, at) for at in tables.CHARGE_LIMITS]
     if not fits or not 1000 < low < high < 5000 or not 1 <= _word(opened, tables.PARAMETER_CELLS) <= CELLS:

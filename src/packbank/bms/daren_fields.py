@@ -156,10 +156,11 @@ def analog_layout(shape: Shape) -> Layout:
 
 
 AT = HEADER + 1
-PARAMETERS_SIZE = HEADER + 65
+PARAMETERS_SIZES = range(HEADER + 61, HEADER + 71)  # how wide the last numbers before the barcodes are, is not certain
+PARAMETERS_LEAST = HEADER + 21
 CHARGE_LIMITS = (AT + 8, AT + 16)  # two, of which the document names only one a current limit: the lower counts
 PARAMETER_CELLS = AT + 14
-BARCODES = slice(AT + 24, AT + 64)
+BARCODES = slice(-40, None)
 PARAMETERS = (
     Field(Column.CELL_OVP, AT, "u16", 0.001, source=BASEN),
     Field(Column.CELL_UVP, AT + 2, "u16", 0.001, source=BASEN),
@@ -171,4 +172,4 @@ PARAMETERS = (
 @cache
 def parameters_layout() -> Layout:
     """The answer to 0x47."""
-    return Layout(PARAMETERS, size=PARAMETERS_SIZE, order="big")
+    return Layout(PARAMETERS, size=PARAMETERS_LEAST, order="big")

@@ -65,5 +65,4 @@ class DarenResponder(AsciiResponder):
         message[second : second + 2] = message[first : first + 2]
         cells = int(np.isfinite(row[CELL_VOLTAGES]).sum())
         message[tables.PARAMETER_CELLS : tables.PARAMETER_CELLS + 2] = cells.to_bytes(2)
-        message[tables.BARCODES] = self.identity.serial.encode()[:20].ljust(40, b"\0")
-        return bytes(message[HEADER:])
+        return bytes(message[HEADER:]).ljust(25, b"\0") + self.identity.serial.encode()[:20].ljust(40, b"\0")
