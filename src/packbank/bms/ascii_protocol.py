@@ -11,7 +11,7 @@ import numpy as np
 from packbank.bms import trust
 from packbank.bms.ascii_frames import ADR, CID1, CODE, RETURN_CODES, VER, AsciiExchange, Question, Way, frames_in
 from packbank.bms.describe import known_values
-from packbank.bms.memory import Memories
+from packbank.bms.memory import Memories, Memory
 from packbank.bms.protocol import Description, Protocol, Row, Topic
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
@@ -30,7 +30,7 @@ class AsciiProtocol(Protocol):
     latency: float  # s from the end of a request to the first character of its answer
 
     def __init__(self) -> None:
-        self._memories: Memories[Way] = Memories(lambda address: list(self.ways(address)))
+        self._memories = Memories(lambda address: Memory(list(self.ways(address))))
 
     @abstractmethod
     def ways(self, address: int) -> Sequence[Way]:

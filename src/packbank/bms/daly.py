@@ -14,14 +14,13 @@ from packbank.bms.daly_commands import ESSENTIAL, QUESTIONS, commands
 from packbank.bms.daly_fields import ALARMS, DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange, Frames
 from packbank.bms.describe import known_values
+from packbank.bms.memory import PATIENCE, RARELY, Memories
 from packbank.bms.protocol import Description, Line, Protocol, Row, Topic
 from packbank.cext.a5 import find_a5
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS, Column
 from packbank.model.identity import Identity
 
-PATIENCE = 4  # times that a question may be left unanswered before it is asked more rarely
-RARELY = 10  # rounds
 FORGET_AFTER = 30  # questions left unanswered one after the other: a board that returns then may be another one
 
 HEAD = re.compile(b"\xa5[\x00-\x10].\x08", re.DOTALL)  # of an answer that is damaged or broken off
@@ -49,22 +48,20 @@ class Daly(Protocol):
     tells_limits = False
 
     def __init__(self) -> None:
-        self._boards: dict[int, Board] = {}
+        self._boards = Memories(self._new_board, FORGET_AFTER)
 
     def exchange(self, question: str, address: int) -> DalyExchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no board can have."""
         if reason := self.explain_address(address):
             raise ValueError(reason)
-        board = self._board(address)
-        board.hosts = [*board.hosts[1:], board.hosts[0]]
-        return DalyExchange(commands()[question], address, board)
+        return DalyExchange(commands()[question], address, self._boards.of(address))
 
     def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
         """As :meth:`Protocol.questions_to`: rarely what this board has never answered.
 
         The cell count comes first while it is unknown, and now and then: with a wrong one no status is ever right.
         """
-        board = self._board(address)
+        board = self._boards.of(address)
         asked = self.questions[topic]
         board.rounds += topic is Topic.STATUS
         rare = board.rounds % RARELY == 0
@@ -77,16 +74,16 @@ class Daly(Protocol):
 
     def may_lack(self, address: int, question: str) -> bool:
         """As :meth:`Protocol.may_lack`."""
-        return question not in ESSENTIAL and question not in self._board(address).answered
+        return question not in ESSENTIAL and question not in self._boards.of(address).answered
 
     def ways_to_ask(self, address: int) -> int:
         """As :meth:`Protocol.ways_to_ask`."""
-        return len(self._board(address).hosts)
+        return len(self._boards.of(address).ways)
 
     def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
         """As :meth:`Protocol.decode`."""
         command = commands()[question]
-        return command.fill(Frames(data, command, self._board(address)), row, identity)
+        return command.fill(Frames(data, command, self._boards.of(address)), row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
         """As :meth:`Protocol.check`."""
@@ -102,12 +99,9 @@ class Daly(Protocol):
             return ""
         return f"{address} is no Daly board number: BmsMonitor sets 1 to 16 (its 'Battery code' is a text, no address)"
 
-    def _board(self, address: int) -> Board:
-        board = self._boards.get(address)
-        if board is None or board.silent > FORGET_AFTER:
-            old = [OLD_HOST] if address == 1 else []
-            board = self._boards[address] = Board([HOST + address - 1, *old])
-        return board
+    @staticmethod
+    def _new_board(address: int) -> Board:
+        return Board([HOST + address - 1, OLD_HOST] if address == 1 else [HOST + address - 1])
 
 
 def describe(data: bytes) -> Description:

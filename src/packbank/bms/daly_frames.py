@@ -6,11 +6,11 @@ remembered how many cells and sensors a board has, and how many frames it was se
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from packbank.bms.daly_fields import DATA, FRAME_SIZE
+from packbank.bms.memory import Memory
 from packbank.bms.protocol import Exchange, Row
 from packbank.cext.a5 import find_a5
 from packbank.cext.checksum import sum8
@@ -36,17 +36,12 @@ UNNUMBERED = "answered as board 0; give every battery its own board number, 1 to
 
 
 @dataclass(slots=True)
-class Board:
-    """What is remembered of one board."""
+class Board(Memory[int]):
+    """What is remembered of one board; the ways to ask it are the addresses that it may hear."""
 
-    hosts: list[int]  # addresses to ask it at, the next one last; only one once it has answered
     cells: int = 0
     sensors: int = 0
     bursts: dict[int, int] = field(default_factory=dict)  # command -> frames it was seen to send
-    answered: set[str] = field(default_factory=set)  # questions
-    unanswered: Counter[str] = field(default_factory=Counter)  # times, of questions that it never answered
-    rounds: int = 0
-    silent: int = 0  # questions since the last answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class DalyExchange(Exchange):
     def __init__(self, command: Command, address: int, board: Board) -> None:
         self.address = address
         self.question = command.question
-        self.request = seal(bytes((START, board.hosts[-1], command.code, LENGTH)) + FILL)
+        self.request = seal(bytes((START, board.ask(command.question), command.code, LENGTH)) + FILL)
         self.command = command
         self.board = board
         self.rejected: list[FrameError] = []
@@ -103,8 +98,6 @@ class DalyExchange(Exchange):
         self._head = bytes((START, address, command.code, LENGTH))
         self._frames: dict[int, bytes] = {}
         self._held = b""
-        board.unanswered[command.question] += command.question not in board.answered
-        board.silent += 1
 
     def feed(self, data: bytes) -> bool:
         """As :meth:`Exchange.feed`; at silence, the frames that are needed are enough."""
@@ -145,9 +138,7 @@ class DalyExchange(Exchange):
         first = self._first
         self.answer = b"".join([self._frames[number] for number in range(first, first + self.needed)])
         self.rejected = [error for error in self.rejected if error.reason != "asleep"]  # it was the adapter's echo
-        self.board.hosts = [self.request[1]]
-        self.board.answered.add(self.command.question)
-        self.board.silent = 0
+        self.board.answer(self.command.question, self.request[1], len(self.answer))
         if self.command.frames:
             self.board.bursts[self.command.code] = len(self._frames)
         if self.command.question == "counts":

@@ -150,7 +150,8 @@ class Eg4(Protocol):
     )
 
     def __init__(self) -> None:
-        self._memories: Memories[int] = Memories(lambda _: list(STARTS))  # the first byte that a pack wants
+        # The ways to ask are the first bytes that a pack may want.
+        self._memories = Memories(lambda _: Memory(list(STARTS)))
 
     def exchange(self, question: str, address: int) -> Eg4Exchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 PATIENCE = 4  # times that a question may be left unanswered before it is asked more rarely
 RARELY = 10  # rounds
 FORGET_AFTER = 20  # questions left unanswered one after the other: a pack that returns then may be another one
 
 W = TypeVar("W")
+M = TypeVar("M", bound="Memory[Any]")
 
 
 @dataclass(slots=True)
@@ -54,21 +55,16 @@ class Memory(Generic[W]):
                 yield question
 
 
-class Memories(dict[int, Memory[W]]):
+class Memories(dict[int, M]):
     """The packs by their addresses; one that has long been silent is forgotten."""
 
-    def __init__(self, ways: Callable[[int], list[W]]) -> None:
+    def __init__(self, make: Callable[[int], M], forget_after: int = FORGET_AFTER) -> None:
         super().__init__()
-        self._ways = ways
+        self._make = make
+        self._forget_after = forget_after
 
-    def __missing__(self, address: int) -> Memory[W]:
-        made = self[address] = Memory(self._ways(address))
-        return made
-
-    def of(self, address: int) -> Memory[W]:
+    def of(self, address: int) -> M:
         """What is remembered of the pack at ``address``."""
-        memory = self[address]
-        if memory.silent > FORGET_AFTER:
-            del self[address]
-            memory = self[address]
-        return memory
+        if address not in self or self[address].silent > self._forget_after:
+            self[address] = self._make(address)
+        return self[address]

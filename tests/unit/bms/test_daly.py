@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from other_bms import answered, ask, blank, pack_row
-from packbank.bms.daly import FORGET_AFTER, PATIENCE, RARELY, Daly
+from packbank.bms.daly import FORGET_AFTER, Daly
 from packbank.bms.daly_fields import ALARMS
 from packbank.bms.daly_frames import seal
+from packbank.bms.memory import PATIENCE, RARELY
 from packbank.bms.protocol import Protocol, Row, Topic
 from packbank.cext.a5 import find_a5
 from packbank.errors import FrameError
