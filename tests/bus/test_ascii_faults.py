@@ -121,5 +121,5 @@ def test_a_bad_line_makes_no_wrong_value_and_every_pack_is_back_when_it_is_good(
         for bus in running:
             assert bus.join(5.0)
     assert [store.wrong for store in stores] == [[]] * len(FAMILIES)
-    assert all(store.taken > PACKS for store in stores)
-    assert all(reasons & {"check", "truncated"} for reasons in refused.values()), refused
+    assert sum(store.taken for store in stores) > 3 * PACKS * len(FAMILIES)
+    assert {"check", "truncated"} <= set().union(*refused.values()), refused
