@@ -23,6 +23,7 @@ from packbank.sources.serial.statistics import BITS_A_BYTE, Statistics
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
 MEANINGFUL = 8  # bytes that are no mere noise, where the protocol cannot tell; so much longer than usual is a surprise
 SETTLE = 0.002  # s, lets the rest of an answer gather
+NAME_AFTER = 3  # answers that are none
 HEARD = 600  # bytes, at most, in which another family's answer is looked for
 QUIET = 0.005  # s of silence that end a drain
 DRAIN_LIMIT = 0.060  # s
@@ -61,8 +62,10 @@ class Channel:
         listener: Listener | None,
         statistics: Statistics,
         *,
+        name_after: int = NAME_AFTER,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """After ``name_after`` answers of which none was the protocol's, their family is looked for."""
         self._link = link
         self._protocol = protocol
         self._guard = guard
@@ -76,6 +79,8 @@ class Channel:
         self._quiet_since = self._looked = clock()  # the last byte that we know of; when the line was read last
         self._own = b""  # our last request, which an adapter may echo
         self._speaker = -1  # who answered last
+        self._strange = 0  # answers to questions that were never answered
+        self._name_after = name_after
         self._babbles = False  # the line is never quiet: waiting for that is in vain
 
     def ask(self, exchanges: Sequence[Exchange]) -> list[Asked]:
@@ -122,10 +127,13 @@ class Channel:
             self._quiet_since = max(self._quiet_since, sent)
             self._statistics.count("missed", int(not exchange.rejected))
         refused = tuple(exchange.rejected)
-        # A pack that has never answered this question may be of another family, whatever its answer looks like to ours.
         if something and not exchange.answer and exchange.question not in self._shortest:
-            other = look_alike(self._protocol, heard.replace(exchange.request, b"")[-HEARD:])
-            refused = (other,) if other else refused
+            self._strange += 1
+            # A pack that never answers may be of another family, whatever its answers look like to ours. To ask all of
+            # them takes as long as a pack's turn, which no bus should lose for one damaged answer.
+            if self._strange >= self._name_after:
+                other = look_alike(self._protocol, heard.replace(exchange.request, b"")[-HEARD:])
+                refused = (other,) if other else refused
         return Outcome(exchange.answer, arrived, arrived - sent, something, heard, refused)
 
     def listen(self, seconds: float) -> None:

@@ -88,7 +88,7 @@ def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
         master, overheard = _listen(link, protocol)
         if master:
             return Scan(port, protocol.name, protocol.line.baudrate, master=True, overheard=overheard)
-        channel = Channel(link, protocol, Guard(protocol.line), None, statistics)
+        channel = Channel(link, protocol, Guard(protocol.line), None, statistics, name_after=1)
         results = {address: _probe(channel, protocol, address, tell) for address in protocol.addresses}
         if any(results.values()) or protocol.line.first_byte_timeout <= FAST:
             for address, result in results.items():
