@@ -119,7 +119,8 @@ def _wait_for(link: Link, protocol: Protocol, address: int, tell: Tell) -> Troub
     quiet_by = time.monotonic() + 2.0 * PATIENCE
     while link.read(PATIENCE) and time.monotonic() < quiet_by:
         continue
-    exchange = protocol.exchange(protocol.questions_to(address, Topic.STATUS)[0], address)
+    question = next(iter(protocol.questions_to(address, Topic.STATUS)))
+    exchange = protocol.exchange(question, address)
     start = time.monotonic()
     for reception in link.ask([exchange.request], Timing(look=exchange.answer_time, silence=0.0)):
         exchange.feed(reception.data)
