@@ -1,4 +1,4 @@
-"""Real frames of the families with the ASCII envelope, where ../shared/vectors is there.
+"""Real frames of the families with the ASCII envelope, and of all against all, where ../shared/vectors is there.
 
 ``computed`` is what the bytes are by an independent decoder. Frames with a wrong checksum are refused with a reason.
 """
@@ -23,7 +23,7 @@ from shared import SHARED, needs_shared
 VECTORS = SHARED / "vectors" / "more_bms.jsonl"
 pytestmark = needs_shared
 
-OWNERS = {
+ASCII = {
     "pace": "pace",
     "boqiang": "pace",
     "pylontech": "pylontech",
@@ -31,6 +31,7 @@ OWNERS = {
     "seplos": "seplos",
     "daren": "daren",
 }  # who reads the frames of a make
+OWNERS = ASCII | {"jbd_up": "jbd-up"}
 OTHERS = {"eg4_lifepower": "eg4"}
 # Sound frames that are refused all the same, or where we do not follow ``computed``, and why.
 DISPUTED = {
@@ -50,7 +51,7 @@ def lines() -> list[dict[str, Any]]:
 
 def of(sound: bool) -> list[Any]:
     return [
-        pytest.param(line, id=line["id"]) for line in lines() if line["bms"] in OWNERS and line["checksum_ok"] is sound
+        pytest.param(line, id=line["id"]) for line in lines() if line["bms"] in ASCII and line["checksum_ok"] is sound
     ]
 
 
@@ -231,7 +232,7 @@ def sound_frames(name: str) -> list[dict[str, Any]]:
 def takers(data: bytes) -> Iterator[tuple[Protocol, int, str]]:
     """Every question, to the pack that a frame may be of, that ``data`` is accepted as the answer to."""
     head = re.match(rb"~..([0-9A-F]{2})", data)
-    told = int(head[1], 16) if head else 1
+    told = int(head[1], 16) if head else data[0]
     for name in dict.fromkeys(OWNERS.values()):
         for address in {told, 1, 2} & set(registry.protocol(name).addresses):
             protocol = registry.protocol(name)

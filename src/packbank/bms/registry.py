@@ -33,6 +33,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "pylontech": Family("Pylontech"),
         "seplos": Family("Seplos", ("seplos",)),
         "daren": Family("Daren", ("daren485",)),
+        "jbd-up": Family("JbdUp", ("lltjbd_up16s",)),
     }
 )
 NAMES = tuple(FAMILIES)

@@ -1,0 +1,83 @@
+"""Real frames of JBD UP packs, where ../shared/vectors is there: ``computed`` is an independent decode of the bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from packbank.bms import registry
+from packbank.bms.protocol import Description
+from shared import SHARED, needs_shared
+
+VECTORS = SHARED / "vectors" / "more_bms.jsonl"
+pytestmark = needs_shared
+
+OWNERS = {"jbd_up": "jbd-up"}  # who reads the frames of a make
+# Sound frames that are refused all the same, and why.
+DISPUTED = {"jbd_up-035": "made up: its cells add up to 52.90 V, not to the 51.54 V that it says"}
+SENSORS = ("t1", "t2", "t4", "t5")
+
+
+def of(make: str, sound: bool = True) -> list[Any]:
+    lines = [json.loads(line) for line in VECTORS.read_text().splitlines()] if VECTORS.is_file() else []
+    return [pytest.param(line, id=line["id"]) for line in lines if line["bms"] == make and line["checksum_ok"] is sound]
+
+
+def described(line: dict[str, Any]) -> Description:
+    return registry.protocol(OWNERS[line["bms"]]).describe(bytes.fromhex(line["hex"]))
+
+
+UP = {
+    "voltage": "voltage_V",
+    "current": "current_A",
+    "soc": "soc",
+    "soh": "soh",
+    "remaining_capacity": "remaining_Ah",
+    "full_capacity": "full_Ah",
+    "nominal_capacity": "rated_Ah",
+    "cycles": "cycles",
+    "charge_mosfet": "charge_mos",
+    "discharge_mosfet": "discharge_mos",
+    "charge_current_limit": "charge_A",
+    "discharge_current_limit": "discharge_A",
+    "model": "text",
+}
+
+
+@pytest.mark.parametrize("line", of("jbd_up"))
+def test_jbd_up_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
+    description, computed = described(line), line["computed"]
+    values: Any = description.values
+    assert description.address == computed["address"]
+    if line["id"] in DISPUTED:
+        assert description.error
+        return
+    assert not description.error
+    if line["kind"] == "individual":
+        assert values["charge_current_limit"] == computed["charge_A"]
+        assert values["discharge_current_limit"] == computed["discharge_A"]
+        return
+    if line["kind"] != "status":
+        assert description.kind == ("other" if computed["length"] else "request")
+        shown = {key: computed.get(key, "") for key in ("function", "start", "end", "data")}
+        assert values == shown
+        return
+    assert {key: values[key] for key in UP} == {key: computed[name] for key, name in UP.items()}
+    assert values["cell_voltages"] == [cell / 1000 for cell in computed["cells_mV"]]
+    assert values["cell_average"] == computed["cell_avg_mV"] / 1000
+    sensors = dict(zip(SENSORS, computed["temps_C"], strict=True))
+    assert values["temperatures"] == {"mos": computed["mos_C"], **sensors}
+    assert values["flow"] == {0: 0, 1: 1, 2: -1}[computed["operation"]]
+    assert values["balancing"] == (2 if int(computed["balance"], 16) else 0)
+    cells = len(computed["cells_mV"])
+    assert values["cell_charge_request"] == pytest.approx(computed["charge_V"] / cells, abs=1e-6)
+    raised = [int(computed[key], 16).bit_count() for key in ("fault", "alarm")]
+    assert len(values["alarms"]) == sum(raised)
+    major = int(computed["firmware"][:2], 16)
+    assert values.get("software") == (f"{major}.{int(computed['firmware'][2:], 16)}" if major else None)
+
+
+def test_the_file_is_as_large_as_it_was() -> None:
+    assert len(of("jbd_up")) >= 34
