@@ -1,4 +1,4 @@
-"""Real frames of JBD UP packs, where ../shared/vectors is there: ``computed`` is an independent decode of the bytes."""
+"""Real frames of JBD UP and JBD packs, where ../shared/vectors is there: ``computed`` is an independent decode of the bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared import SHARED, needs_shared
 VECTORS = SHARED / "vectors" / "more_bms.jsonl"
 pytestmark = needs_shared
 
-OWNERS = {"jbd_up": "jbd-up"}  # who reads the frames of a make
+OWNERS = {"jbd_up": "jbd-up", "jbd": "jbd"}  # who reads the frames of a make
 # Sound frames that are refused all the same, and why.
 DISPUTED = {"jbd_up-035": "made up: its cells add up to 52.90 V, not to the 51.54 V that it says"}
 SENSORS = ("t1", "t2", "t4", "t5")
@@ -79,5 +79,41 @@ def test_jbd_up_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
     assert values.get("software") == (f"{major}.{int(computed['firmware'][2:], 16)}" if major else None)
 
 
+JBD = {
+    "voltage": "voltage_V",
+    "current": "current_A",
+    "soc": "soc",
+    "remaining_capacity": "remaining_Ah",
+    "nominal_capacity": "nominal_Ah",
+    "cycles": "cycles",
+    "charge_mosfet": "charge_mos",
+    "discharge_mosfet": "discharge_mos",
+    "cell_count": "cells",
+    "manufactured": "made",
+}
+NO_ALARM = {"software lock", "bit 15"}
+
+
+@pytest.mark.parametrize("line", of("jbd"))
+def test_jbd_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
+    description, computed = described(line), line["computed"]
+    values: Any = description.values
+    assert not description.error
+    if line["kind"] == "basic":
+        assert {key: values[key] for key in JBD} == {key: computed[name] for key, name in JBD.items()}
+        assert values.get("temperatures", {}) == dict(zip(SENSORS, computed["temps_C"], strict=False))
+        assert values["software"] == ".".join(computed["version"])
+        assert len(values["alarms"]) == len(set(computed["protection"]) - NO_ALARM)
+        assert values["balancing"] == (2 if int(computed["balance"], 16) else 0)
+    elif line["kind"] == "cells":
+        assert values == {"cell_voltages": [cell / 1000 for cell in computed["cells_mV"]]}
+    elif line["kind"] == "model":
+        assert values == {"model": computed["text"]}
+    else:
+        assert description.kind == {"request": "request", "write": "write"}.get(line["kind"], "other")
+        assert values == {"register": computed["register"], "data": computed.get("data", "")}
+        assert description.address == computed.get("address", 1)
+
+
 def test_the_file_is_as_large_as_it_was() -> None:
-    assert len(of("jbd_up")) >= 34
+    assert (len(of("jbd_up")), len(of("jbd"))) >= (34, 27)

@@ -31,7 +31,7 @@ ASCII = {
     "seplos": "seplos",
     "daren": "daren",
 }  # who reads the frames of a make
-OWNERS = ASCII | {"jbd_up": "jbd-up"}
+OWNERS = ASCII | {"jbd_up": "jbd-up", "jbd": "jbd"}
 OTHERS = {"eg4_lifepower": "eg4"}
 # Sound frames that are refused all the same, or where we do not follow ``computed``, and why.
 DISPUTED = {

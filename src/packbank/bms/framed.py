@@ -19,10 +19,13 @@ from packbank.bms.memory import Memories, Memory
 from packbank.bms.protocol import Description, Exchange, Protocol, Row, Topic
 from packbank.bms.search import FrameSearch
 from packbank.errors import FrameError
-from packbank.model.columns import COLUMNS
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
 
 BITS_A_BYTE = 10
+
+Fill = Callable[[bytes, Row, Identity], Identity]
+Check = Callable[[bytes], None]
 
 
 def accept(frame: bytes) -> None:
@@ -42,9 +45,9 @@ class Asked:
     request: Callable[[int], bytes]
     head: Callable[[int], bytes]
     size: Callable[[bytes], int]
-    fill: Callable[[bytes, Row, Identity], Identity]
+    fill: Fill
     usual: int  # bytes of an answer
-    check: Callable[[bytes], None] = accept
+    check: Check = accept
     names: Callable[[bytes], list[str]] | None = None
 
 
@@ -174,7 +177,10 @@ class FramedProtocol(Protocol):
         try:
             asked.check(frame)
             identity = asked.fill(frame, row, Identity())
-            trust.check(row, row)
+            judged = row.copy()
+            if np.isnan(row[CELL_VOLTAGES]).all():
+                judged[Column.CELL_COUNT] = np.nan  # the cells are in another answer
+            trust.check(judged, judged)
         except FrameError as error:
             return Description(topic.value, str(error), address=address)
         alarms = {"alarms": asked.names(frame)} if asked.names else {}

@@ -34,6 +34,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "seplos": Family("Seplos", ("seplos",)),
         "daren": Family("Daren", ("daren485",)),
         "jbd-up": Family("JbdUp", ("lltjbd_up16s",)),
+        "jbd": Family("Jbd", ("lltjbd",)),
     }
 )
 NAMES = tuple(FAMILIES)

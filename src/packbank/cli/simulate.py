@@ -68,7 +68,7 @@ def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds:
     parser.add_argument(
         "--mix",
         action="store_true",
-        help="instead: two packs of every family (of JKBMS one), each family on its own bus",
+        help="instead: two packs of every family (one of JKBMS and of JBD), each family on its own bus",
     )
     parser.add_argument(
         "--master", action="store_true", help="one more pack on each bus, at DIP 0: it asks the others, we only listen"

@@ -182,6 +182,7 @@ def test_the_tables_name_every_key_once_and_none_of_ours() -> None:
         ({"BMS_TYPE": "Seplos"}, {"PROTOCOL": "seplos"}),
         ({"BMS_TYPE": "Daren485"}, {"PROTOCOL": "daren"}),
         ({"BMS_TYPE": "LltJbd_Up16s"}, {"PROTOCOL": "jbd-up"}),
+        ({"BMS_TYPE": "LltJbd"}, {"PROTOCOL": "jbd"}),
         ({"BULK_CELL_VOLTAGE": "3.6"}, {"SOC_RESET_CELL_VOLTAGE": "3.6"}),
         (
             {"SOC_RESET_VOLTAGE": "3.6", "BULK_AFTER_DAYS": "30"},

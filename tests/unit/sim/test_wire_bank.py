@@ -71,7 +71,7 @@ def test_mix_has_each_make_at_its_own_pace() -> None:
     plans = mix()
     wires = wire_up(live(sum(plan.packs for plan in plans)), plans, [], 1, START)
     assert [plan.protocol for plan in plans] == list(registry.NAMES)
-    assert [len(wire.packs) for wire in wires] == [1 if plan.protocol == "jkbms" else 2 for plan in plans]
+    assert [len(wire.packs) for wire in wires] == [1 if plan.protocol in ("jkbms", "jbd") else 2 for plan in plans]
     assert [wire.baudrate for wire in wires] == [registry.protocol(plan.protocol).line.baudrate for plan in plans]
 
 
