@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +29,7 @@ COMMON = (
     Column.DISCHARGE_MOSFET,
     Column.CELL_COUNT,
 )
-ALARMS = {"jbd-up": jbd_up_fields.ALARMS, "jbd": jbd_fields.ALARMS}  # of each family: place -> name, alarm, level
+ALARMS: Mapping[str, Mapping[Any, tuple[str, Alarm, int]]] = {"jbd-up": jbd_up_fields.ALARMS, "jbd": jbd_fields.ALARMS}  # of each family: place -> name, alarm, level
 
 
 def family(name: str) -> tuple[Protocol, Responder]:
