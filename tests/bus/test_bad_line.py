@@ -31,7 +31,7 @@ from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 pytestmark = pytest.mark.slow
-FAMILIES = ("pace", "pylontech", "seplos", "daren", "jbd-up", "jbd")
+FAMILIES = ("pace", "pylontech", "seplos", "daren", "jbd-up", "jbd", "seplos-v3")
 PACKS = 3
 RATE = 0.08  # of each fault
 SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Real frames of JBD UP and JBD packs, where ../shared/vectors is there: ``computed`` is an independent decode of the bytes."""
+"""Real frames of JBD UP, JBD and Seplos V3 packs, where ../shared/vectors is there: ``computed`` is an independent decode of the bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared import SHARED, needs_shared
 VECTORS = SHARED / "vectors" / "more_bms.jsonl"
 pytestmark = needs_shared
 
-OWNERS = {"jbd_up": "jbd-up", "jbd": "jbd"}  # who reads the frames of a make
+OWNERS = {"jbd_up": "jbd-up", "jbd": "jbd", "seplosv3": "seplos-v3"}  # who reads the frames of a make
 # Sound frames that are refused all the same, and why.
 DISPUTED = {"jbd_up-035": "made up: its cells add up to 52.90 V, not to the 51.54 V that it says"}
 SENSORS = ("t1", "t2", "t4", "t5")
@@ -115,5 +115,52 @@ def test_jbd_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
         assert description.address == computed.get("address", 1)
 
 
-def test_the_file_is_as_large_as_it_was() -> None:
-    assert (len(of("jbd_up")), len(of("jbd"))) >= (34, 27)
+PIA = {
+    "voltage": "voltage_V",
+    "current": "current_A",
+    "soc": "soc",
+    "soh": "soh",
+    "remaining_capacity": "remaining_Ah",
+    "full_capacity": "total_Ah",
+    "cycles": "cycles",
+    "charge_current_limit": "charge_A",
+    "discharge_current_limit": "discharge_A",
+}
+BANK = PIA | {"nominal_capacity": "rated_Ah", "charge_voltage": "charge_V", "packs": "packs"}
+
+
+@pytest.mark.parametrize("line", of("seplosv3"))
+def test_seplos_v3_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
+    description, computed, kind = described(line), line["computed"], line["kind"]
+    values: Any = description.values
+    assert not description.error
+    assert description.address == computed["address"]
+    if kind in ("pia", "bank"):
+        names = PIA if kind == "pia" else BANK
+        assert {key: values[key] for key in names} == {key: computed[name] for key, name in names.items()}
+    elif kind == "pib":
+        assert values["cell_voltages"] == [cell / 1000 for cell in computed["cells_mV"]]
+        sensors = dict(zip(SENSORS, computed["temps_C"], strict=True))
+        assert values["temperatures"] == {"mos": computed["mos_C"], **sensors}
+    elif kind == "pic":
+        assert values["charge_mosfet"] == computed["charge_mos"]
+        assert values["discharge_mosfet"] == computed["discharge_mos"]
+        assert values["alarms"] == []
+    elif kind == "exception":
+        assert (description.kind, f"exception {computed['exception']}" in values["meaning"]) == ("refusal", True)
+    elif kind == "settings":
+        assert (description.kind, values) == ("settings", {"nominal_capacity": 330.0})
+    elif kind == "request":
+        assert (description.kind, values) == (kind, {key: computed[key] for key in ("function", "register", "count")})
+    else:
+        assert values == {"function": computed["function"], "data": computed["data"]}
+
+
+@pytest.mark.parametrize("line", of("seplosv3", sound=False))
+def test_damaged_frames_are_refused_with_a_reason(line: dict[str, Any]) -> None:
+    assert described(line).error.startswith("sum16")
+
+
+@pytest.mark.parametrize(("make", "least"), [("jbd_up", 34), ("jbd", 27), ("seplosv3", 18)])
+def test_the_file_is_as_large_as_it_was(make: str, least: int) -> None:
+    assert len(of(make)) >= least

@@ -31,7 +31,7 @@ ASCII = {
     "seplos": "seplos",
     "daren": "daren",
 }  # who reads the frames of a make
-OWNERS = ASCII | {"jbd_up": "jbd-up", "jbd": "jbd"}
+OWNERS = ASCII | {"jbd_up": "jbd-up", "jbd": "jbd", "seplosv3": "seplos-v3"}
 OTHERS = {"eg4_lifepower": "eg4"}
 # Sound frames that are refused all the same, or where we do not follow ``computed``, and why.
 DISPUTED = {

@@ -37,9 +37,10 @@ def accept(frame: bytes) -> None:
 class Asked:
     """A question, and what its answer must look like.
 
-    ``request`` and ``head``, the bytes that its answer begins with, go by the pack's address. ``size`` is as
-    FrameSearch asks it. ``check`` raises FrameError for a sound frame that is not the answer. ``names`` gives the names
-    of the alarms that an answer raises.
+    ``request``, ``head`` (what its answer begins with) and ``refusal`` (what a refusal begins with, where that differs)
+    go by the pack's address. ``size`` is as FrameSearch asks it. ``check`` raises FrameError for a sound frame that is
+    not the answer, ``layout`` when it may be one to another question. ``names`` gives the names of the alarms that an
+    answer raises.
     """
 
     request: Callable[[int], bytes]
@@ -49,6 +50,11 @@ class Asked:
     usual: int  # bytes of an answer
     check: Check = accept
     names: Callable[[bytes], list[str]] | None = None
+    refusal: Callable[[int], bytes] | None = None
+
+    def heads(self, address: int) -> tuple[bytes, ...]:
+        """What an answer of the pack, or its refusal, begins with."""
+        return (self.head(address), *([self.refusal(address)] if self.refusal else ()))
 
 
 class FramedExchange(Exchange):
@@ -73,7 +79,7 @@ class FramedExchange(Exchange):
         self._memory = memory
         self._asked = asked
         self._frame_fault = fault
-        self._search = FrameSearch((asked.head(address),), asked.size, self._fault)
+        self._search = FrameSearch(asked.heads(address), asked.size, self._fault)
         self.rejected: list[FrameError] = self._search.refused
         self.answer = b""
 
@@ -159,17 +165,23 @@ class FramedProtocol(Protocol):
                 fault = self.fault(frame) if len(frame) == size else FrameError("truncated", f"{len(frame)} bytes")
                 if fault is None:
                     return self._describe_frame(frame)
+                if fault.reason == "refused":
+                    return Description("refusal", address=self.sender(frame), values={"meaning": str(fault)})
                 faults.append(fault)
         error = stranger(data) or (faults[0] if faults else FrameError("unknown", f"no frame of {self.title}"))
         return Description("unknown", str(error))
 
     def _describe_frame(self, frame: bytes) -> Description:
-        address = self.sender(frame)
+        address, misfits = self.sender(frame), list[Description]()
         for topic, questions in self.questions.items():
             for asked in (self.asked[question] for question in questions):
                 if frame.startswith(asked.head(address)) and asked.size(frame) == len(frame):
-                    return self._describe_answer(topic, address, asked, frame)
-        return self.other(frame)
+                    described = self._describe_answer(topic, address, asked, frame)
+                    if not described.error.startswith("layout"):
+                        return described
+                    misfits.append(described)
+        described = self.other(frame)
+        return misfits[0] if misfits and described.kind == "other" else described
 
     @staticmethod
     def _describe_answer(topic: Topic, address: int, asked: Asked, frame: bytes) -> Description:

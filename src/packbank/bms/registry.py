@@ -35,6 +35,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "daren": Family("Daren", ("daren485",)),
         "jbd-up": Family("JbdUp", ("lltjbd_up16s",)),
         "jbd": Family("Jbd", ("lltjbd",)),
+        "seplos-v3": Family("SeplosV3", ("seplosv3",)),
     }
 )
 NAMES = tuple(FAMILIES)

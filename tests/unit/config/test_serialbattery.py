@@ -183,6 +183,7 @@ def test_the_tables_name_every_key_once_and_none_of_ours() -> None:
         ({"BMS_TYPE": "Daren485"}, {"PROTOCOL": "daren"}),
         ({"BMS_TYPE": "LltJbd_Up16s"}, {"PROTOCOL": "jbd-up"}),
         ({"BMS_TYPE": "LltJbd"}, {"PROTOCOL": "jbd"}),
+        ({"BMS_TYPE": "Seplosv3"}, {"PROTOCOL": "seplos-v3"}),
         ({"BULK_CELL_VOLTAGE": "3.6"}, {"SOC_RESET_CELL_VOLTAGE": "3.6"}),
         (
             {"SOC_RESET_VOLTAGE": "3.6", "BULK_AFTER_DAYS": "30"},

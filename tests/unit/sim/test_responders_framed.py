@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from other_bms import ask, pack_row
-from packbank.bms import jbd_fields, jbd_up_fields, registry
+from packbank.bms import jbd_fields, jbd_up_fields, registry, seplos_v3_fields
 from packbank.bms.framed import FramedProtocol
 from packbank.bms.protocol import Protocol, Topic
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
@@ -29,7 +29,11 @@ COMMON = (
     Column.DISCHARGE_MOSFET,
     Column.CELL_COUNT,
 )
-ALARMS: Mapping[str, Mapping[Any, tuple[str, Alarm, int]]] = {"jbd-up": jbd_up_fields.ALARMS, "jbd": jbd_fields.ALARMS}  # of each family: place -> name, alarm, level
+ALARMS: Mapping[str, Mapping[Any, tuple[str, Alarm, int]]] = {
+    "jbd-up": jbd_up_fields.ALARMS,
+    "jbd": jbd_fields.ALARMS,
+    "seplos-v3": seplos_v3_fields.ALARMS,
+}  # of each family: place -> name, alarm, level
 
 
 def family(name: str) -> tuple[Protocol, Responder]:
@@ -48,7 +52,7 @@ def test_a_pack_is_read_back_whole(name: str, cells: int) -> None:
     np.testing.assert_allclose(told[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
     np.testing.assert_allclose(told[list(BATTERY_TEMPERATURES)], row[list(BATTERY_TEMPERATURES)], atol=0.051)
     assert told[Column.POWER] == pytest.approx(told[Column.VOLTAGE] * told[Column.CURRENT])
-    assert identity.model or identity.software
+    assert bool(identity.model) == (name != "seplos-v3")
     limits = told[[Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]]
     assert list(limits) == [100.0, 150.0] if protocol.tells_limits else np.isnan(limits).all()
 
