@@ -72,6 +72,7 @@ def published(what: str, key: str, budget: float | None = None) -> Figure:
     )  # fmt: skip
 
 
+ALONE = ("jkbms", "jbd")  # families with one pack a port
 CPU, MEMORY = "cpu_s_a_minute", "memory_mb"
 ROUND, ROUNDS = "test_round", "test_rounds"
 PACKS = 15  # of a bus
@@ -87,7 +88,7 @@ FIGURES = (
     *(
         Figure(
             "family_rounds",
-            f"round of 4 packs of {family}" if family != "jkbms" else "round of one pack of jkbms",
+            f"round of one pack of {family}" if family in ALONE else f"round of 4 packs of {family}",
             At(ROUNDS, f"{family}_round_s"),
             floor=At(ROUNDS, f"{family}_floor_s"),
         )

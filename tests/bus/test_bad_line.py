@@ -1,7 +1,7 @@
 """Packs of several families on a bad line: late, damaged and lost answers never become a wrong value.
 
-Answers with the ASCII envelope name neither their question nor, some of them, their pack. So what a late answer is taken
-for matters here more than elsewhere: it comes while another question, or another pack, waits for its own.
+Answers with the ASCII envelope name neither their question nor, some of them, their pack; Seplos V3 names no question.
+So what a late answer is taken for matters here: it comes while another question, or another pack, waits.
 """
 
 from __future__ import annotations

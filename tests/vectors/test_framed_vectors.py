@@ -1,4 +1,7 @@
-"""Real frames of JBD UP, JBD and Seplos V3 packs, where ../shared/vectors is there: ``computed`` is an independent decode of the bytes."""
+"""Real frames of JBD UP, JBD and Seplos V3 packs, where ../shared/vectors is there.
+
+``computed`` is an independent decode of the bytes.
+"""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ PROTECTION_AT = HEADER + 16
 MORE = 9  # bytes behind the sensors of newer boards: humidity, alarm, full, remaining, balance current
 SHAPES = 8  # layouts kept
 
-# Each is a protection that cuts a path. Bit 12 is a lock that the owner sets, no alarm; 15 was seen once and nobody knows
-# it. No frame with any other bit is public.
+# Each is a protection that cuts a path. Bit 12 is a lock that the owner sets, no alarm. Bit 15 was seen once, and no
+# document has it. No frame with any other bit is public.
 ALARMS: Mapping[int, tuple[str, Alarm, int]] = MappingProxyType(
     {
         0: ("cell high", Alarm.HIGH_CELL_VOLTAGE, 2),

@@ -1,7 +1,7 @@
 """Seplos V3 packs (10E, SP and others from XZH-ElecTech) on RS485, Modbus RTU, addresses 0 to 15.
 
-An answer does not repeat the register, so its length must say which block it is, and where two have the same length, its
-values. Address 0 is a pack, not all of them.
+An answer does not repeat the register, so its length must say which block it is, and where two have the same length,
+its values. Address 0 is a pack, not all of them.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class SeplosV3(FramedProtocol):
         return Description("other", address=frame[0], values=function | {"data": body.hex()})
 
     def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Protocol.decode`: a sensor that is not there reads 0 degC, so the settings must say how many are."""
+        """As :meth:`Protocol.decode`: a sensor that is not there reads 0 degC; the settings say how many are."""
         identity = super().decode(address, question, data, row, identity)
         if question == "protections":
             self._sensors[address] = tables.word(data, tables.SENSOR_COUNT)

@@ -80,9 +80,9 @@ def check_cells(frame: bytes) -> None:
 
 _Bits = dict[tuple[int, int], tuple[str, Alarm, int]]  # (byte of the block, mask) -> name, alarm, level
 
-# What Seplos calls an alarm is a warning (1), what it calls a protection an alarm (2). The layout, the state of the system
-# and the MOSFETs are measured; no frame with an alarm is public, so the bits are the document's alone. What the hardware
-# faults are is published nowhere: any of them is one failure.
+# What Seplos calls an alarm is a warning (1), what it calls a protection an alarm (2). The layout, the system's state
+# and the MOSFETs are measured; no frame with an alarm is public, so the bits are the document's alone. What the
+# hardware faults are is published nowhere: any of them is one failure.
 ALARMS: _Bits = {
     (0x09, 0x01): ("cell high, warning", Alarm.HIGH_CELL_VOLTAGE, 1),
     (0x09, 0x02): ("cell high", Alarm.HIGH_CELL_VOLTAGE, 2),
