@@ -75,7 +75,7 @@ def test_a_broker_that_hangs_or_floods_costs_no_memory(mqtt_bench: Any, behave: 
 def test_a_broker_that_no_longer_answers_pings_is_left(
     mqtt_bench: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("packbank.outputs.mqtt.link.KEEPALIVE", 1)
+    monkeypatch.setattr("packbank.mqtt.link.KEEPALIVE", 1)
     broker = mqtt_bench.bad(hangs)
     driver = mqtt_bench.output(broker.url)
     driver.until(lambda: driver.output._link._connected)

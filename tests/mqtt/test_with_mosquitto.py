@@ -151,7 +151,7 @@ def test_whatever_arrives_changes_nothing(mqtt_bench: Any, retain: bool) -> None
     driver.seconds(12)
     driver.until(lambda: watcher.last(STATE))
     assert watcher.last(STATE) == before
-    assert driver.output._link.births == 0
+    assert not driver.output._born
     config = json.loads(json.dumps([json.loads(payload) for topic, payload, _ in watcher.messages if topic in CONFIGS]))
     assert not [key for one in config for key in one["components"] if "command_topic" in one["components"][key]]
 

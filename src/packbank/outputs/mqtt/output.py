@@ -9,11 +9,11 @@ from pathlib import Path
 
 from packbank.config.model import MqttConfig
 from packbank.model.snapshot import Snapshot
+from packbank.mqtt.link import Link, Will
 from packbank.outputs.mqtt.discovery import bank_config, pack_config
-from packbank.outputs.mqtt.link import Link
 from packbank.outputs.mqtt.members import Announced, Member, Members
 from packbank.outputs.mqtt.states import Urgency, bank_state, pack_state
-from packbank.outputs.mqtt.topics import OFFLINE, ONLINE, Topics, discovery
+from packbank.outputs.mqtt.topics import BIRTH_TOPIC, OFFLINE, ONLINE, Topics, discovery
 
 PERIOD = 5.0  # s between two states of everything
 ANNOUNCED_A_SECOND = 10  # devices: Home Assistant takes them in without a pause
@@ -32,21 +32,24 @@ class MqttOutput:
         self._topics = topics
         self._announced = Announced(memory)
         self._members = Members(topics, names, self._announced)
-        self._link = Link(config, topics.status, listen=config.home_assistant)
+        self._link = Link(config, Will(topics.status, OFFLINE), [BIRTH_TOPIC] if config.home_assistant else [])
         self._urgency = Urgency()
         self._due = 0.0  # when all states are due
         self._to_announce: deque[Member | None] = deque()  # None: the bank
         self._just_announced: list[Member | None] = []
         self._standing: dict[str, bool] = {}  # device -> whether the broker was told that it is online
         self._removals: dict[str, Callable[[], bool]] = {}
-        self._births = 0
+        self._born = False  # Home Assistant has started since it was told of everything
         self._told_all = float("-inf")
 
     def show(self, snapshot: Snapshot) -> None:
         """Publish what is due; returns soon when there is no broker."""
         changed = self._members.update(snapshot)
         urgent_bank, urgent = self._urgency.bank(snapshot), self._urgency.packs(snapshot)
-        if not self._link.serve(snapshot.time):
+        connected = self._link.serve(snapshot.time)
+        for message in self._link.take():  # the only one that has an effect; there are no commands
+            self._born |= message.topic == BIRTH_TOPIC and message.payload == ONLINE.encode()
+        if not connected:
             return
         if self._link.fresh():
             self._greet(snapshot)
@@ -77,14 +80,14 @@ class MqttOutput:
         self._announce_all(snapshot.time)
 
     def _hear_birth(self, now: float) -> None:
-        if self._link.births != self._births and now - self._told_all >= BIRTH_PAUSE:
+        if self._born and now - self._told_all >= BIRTH_PAUSE:
             self._announce_all(now)
             self._standing.clear()
             self._link.publish(self._topics.status, ONLINE, retain=True)
             self._due = now
 
     def _announce_all(self, now: float) -> None:
-        self._births, self._told_all = self._link.births, now
+        self._born, self._told_all = False, now
         self._to_announce = deque([None, *(member for member in self._members.packs if member.device)])
 
     def _announce(self, snapshot: Snapshot) -> None:

@@ -17,9 +17,9 @@ from threading import Thread
 from typing import Protocol
 
 from packbank.errors import LinkError
-from packbank.outputs.trouble import Trouble
 from packbank.outputs.web.connection import Connection, Phase
 from packbank.outputs.web.messages import Answer, RefusedError, Request
+from packbank.trouble import Trouble
 
 CONNECTIONS = 40  # a browser opens up to six
 STREAMS = 20  # fewer than connections, or nobody else would find room

@@ -1,4 +1,4 @@
-"""One connection to the broker at a time, driven by whoever calls :meth:`Link.serve` once a second.
+"""One connection to the broker at a time, driven by whoever calls :meth:`Link.serve` at least once a second.
 
 paho has no thread here. So nothing of it can die unseen, a broker that hangs costs no memory, and when the main loop
 stands still the pings stop too and the broker publishes the will. Each connection is a new client: nothing of an
@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import select
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from packbank.config.model import MqttConfig
 from packbank.errors import ConfigError
-from packbank.outputs.mqtt import broker
-from packbank.outputs.mqtt.topics import BIRTH_TOPIC, OFFLINE
-from packbank.outputs.trouble import Trouble
+from packbank.mqtt import broker
+from packbank.trouble import Trouble
 
 try:
     import paho.mqtt.client as mqtt
@@ -32,6 +32,7 @@ ANSWER_TIME = 10.0  # s for the broker to answer the connection
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # s between two tries
 SOUND_AFTER = 60.0  # s that a connection must last to count as sound
 PACKETS_A_TURN = 50  # taken from the broker at once, however many it sends
+BYTES_A_TURN = 262_144  # likewise, in payloads
 WAITING = 1000  # messages that may wait for the broker's answer
 LARGEST = 65536  # bytes of a message that is taken (MQTT 5)
 
@@ -39,16 +40,36 @@ UNSAID = "Unspecified error"  # paho's word when a connection ends without one
 Newer, Older = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 
 
+class Will(NamedTuple):
+    """What the broker says of us, retained, once we are gone."""
+
+    topic: str
+    payload: str
+
+
+class Received(NamedTuple):
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool  # it was there before we came
+    time: float  # monotonic s
+
+
 class Link:
     """Keeps a connection to the broker whenever there can be one."""
 
-    def __init__(self, config: MqttConfig, will: str, *, listen: bool) -> None:
-        """``will`` is the topic that the broker sets to offline when we are gone; ``listen`` for birth messages."""
+    def __init__(
+        self, config: MqttConfig, will: Will | None = None, subscribe: Sequence[str] = (), largest: int = LARGEST
+    ) -> None:
+        """``subscribe`` to these topics at each connection; a message of more than ``largest`` bytes is not taken."""
         self.trouble = Trouble(f"mqtt {config.broker}")
-        self.births = 0  # how often Home Assistant said that it has started
+        self.exhausted = False  # more waits to be read than one turn takes
         self._config = config
         self._will = will
-        self._listen = listen
+        self._subscribe = tuple(subscribe)
+        self._largest = largest
+        self._received: list[Received] = []
         self._name = f"packbank-{config.bank}-{os.urandom(8).hex()}"
         self._protocol = Newer
         self._client: mqtt.Client | None = None
@@ -88,12 +109,26 @@ class Link:
             self._topics[sent.mid] = topic
         return lambda: sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and sent.is_published()
 
+    def take(self) -> list[Received]:
+        """What has come since the last call, in order."""
+        received, self._received = self._received, []
+        return received
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the broker has sent something, ``seconds`` at most."""
+        connection = self._client.socket() if self._client else None
+        if connection is None:
+            time.sleep(seconds)
+        elif not _decrypted(connection):
+            select.select([connection], [], [], seconds)
+
     def close(self) -> None:
         """Say goodbye: the broker publishes no will for a client that does."""
         client, self._client = self._client, None
         if client is not None and self._connected:
             self._connected = False
-            client.publish(self._will, OFFLINE, qos=0, retain=True)
+            if self._will:
+                client.publish(self._will.topic, self._will.payload, qos=0, retain=True)
             client.disconnect()
             client.loop_write()
 
@@ -115,7 +150,8 @@ class Link:
             CallbackAPIVersion.VERSION2, self._name, protocol=self._protocol, reconnect_on_failure=False
         )
         client.max_queued_messages_set(WAITING)
-        client.will_set(self._will, OFFLINE, qos=1, retain=True)
+        if self._will:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         if config.username:
             client.username_pw_set(config.username, broker.password(config))
         if (context := broker.tls(config)) is not None:
@@ -131,13 +167,13 @@ class Link:
         if self._protocol is not Newer:
             return {}
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.MaximumPacketSize = LARGEST
+        properties.MaximumPacketSize = self._largest
         return {"clean_start": True, "properties": properties}
 
     def _turn(self, client: mqtt.Client, now: float) -> None:
         """Let what is under way pass."""
         try:
-            sound = _pass_packets(client)
+            sound = self._pass_packets(client)
         except Exception as error:  # noqa: BLE001 -- whatever the broker sent, it cost the connection and no more
             self._failed(now, f"it sends what is not MQTT ({type(error).__name__})")
             return
@@ -181,17 +217,19 @@ class Link:
             return
         self._connected = self._fresh = True
         self.trouble.say(self._since, "connected", logging.INFO)
-        if self._listen:
-            client.subscribe(BIRTH_TOPIC)
+        if self._subscribe:
+            client.subscribe([(topic, 0) for topic in self._subscribe])
 
     def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         if self._connected and str(reason) != UNSAID:
             self._refusal = str(reason)
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
-        """The only message that has an effect: Home Assistant's birth. There are no commands."""
-        if message.topic == BIRTH_TOPIC and message.payload == b"online":
-            self.births += 1
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return
+        self._received.append(Received(topic, bytes(message.payload), message.retain, time.monotonic()))
 
     def _on_publish(self, _: mqtt.Client, __: Any, number: int, reason: Any, ___: Any) -> None:
         topic = self._topics.pop(number, "")
@@ -199,23 +237,33 @@ class Link:
             self._refused.append(topic)
 
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, reasons: list[Any], ____: Any) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self._refused.append(BIRTH_TOPIC)
+        self._refused += [topic for topic, reason in zip(self._subscribe, reasons, strict=False) if reason.is_failure]
 
-
-def _pass_packets(client: mqtt.Client) -> bool:
-    """Write, ping, and read what has come, within limits; whether the connection is still there."""
-    rc = client.loop_misc()
-    if not rc and client.want_write():
-        rc = client.loop_write()
-    for _ in range(PACKETS_A_TURN):
-        connection = client.socket()
-        if rc or connection is None or not _readable(connection):
-            break
-        rc = client.loop_read()
-    return not rc and client.socket() is not None
+    def _pass_packets(self, client: mqtt.Client) -> bool:
+        """Write, ping, and read what has come, within limits; whether the connection is still there."""
+        rc = client.loop_misc()
+        if not rc and client.want_write():
+            rc = client.loop_write()
+        size, first = 0, len(self._received)
+        self.exhausted = True
+        for _ in range(PACKETS_A_TURN):
+            connection = client.socket()
+            if rc or connection is None or not _readable(connection):
+                self.exhausted = False
+                break
+            rc = client.loop_read()
+            size += sum(len(message.payload) for message in self._received[first:])
+            first = len(self._received)
+            if size > BYTES_A_TURN:
+                break
+        return not rc and client.socket() is not None
 
 
 def _readable(connection: Any) -> bool:
-    decrypted = getattr(connection, "pending", None)  # what TLS has read already
-    return bool(decrypted and decrypted()) or bool(select.select([connection], [], [], 0.0)[0])
+    return _decrypted(connection) or bool(select.select([connection], [], [], 0.0)[0])
+
+
+def _decrypted(connection: Any) -> bool:
+    """Whether TLS has read something already."""
+    pending = getattr(connection, "pending", None)
+    return bool(pending and pending())

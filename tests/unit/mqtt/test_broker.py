@@ -9,8 +9,8 @@ import pytest
 
 from packbank.config.model import MqttConfig
 from packbank.errors import LinkError
-from packbank.outputs.mqtt import broker
-from packbank.outputs.trouble import AGAIN_AFTER, TEXTS_KEPT, Trouble
+from packbank.mqtt import broker
+from packbank.trouble import AGAIN_AFTER, TEXTS_KEPT, Trouble
 
 
 @pytest.mark.parametrize(
