@@ -63,7 +63,8 @@ class Daemon:
         """
         saved = state.load(state_file) if state_file else {}
         self.config = config
-        self.store = Store(len(config.packs))
+        hosts = {bus.name for bus in config.buses if bus.host}
+        self.store = Store(len(config.packs), [index for index, pack in enumerate(config.packs) if pack.bus in hosts])
         self.outputs = Runner()
         self.saved_controls = state.controls_of(saved)  # None: nothing was saved
         self.external: Callable[[], External] = External
@@ -209,7 +210,9 @@ class Daemon:
         """Have the state written; the disk may take its time."""
         self._saved_at = now
         if self._writer:
-            self._writer.give({"bank": self.bank.state(), "controls": asdict(self._controls)})
+            announced = {host.name: host.packs for host in self.config.hosts if not host.listed}
+            hosts = {"hosts": announced} if announced else {}
+            self._writer.give({"bank": self.bank.state(), "controls": asdict(self._controls), **hosts})
 
     def _save_last(self) -> None:
         if self._writer is None:

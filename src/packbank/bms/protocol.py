@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol as Structure
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,19 @@ class Description:
     error: str = ""  # why it would be refused
     address: int | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+
+
+class Reading(Structure):
+    """What it takes to judge answers: :class:`Protocol` has it, and so have the rows of other hosts."""
+
+    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
+        """As :meth:`Protocol.decode`."""
+
+    def check(self, row: Row, previous: Row) -> None:
+        """As :meth:`Protocol.check`."""
+
+    def conceal(self, data: bytes) -> bytes:
+        """As :meth:`Protocol.conceal`."""
 
 
 class Protocol(ABC):

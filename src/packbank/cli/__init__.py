@@ -21,6 +21,7 @@ from packbank.errors import ConfigError, PackbankError
 
 COMMANDS = {
     "run": "read the packs and publish one battery",
+    "forward": "read the packs and send their rows to the bank of another host",
     "show": "what the running daemon knows of the bank, or of one pack",
     "top": "the running daemon's bank, live",
     "settings": "what the BMSes of all packs are set to, side by side, with what differs",

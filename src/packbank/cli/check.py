@@ -39,8 +39,14 @@ def run(args: Namespace) -> int:
 
 def _topology(config: Config) -> Iterator[str]:
     for bus in config.buses:
+        if bus.host:
+            yield f"bus {bus.name}: sent by {bus.host} over {bus.port}, {_packs(config, bus)}"
+            continue
         rates = f" {format_value(bus.baudrates)} baud" if bus.baudrates else ""
         yield f"bus {bus.name}: {bus.port}, {bus.protocol}{rates}, {bus.mode}, {_packs(config, bus)}"
+    for host in config.hosts:
+        if not host.packs:
+            yield f"host {host.name}: over {host.mqtt.broker}, the packs that it announces when packbank starts"
 
 
 def _packs(config: Config, bus: BusConfig) -> str:

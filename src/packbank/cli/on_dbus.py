@@ -43,11 +43,13 @@ def serve(daemon: Daemon, tick: Callable[[], bool]) -> None:
 
 
 def _connection(daemon: Daemon) -> str:
-    buses = len(daemon.config.buses)
-    return f"RS485, {buses} bus{'es' if buses > 1 else ''}"
+    buses, hosts = sum(not bus.host for bus in daemon.config.buses), len(daemon.config.hosts)
+    parts = [f"RS485, {buses} bus{'es' if buses > 1 else ''}"] * bool(buses)
+    parts += [f"{hosts} other host{'s' if hosts > 1 else ''}"] * bool(hosts)
+    return ", ".join(parts)
 
 
 def _hardware(daemon: Daemon) -> str:
     """The families of BMS in the bank."""
-    names = dict.fromkeys(bus.protocol for bus in daemon.config.buses)
+    names = dict.fromkeys(bus.protocol for bus in daemon.config.buses if not bus.host)
     return " + ".join(registry.protocol(name).title for name in names)

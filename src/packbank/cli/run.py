@@ -69,6 +69,11 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, config: Config) -> int:
     for note in config.notes:
         log.info("%s: %s", args.config, note)
+    if not all(host.listed for host in config.hosts):
+        ask_hosts = import_whole("packbank.sources.hosts.announced").ask_hosts
+        saved = state.load(state_path(args.config, config, args.state)).get("hosts")
+        announced = ask_hosts(config.hosts, saved if isinstance(saved, dict) else {})
+        config = load(args.config, args.port, args.state, announced)
     serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
     on_request = OnRequest()
     capture = Capture(args.capture) if args.capture else on_request

@@ -35,9 +35,14 @@ def _found(
 ) -> Iterator[tuple[list[Section], list[checks.WrongSetting]]]:
     yield [parsed.default], checks.bank_problems(bank)
     buses = {section.name: section for section in parsed.buses}
+    hosts = {section.name: section for section in parsed.hosts}
     own = {section.place: section for section in parsed.packs}
     for pack in packs:
-        layers = [own.get((pack.bus, pack.address)), buses.get(pack.bus), parsed.default]
+        layers = [
+            own.get((pack.bus, pack.address)),
+            buses.get(pack.bus) or hosts.get(pack.bus.partition("/")[0]),
+            parsed.default,
+        ]
         yield [section for section in layers if section is not None], checks.pack_problems(pack.settings)
 
 

@@ -84,6 +84,12 @@ def document() -> str:
             *_section(
                 "History", "In `[history]`; kept without the section too: [history](history.md).", keys.history_keys()
             ),
+            *_section(
+                "Packs of other hosts",
+                "In `[host:NAME]`, one for each host that runs `packbank forward`: [hosts](hosts.md). The keys of "
+                "Packs may stand there too. Without BROKER, that of `[mqtt]` with its user.",
+                keys.host_keys(),
+            ),
             FAMILIAR,
             *_renamed(),
             *_ignored(),

@@ -13,6 +13,7 @@ from packbank.config.model import (
     BusConfig,
     Config,
     HistoryConfig,
+    HostConfig,
     MqttConfig,
     PackConfig,
     ServiceConfig,
@@ -21,6 +22,8 @@ from packbank.config.model import (
 from packbank.config.values import (
     parse_addresses,
     parse_broker,
+    parse_host,
+    parse_host_packs,
     parse_hosts,
     parse_label,
     parse_listen,
@@ -50,6 +53,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "name": parse_label,
     "product_name": parse_label,
     "custom_name": parse_label,
+    "host": parse_host,
+    "packs": parse_host_packs,
     "ca": parse_path,
     "certificate": parse_path,
     "password_file": parse_path,
@@ -140,6 +145,16 @@ def web_keys() -> Keys:
 def history_keys() -> Keys:
     """What is kept of the past: allowed in [history]."""
     return _keys(HistoryConfig)
+
+
+def login_keys() -> Keys:
+    """Where a broker is, and as whom: in [host:...] for that host, else those of [mqtt] hold."""
+    return _keys(MqttConfig, ("broker", "username", "password_file", "ca", "certificate", "bank"))
+
+
+def host_keys() -> Keys:
+    """Another host that sends packs: allowed in [host:...]."""
+    return {**login_keys(), **_keys(HostConfig, ("packs",))}
 
 
 @cache

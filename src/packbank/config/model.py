@@ -54,6 +54,7 @@ class BusConfig:
         Mode.POLL,
         "poll: we ask; listen: a master at 0x00 asks, we hear all; auto: hear first, ask when nobody does",
     )
+    host: str = ""  # the [host:...] that reads it and sends its rows; then ``port`` is the broker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,23 @@ class MqttConfig:
     bank: str = setting("home", "name of this bank in topics and ids; every bank of a broker needs its own")
     home_assistant: bool = setting(True, "announce the bank and its packs to Home Assistant; False takes them back")
     cells: bool = setting(False, "Home Assistant shows each cell at once; False: each can be enabled there")
+    host: str = setting("", "for 'packbank forward' only: the name under which this host sends its packs")
+
+
+HostPacks = tuple[tuple[str, tuple[int, ...]], ...]  # each bus of a host with its addresses
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostConfig:
+    """Another host that reads packs and sends their rows ('packbank forward')."""
+
+    name: str
+    mqtt: MqttConfig  # where, and as whom
+    packs: HostPacks = setting(
+        (),
+        "its buses and packs: bus1 0x01-0x0F, bus2 0x01-0x08; empty: those that it announces when packbank starts",
+    )
+    listed: bool = True  # false: ``packs`` are announced ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +162,7 @@ class Config:
     mqtt: MqttConfig | None = None  # None: the file has no such section
     web: WebConfig | None = None  # likewise
     history: HistoryConfig = field(default_factory=HistoryConfig)
+    hosts: tuple[HostConfig, ...] = ()  # their buses and packs are in ``buses`` and ``packs`` too
     config_version: int = setting(CONFIG_VERSION, "version of these keys; a newer one than the program's is refused")
     log_level: LogLevel = setting(LogLevel.INFO, "ERROR, WARNING, INFO or DEBUG")
     state_file: str = setting("", "where history and user settings are kept; empty: beside the config file")

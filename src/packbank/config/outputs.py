@@ -44,7 +44,7 @@ def build_mqtt(parsed: Parsed) -> MqttConfig | None:
         return None
     mqtt = MqttConfig(**section.pick(keys.mqtt_keys()))
     wrong = {problem.entry.key for problem in parsed.problems if problem.entry.section == section.name}
-    for key, text in _wrong_with_mqtt(mqtt, wrong):
+    for key, text in wrong_with_mqtt(mqtt, wrong):
         parsed.problems.append(Problem(section.entries.get(key, Entry(section.name, key, "")), text))
     return mqtt
 
@@ -70,7 +70,8 @@ def build_history(parsed: Parsed) -> HistoryConfig:
     return HistoryConfig(**section.pick(keys.history_keys())) if section else HistoryConfig()
 
 
-def _wrong_with_mqtt(mqtt: MqttConfig, wrong: Set[str]) -> Iterator[tuple[str, str]]:
+def wrong_with_mqtt(mqtt: MqttConfig, wrong: Set[str]) -> Iterator[tuple[str, str]]:
+    """Keys of a broker that do not go together, and why, but those in ``wrong``."""
     if mqtt.password_file and not mqtt.username and "USERNAME" not in wrong:
         yield "PASSWORD_FILE", "belongs to a user; write USERNAME too"
     if mqtt.ca and mqtt.certificate:

@@ -19,6 +19,7 @@ TITLES = {
     DEFAULT: "[DEFAULT]",
     "bus": "[bus:NAME]",
     "pack": "[pack:BUS/0x03]",
+    "host": "[host:NAME]",
     "mqtt": "[mqtt]",
     "web": "[web]",
     "history": "[history]",
@@ -48,6 +49,7 @@ class Parsed:
     default: Section = field(default_factory=lambda: Section(DEFAULT))
     buses: list[Section] = field(default_factory=list)
     packs: list[Section] = field(default_factory=list)
+    hosts: list[Section] = field(default_factory=list)
     outputs: dict[str, Section] = field(default_factory=dict)  # sections that are there once, by title
     changes: list[Change] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -65,12 +67,13 @@ def understand(sections: Sections) -> Parsed:
         DEFAULT: default_keys(),
         "bus": {**keys.bus_keys(), **keys.reading_keys(), **keys.pack_keys()},
         "pack": {**keys.name_keys(), **keys.reading_keys(), **keys.pack_keys()},
+        "host": {**keys.host_keys(), **keys.pack_keys()},
         "mqtt": keys.mqtt_keys(),
         "web": keys.web_keys(),
         "history": keys.history_keys(),
     }
     parsed = Parsed()
-    places = {"bus": parsed.buses, "pack": parsed.packs}
+    places = {"bus": parsed.buses, "pack": parsed.packs, "host": parsed.hosts}
     for title, entries in sections.items():
         kind, _, name = title.partition(":")
         if kind not in allowed or bool(name) != (kind in places):

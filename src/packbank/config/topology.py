@@ -37,7 +37,7 @@ def build_buses(parsed: Parsed, ports: Sequence[str], protocols: Protocols) -> t
     shared = default.pick(chosen)
     if not parsed.buses:
         named = [port for port in (ports or [shared.get("port", "")]) if port]
-        if not named:
+        if not named and not parsed.hosts:
             parsed.problems.append(Problem(Entry("", "", ""), NO_BUS))
         sources = [(Section(f"bus{number}"), {**shared, "port": port}) for number, port in enumerate(named, start=1)]
     else:
@@ -122,7 +122,7 @@ def candidates(bus: BusConfig, protocols: Protocols) -> tuple[int, ...]:
 def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> tuple[PackConfig, ...]:
     """The rows of the matrix: every address of every bus, with its name and settings."""
     _place_sections(parsed, buses, protocols)
-    of_bus = {section.name: section for section in parsed.buses}
+    of_bus = _sections_of(parsed, buses)
     of_pack = {section.place: section for section in parsed.packs if section.place}
     reading, settings = keys.reading_keys(), keys.pack_keys()
     packs = []
@@ -147,6 +147,13 @@ def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols
     _check_names(parsed, packs, of_pack)
     _check_ceilings(parsed, packs, buses, protocols)
     return tuple(packs)
+
+
+def _sections_of(parsed: Parsed, buses: Sequence[BusConfig]) -> dict[str, Section]:
+    """The section that each bus has: its own, or that of the host that reads it."""
+    of_host = {section.name: section for section in parsed.hosts}
+    own = {section.name: section for section in parsed.buses}
+    return own | {bus.name: of_host[bus.host] for bus in buses if bus.host}
 
 
 def _merged(layers: Sequence[Section], chosen: Keys) -> dict[str, Any]:
@@ -185,7 +192,8 @@ def _address(known: Mapping[str, BusConfig], name: str, text: str, protocols: Pr
     if bus.protocol in protocols and address not in candidates(bus, protocols):
         raise ValueError(protocols[bus.protocol].explain_address(address))
     if bus.addresses and address not in bus.addresses:
-        raise ValueError(f"bus {name} has no pack 0x{address:02X}; add it to its BATTERY_ADDRESSES")
+        where = f"PACKS of [host:{bus.host}]" if bus.host else "its BATTERY_ADDRESSES"
+        raise ValueError(f"bus {name} has no pack 0x{address:02X}; add it to {where}")
     return address
 
 

@@ -66,6 +66,33 @@ def parse_address(text: str) -> int:
     return value
 
 
+def parse_host_packs(text: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Buses of another host and their addresses, ``bus1 0x01-0x0F, bus2 0x01, 0x03``: each name begins a bus."""
+    found: dict[str, list[str]] = {}
+    for word in re.split(r"[,\s]+", re.sub(r"\s*-\s*", "-", text.strip())):
+        if word[:1].isdigit() and found:
+            found[list(found)[-1]].append(word)
+        elif word[:1].isdigit():
+            raise ValueError(f"{word} has no bus; write the bus's name first: bus1 {word}")
+        elif word:
+            if word in found:
+                raise ValueError(f"bus {word} stands there twice; put its addresses together")
+            found[parse_topic_name(word)] = []
+    for bus, words in found.items():
+        if not words:
+            raise ValueError(f"bus {bus} has no addresses; write {bus} 0x01-0x0F")
+    packs = tuple((bus, parse_addresses(",".join(words))) for bus, words in found.items())
+    for bus, addresses in packs:
+        if len(set(addresses)) < len(addresses):
+            raise ValueError(f"an address of {bus} stands there twice")
+    return packs
+
+
+def format_host_packs(packs: Sequence[tuple[str, Sequence[int]]]) -> str:
+    """As :func:`parse_host_packs` reads it."""
+    return ", ".join(f"{bus} {format_addresses(addresses)}" for bus, addresses in packs)
+
+
 def parse_broker(text: str) -> str:
     """An MQTT broker's URL without a password, which would be read by everyone who may read the file."""
     if "@" in text:
@@ -122,6 +149,11 @@ def parse_label(text: str) -> str:
     return text
 
 
+def parse_host(text: str) -> str:
+    """As :func:`parse_topic_name`, or empty."""
+    return parse_topic_name(text) if text else ""
+
+
 def parse_path(text: str) -> str:
     """The path of a file, whole, since a service starts in a folder of its own; empty: none."""
     if text and not text.startswith("/"):
@@ -133,6 +165,8 @@ def format_value(value: Any) -> str:
     """A value as it may stand in the file, so that :func:`parse_value` gives it back."""
     if value is None:
         return ""
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return format_host_packs(value)
     if isinstance(value, tuple):
         return ", ".join(map(format_value, value))
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

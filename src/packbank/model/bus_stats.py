@@ -14,6 +14,7 @@ class BusState(StrEnum):
     LISTENING = "listening"
     POLLING = "polling"
     STANDING_BACK = "standing back"  # another master asks the packs
+    RECEIVING = "receiving"  # another host reads it and sends the rows
     STOPPED = "stopped"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
 from packbank.bms import registry
-from packbank.config.model import BusConfig, Config
+from packbank.config.model import BusConfig, Config, HostConfig
 from packbank.model.bus_stats import BusStats
 from packbank.sources.replay import SCHEME, start_replay
 from packbank.sources.serial.bus import start_bus
@@ -46,26 +46,43 @@ def start_sources(config: Config, store: Store, capture: Capture | OnRequest | N
     started: list[Source] = []
     with ExitStack() as undo:
         for start in _starters(config, store, capture):
-            started.append(source := start())
-            undo.callback(source.stop)
+            for source in start():
+                started.append(source)
+                undo.callback(source.stop)
         undo.pop_all()
     return tuple(started)
 
 
-def _starters(config: Config, store: Store, capture: Capture | OnRequest | None) -> Iterator[Callable[[], Source]]:
-    """One call a source, for each kind of source in turn."""
+def _starters(
+    config: Config, store: Store, capture: Capture | OnRequest | None
+) -> Iterator[Callable[[], Sequence[Source]]]:
+    """One call for each port and each host, for each kind of source in turn."""
     for bus in config.buses:
-        yield partial(_serial, config, bus, store, capture)
+        if not bus.host:
+            yield partial(_serial, config, bus, store, capture)
+    for host in config.hosts:
+        yield partial(_host, config, host, store)
 
 
-def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | OnRequest | None) -> Source:
-    packs = [(index, pack) for index, pack in enumerate(config.packs) if pack.bus == bus.name]
-    protocol = registry.protocol(bus.protocol)
+def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | OnRequest | None) -> Sequence[Source]:
+    protocol, members = registry.protocol(bus.protocol), _members(config, bus)
     protocol.line = protocol.line.at(*(bus.baudrates or protocol.line.baudrates))
-    members = [
+    if bus.port.startswith(SCHEME):
+        return [start_replay(bus, protocol, members, store)]
+    tap = capture.tap(bus.name, protocol) if capture else None
+    return [start_bus(bus, protocol, members, store, tap)]
+
+
+def _host(config: Config, host: HostConfig, store: Store) -> Sequence[Source]:
+    from packbank.sources.hosts.host import start_host  # noqa: PLC0415  (the core runs without paho-mqtt)
+
+    buses = [bus for bus in config.buses if bus.host == host.name]
+    members = {bus.name.partition("/")[2]: _members(config, bus) for bus in buses}
+    return start_host(host, members, store, [pack.name for pack in config.packs])
+
+
+def _members(config: Config, bus: BusConfig) -> list[Member]:
+    packs = [(index, pack) for index, pack in enumerate(config.packs) if pack.bus == bus.name]
+    return [
         Member(index, pack.address, pack.name, pack.expected, pack.invert_current_measurement) for index, pack in packs
     ]
-    if bus.port.startswith(SCHEME):
-        return start_replay(bus, protocol, members, store)
-    tap = capture.tap(bus.name, protocol) if capture else None
-    return start_bus(bus, protocol, members, store, tap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import nan
 from threading import Lock
 
@@ -16,8 +17,11 @@ from packbank.model.identity import Identity
 class Store:
     """The matrix shared between threads; rows are in the order of ``Config.packs``."""
 
-    def __init__(self, packs: int) -> None:
+    def __init__(self, packs: int, remote: Collection[int] = ()) -> None:
+        """``remote`` are the rows that other hosts send: where an earlier row has its serial number, none is given."""
         self._lock = Lock()
+        self._remote = sorted(remote)
+        self._twins: dict[int, int] = {}  # of a remote row: the earlier row of the same pack
         self._matrix = empty_matrix(packs)
         self._identities = [Identity()] * packs
         self._next_read = nan
@@ -31,7 +35,14 @@ class Store:
         """Replace pack ``index`` by a copy of ``row``."""
         with self._lock:
             self._matrix[index] = row
-            self._identities[index] = identity
+            known, self._identities[index] = self._identities[index], identity
+            if self._remote and known.serial != identity.serial:
+                self._twins = self._find_twins()
+
+    def twin(self, index: int) -> int | None:
+        """The earlier row of the same pack as the remote row ``index``, by its serial number; ``None`` without one."""
+        with self._lock:
+            return self._twins.get(index)
 
     def forget(self, index: int) -> None:
         """Let nothing be known of pack ``index``, as before its first answer."""
@@ -46,4 +57,14 @@ class Store:
         """
         self._next_read = next_read
         with self._lock:
-            return self._matrix.copy(), tuple(self._identities)
+            matrix = self._matrix.copy()
+            if self._twins:  # one pack must not count twice, not for a second
+                matrix[list(self._twins)] = nan
+            return matrix, tuple(self._identities)
+
+    def _find_twins(self) -> dict[int, int]:
+        first: dict[str, int] = {}
+        for index, identity in enumerate(self._identities):
+            first.setdefault(identity.serial, index)
+        serials = ((index, self._identities[index].serial) for index in self._remote)
+        return {index: first[serial] for index, serial in serials if serial and first[serial] != index}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from packbank.bms.protocol import Answer, Protocol, Topic
+from packbank.bms.protocol import Answer, Reading, Topic
 from packbank.bms.remedies import SHARED, remedy
 from packbank.errors import FrameError
 from packbank.log_budget import LogBudget
@@ -70,7 +70,7 @@ class Gate:
     """Takes the answers of one bus's packs into the store."""
 
     def __init__(
-        self, bus: str, protocol: Protocol, members: Sequence[Member], store: Store, statistics: Statistics
+        self, bus: str, protocol: Reading, members: Sequence[Member], store: Store, statistics: Statistics
     ) -> None:
         self._bus = bus
         self._protocol = protocol

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from packbank.bms.protocol import Answer, Protocol, Row, Topic
+from packbank.bms.protocol import Answer, Reading, Row, Topic
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS, Alarm, Column
 from packbank.model.identity import Identity
@@ -113,7 +113,7 @@ class Clock:
 class Record:
     """The pack at one address, as its accepted answers tell."""
 
-    def __init__(self, protocol: Protocol, *, inverted: bool = False) -> None:
+    def __init__(self, protocol: Reading, *, inverted: bool = False) -> None:
         """``inverted``: the BMS tells a charging current as a discharging one."""
         self._protocol = protocol
         self._inverted = inverted
