@@ -91,7 +91,7 @@ class Gate:
             return Verdict(accepted=False)
         if answer.arrived - pack.heard > FORGET_AFTER:
             pack.record = self._fresh(pack.member)
-        pack.heard = answer.arrived
+        pack.heard = max(pack.heard, answer.arrived)
         judgement = pack.record.judge(answer)
         if judgement.row is None or judgement.identity is None:
             self.refuse(answer.address, judgement.error or FrameError("unknown"), data, answer.arrived)
