@@ -52,12 +52,16 @@ class Post:
 
 
 class Far:
-    """A host that sends ``packs`` packs of one bus; its clock is ``ahead`` of ours."""
+    """A host that sends ``packs`` packs of one bus; its clock is ``ahead`` of ours. With ``broker`` it really sends."""
 
-    def __init__(self, name: str, packs: int = 3, ahead: float = -500.0, now: float = 1000.0, mark: str = "") -> None:
+    def __init__(
+        self, name: str, packs: int = 3, ahead: float = -500.0, now: float = 1000.0, mark: str = "", broker: str = ""
+    ) -> None:
+        """``broker`` are lines of [mqtt]."""
         self.ahead = ahead
+        self.broker = broker
         addresses = ", ".join(f"0x{number + 1:02X}" for number in range(packs))
-        text = f"[bus:bus1]\nPORT = /dev/none\nBATTERY_ADDRESSES = {addresses}\n[mqtt]\nHOST = {name}\n"
+        text = f"[bus:bus1]\nPORT = /dev/none\nBATTERY_ADDRESSES = {addresses}\n[mqtt]\nHOST = {name}\n{broker}\n"
         self.config = config_of(text)
         assert self.config.mqtt is not None
         self.mqtt: MqttConfig = self.config.mqtt
@@ -70,7 +74,8 @@ class Far:
         """The program starts (again)."""
         self.post = Post()
         self.sender = Sender(self.config, self.mqtt, now + self.ahead)
-        self.sender._link = self.post  # type: ignore[assignment]
+        if not self.broker:
+            self.sender._link = self.post  # type: ignore[assignment]
 
     def tick(self, now: float) -> list[tuple[str, str, bool]]:
         """What is sent at ``now``."""
@@ -88,8 +93,9 @@ class Far:
 class Near:
     """The bank: a local bus of ``local`` packs, and the hosts ``names`` with 3 packs each."""
 
-    def __init__(self, *names: str, local: int = 2, extra: str = "") -> None:
-        listed = "".join(f"[host:{name}]\nPACKS = bus1 0x01-0x03\n" for name in names)
+    def __init__(self, *names: str, local: int = 2, extra: str = "", broker: str = "") -> None:
+        """``broker`` are lines of each [host:...], ``extra`` more sections."""
+        listed = "".join(f"[host:{name}]\nPACKS = bus1 0x01-0x03\n{broker}\n" for name in names)
         text = f"[bus:local]\nPORT = /dev/none\nBATTERY_ADDRESSES = 0x01-0x{local:02X}\n{listed}{extra}"
         self.config = config_of(text)
         self.daemon = Daemon(self.config)

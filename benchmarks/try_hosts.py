@@ -1,0 +1,169 @@
+"""A large bank from many hosts: ``scripts/try-hosts [--hosts 10] [--packs 100] [--seconds 60]``.
+
+Each sender is a process with the real sender of 'packbank forward'; its rows are frames of the simulator, decoded as a
+bus decodes them, spread over the second before. A Mosquitto carries them to one 'packbank run'. Shown are CPU of each
+part, memory, and the age of every pack at every step of the bank.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Thread
+
+import numpy as np
+from bench_daemon import cpu
+from bench_mqtt import memory
+
+from brokers import Mosquitto
+from packbank.bms import registry
+from packbank.bms.protocol import Topic
+from packbank.config.inifile import parse
+from packbank.config.loader import build
+from packbank.config.model import Config
+from packbank.config.values import format_addresses
+from packbank.daemon import wait_loop
+from packbank.model.columns import COLUMNS, Column
+from packbank.model.identity import Identity
+from packbank.sim.responder_jkpb import frame
+from packbank.sim.wire_bank import LiveBank, demo_spec
+from packbank.sources.hosts.sender import Sender
+
+A_BUS = 15
+SETTLE = 30.0  # s
+
+
+def buses_of(packs: int) -> list[tuple[str, range]]:
+    """Buses of 15 packs at most, with their addresses."""
+    return [(f"bus{first // A_BUS + 1}", range(1, min(A_BUS, packs - first) + 1)) for first in range(0, packs, A_BUS)]
+
+
+def send(name: str, packs: int, broker: str) -> None:
+    """A sender, until it is ended; then says what its turns have cost."""
+    sections = "".join(
+        f"[bus:{bus}]\nPORT = /dev/none-{bus}\nBATTERY_ADDRESSES = {format_addresses(addresses)}\n"
+        for bus, addresses in buses_of(packs)
+    )
+    config = _config(f"{sections}[mqtt]\nBROKER = {broker}\nHOST = {name}\n")
+    assert config.mqtt is not None
+    begun = time.monotonic()
+    sender, bank = Sender(config, config.mqtt, begun), LiveBank(demo_spec(packs, 16, 1), begun)
+    protocol, rows = registry.protocol("jkpb"), np.full((packs, COLUMNS), np.nan)
+    identities = [Identity() for _ in range(packs)]
+    for index, pack in enumerate(config.packs):
+        who = Identity(model="JK_PB2A16S20P", software="15.41", serial=f"{name}{index:04}")
+        for topic in (Topic.SETTINGS, Topic.ABOUT):
+            data = frame(topic, bank.row(index, begun), pack.address, who)
+            identities[index] = protocol.decode(pack.address, topic, data, rows[index], identities[index])
+        rows[index, Column.SETTINGS_TIME] = begun
+    turns: list[float] = []
+
+    def tick() -> bool:
+        now = time.monotonic()
+        for index, pack in enumerate(config.packs):
+            data = frame(Topic.STATUS, bank.row(index, now), pack.address, identities[index])
+            protocol.decode(pack.address, Topic.STATUS, data, rows[index], identities[index])
+            rows[index, Column.STATUS_TIME] = now - 1.0 + (index % A_BUS + 1) / A_BUS
+        before = time.thread_time()
+        sender.tick(rows, identities, [], time.monotonic())
+        turns.append(time.thread_time() - before)
+        return True
+
+    wait_loop(tick)
+    sender.close()
+    print(json.dumps(turns[10:]))
+
+
+def _config(text: str) -> Config:
+    config, problems = build(parse(text)[0])
+    assert config is not None, problems
+    return config
+
+
+def receive(hosts: int, packs: int, broker: str) -> str:
+    """The configuration of the bank."""
+    listed = ", ".join(f"{bus} {format_addresses(addresses)}" for bus, addresses in buses_of(packs))
+    return "".join(f"[host:far{host}]\nBROKER = {broker}\nPACKS = {listed}\n" for host in range(hosts))
+
+
+class Seen:
+    """What the bank says, line by line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.lines: list[str] = []
+        Thread(target=self._read, args=(process,), daemon=True).start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.lines.extend(process.stdout)
+
+
+def main() -> None:
+    """Run the bank and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hosts", type=int, default=10)
+    parser.add_argument("--packs", type=int, default=100, help="of each host")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--sender", help=argparse.SUPPRESS)
+    parser.add_argument("--broker", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.sender:
+        send(args.sender, args.packs, args.broker)
+        return
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="packbank-") as name:
+        broker = Mosquitto(Path(name))
+        broker.start()
+        stack.callback(broker.stop)
+        assert broker.process is not None
+        senders = [_start_sender(stack, host, args.packs, broker.url) for host in range(args.hosts)]
+        file = Path(name) / "config.ini"
+        file.write_text(receive(args.hosts, args.packs, broker.url), encoding="utf-8")
+        command = [sys.executable, "-m", "packbank", "run", "--no-dbus", "--json", "--config", str(file)]
+        bank = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        stack.callback(bank.terminate)
+        seen = Seen(bank)
+        time.sleep(SETTLE)
+        _measure(seen, bank.pid, broker.process.pid, args.seconds)
+        for sender in senders:
+            sender.terminate()
+        turns = [turn for sender in senders for turn in json.loads(sender.communicate()[0].splitlines()[-1])]
+        print(f"a sender: {median(turns) * 1000:.1f} ms of CPU a second for {args.packs} packs")
+
+
+def _start_sender(stack: ExitStack, host: int, packs: int, broker: str) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, "--sender", f"far{host}", "--packs", str(packs), "--broker", broker]
+    process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    stack.callback(process.kill)
+    return process
+
+
+def _measure(seen: Seen, bank: int, broker: int, seconds: float) -> None:
+    seen.lines.clear()
+    before, broker_before = cpu(bank), sum(cpu(broker).values())
+    time.sleep(seconds)
+    after, broker_after = cpu(bank), sum(cpu(broker).values())
+    lines = [json.loads(line) for line in seen.lines]
+    ages = [pack["age"] for line in lines for pack in line["packs"] if pack["age"] is not None]
+    apart = [later["time"] - one["time"] for one, later in pairwise(lines)]
+    spent = {name: (used - before.get(name, 0.0)) / seconds * 1000 for name, used in after.items()}
+    hosts = sum(value for name, value in spent.items() if name.startswith("host"))
+    json_output = sum(value for name, value in spent.items() if "json" in name)
+    print(f"{lines[-1]['connection']}, {len(lines)} steps in {seconds:.0f} s, at most {max(apart):.2f} s apart")
+    print(f"age of a row at a step: median {median(ages):.2f} s, 99 % {quantiles(ages, n=100)[98]:.2f} s, "
+          f"worst {max(ages):.2f} s")  # fmt: skip
+    rest = sum(spent.values()) - hosts - json_output
+    print(f"receiver, CPU a second: {hosts:.0f} ms for the hosts, {rest:.0f} ms for the rest without JSON")
+    print(f"receiver, memory: {memory(bank):.0f} MB")
+    print(f"broker: {(broker_after - broker_before) / seconds * 1000:.0f} ms of CPU a second, {memory(broker):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Packs of other hosts over a real Mosquitto: what is sent arrives, and what must not does not."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from brokers import PASSWD
+from far_hosts import Far, Near
+from packbank.model.columns import Column
+from packbank.mqtt.link import BYTES_A_TURN, PACKETS_A_TURN
+from packbank.sources.hosts import host as host_module
+from packbank.sources.hosts.announced import ask_hosts
+from packbank.sources.hosts.host import LONG_REST, Host
+
+pytest_plugins = ["mqtt_bench"]
+
+TIMEOUT = 60.0  # s until a test that waits has failed, however busy the machine is
+PERIOD = 0.2  # s between two messages of a sender, so that tests need not wait for long
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < end, "the condition never held"
+        time.sleep(0.02)
+
+
+class Sending:
+    """A host that sends in a thread."""
+
+    def __init__(self, far: Far) -> None:
+        self.far = far
+        self._stop = Event()
+        self._thread = Thread(target=self._run)
+        self._thread.start()
+
+    def kill(self) -> None:
+        """As kill -9 does: the connection ends without a word."""
+        self._halt()
+        client = self.far.sender._link._client
+        if client is not None and (connection := client.socket()) is not None:
+            connection.close()
+
+    def end(self) -> None:
+        self._halt()
+        self.far.sender.close()
+
+    def _halt(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(PERIOD):
+            self.far.tick(time.monotonic())
+
+
+class Room:
+    """Starts hosts and banks on one broker, and ends them."""
+
+    def __init__(self) -> None:
+        self.undo = ExitStack()
+
+    def sender(self, name: str, broker: str, **values: Any) -> Sending:
+        sending = Sending(Far(name, ahead=0.0, now=time.monotonic(), broker=broker, **values))
+        self.undo.callback(sending.end)
+        return sending
+
+    def bank(self, *names: str, broker: str) -> Near:
+        near = Near(*names, broker=broker)
+        near.now = time.monotonic()
+        for host in near.hosts.values():
+            host._clock = time.monotonic
+            host.start()
+            self.undo.callback(host.join, 10.0)
+            self.undo.callback(host.stop)
+        return near
+
+
+@pytest.fixture
+def room(mqtt_bench: Any) -> Iterator[Room]:
+    del mqtt_bench  # brokers end after the hosts
+    room = Room()
+    with room.undo:
+        yield room
+
+
+def answers(near: Near, name: str) -> int:
+    (bus,) = near.hosts[name].buses.values()
+    return bus.stats(time.monotonic()).answers
+
+
+def error(near: Near, name: str) -> str:
+    (bus,) = near.hosts[name].buses.values()
+    return bus.stats(time.monotonic()).error
+
+
+def test_rows_settings_and_names_arrive_and_do_so_again_after_the_broker_was_away(mqtt_bench: Any, room: Room) -> None:
+    broker = mqtt_bench.mosquitto()
+    login = f"BROKER = {broker.url}"
+    sending, near = room.sender("room1", login), room.bank("room1", broker=login)
+    until(lambda: answers(near, "room1") > 10)
+    rows, identities = near.daemon.store.snapshot()
+    assert [one.serial for one in identities[2:]] == ["room1-0", "room1-1", "room1-2"]
+    assert rows[2:, Column.CELL_OVP].tolist() == [3.65] * 3
+    age = time.monotonic() - rows[2:, Column.STATUS_TIME]
+    assert ((age > 0.2) & (age < 30.0)).all()
+    broker.stop()
+    until(lambda: "no connection to" in error(near, "room1"))
+    before = answers(near, "room1")
+    sending.far.rows[:, Column.CURRENT] = 33.0
+    broker.start()
+    until(lambda: near.currents()[2:] == [33.0] * 3)
+    assert answers(near, "room1") > before
+    until(lambda: not error(near, "room1"))
+
+
+def test_a_sender_that_is_killed_is_named_at_once_by_its_will(mqtt_bench: Any, room: Room) -> None:
+    login = f"BROKER = {mqtt_bench.mosquitto().url}"
+    sending, near = room.sender("room1", login), room.bank("room1", broker=login)
+    until(lambda: answers(near, "room1"))
+    sending.kill()
+    until(lambda: "it has ended, or lost its connection" in error(near, "room1"))
+
+
+def test_a_host_without_a_list_is_asked_for_it_and_the_last_one_is_remembered(
+    mqtt_bench: Any, room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    login = f"BROKER = {mqtt_bench.mosquitto().url}"
+    room.sender("room1", login)
+    hosts = Near(extra=f"[host:room1]\n{login}\n[host:room9]\n{login}\n").config.hosts
+    assert ask_hosts(hosts[:1], {}, patience=TIMEOUT) == {"room1": (("bus1", (1, 2, 3)),)}
+    saved = {"room9": [["bus1", [1, 2]]]}
+    assert ask_hosts(hosts[1:], saved, patience=0.2) == {"room9": (("bus1", (1, 2)),)}
+    assert ask_hosts(hosts[1:], {"room9": "damaged"}, patience=0.2) == {}
+    assert "put PACKS = bus1 0x01-0x03 into [host:room1]" in caplog.text
+    assert "room9: no announcement within 0 s; expected are the packs that it announced last" in caplog.text
+
+
+@pytest.fixture
+def guarded(mqtt_bench: Any, tmp_path: Path) -> Any:
+    """A Mosquitto as docs/hosts.md sets it up: TLS, a user a host that may write its own branch, and the bank's."""
+    certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bank", "-days", "2"]
+    files = ["-keyout", tmp_path / "broker.key", "-out", tmp_path / "broker.pem"]
+    subprocess.run(["openssl", *certificate, *files], check=True, capture_output=True)
+    (tmp_path / "users").touch(mode=0o600)
+    for user in ("bank", "room1", "room2"):
+        subprocess.run([PASSWD, "-b", tmp_path / "users", user, f"secret of {user}"], check=True)
+        (tmp_path / f"{user}.password").write_text(f"secret of {user}\n")
+    (tmp_path / "acl").write_text("user bank\ntopic read packbank/1/#\npattern write packbank/1/+/%u/#\n")
+    return mqtt_bench.mosquitto(
+        "allow_anonymous false", f"password_file {tmp_path}/users", f"acl_file {tmp_path}/acl",
+        f"certfile {tmp_path}/broker.pem", f"keyfile {tmp_path}/broker.key",
+    )  # fmt: skip
+
+
+def test_nobody_adds_a_pack_without_the_password_of_its_host(
+    guarded: Any, room: Room, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def login(user: str) -> str:
+        who = f"USERNAME = {user}\nPASSWORD_FILE = {tmp_path}/{user}.password"
+        return f"BROKER = mqtts://127.0.0.1:{guarded.port}\nCERTIFICATE = {tmp_path}/broker.pem\n{who}"
+
+    near = room.bank("room1", "room2", broker=login("bank"))
+    room.sender("room1", login("room1"))
+    room.sender("room2", login("room1"), mark="foreign")  # another host's name with its own password
+    until(lambda: answers(near, "room1") > 10)
+    until(lambda: "it refuses the topic packbank/1/home/room2/state" in caplog.text)
+    assert answers(near, "room2") == 0
+    room.sender("room2", login("room2"))
+    until(lambda: answers(near, "room2"))
+    _, identities = near.daemon.store.snapshot()
+    assert [one.serial for one in identities[5:]] == ["room2-0", "room2-1", "room2-2"]
+
+
+@pytest.mark.slow
+def test_a_flood_costs_what_is_read_of_it_and_only_its_own_host(
+    mqtt_bench: Any, room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = mqtt_bench.mosquitto()
+    login, taken = f"BROKER = {broker.url}", {"room1": 0, "room2": 0}
+    take = Host.take
+
+    def counted(self: Host, message: Any) -> None:
+        taken[self.name] += 1
+        take(self, message)
+
+    monkeypatch.setattr(host_module.Host, "take", counted)
+    near = room.bank("room1", "room2", broker=login)
+    room.sender("room1", login)
+    room.sender("room2", login)
+    until(lambda: answers(near, "room1") and answers(near, "room2"))
+    before, other, begun = taken["room1"], answers(near, "room2"), time.monotonic()
+    tracemalloc.start()
+    flood(broker.port, seconds=3.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    passed = time.monotonic() - begun
+    assert taken["room1"] - before <= (passed / LONG_REST + 2) * PACKETS_A_TURN
+    assert peak < 8 * BYTES_A_TURN
+    assert len(caplog.records) < 20
+    until(lambda: answers(near, "room2") > other + 10)
+    until(lambda: not error(near, "room1") and answers(near, "room1") > other)
+
+
+def flood(port: int, seconds: float) -> None:
+    """Some 10 000 messages a second on the topics of a host and of many others."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    payloads = (b"{", b"x" * 100_000, b'{"schema": 9}', b"[[[[", b"\xff" * 64)
+    end, number = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        for _ in range(100):
+            number += 1
+            name = "room1" if number % 2 else f"stranger{number % 1000}"
+            kind = ("bus/bus1", "packs/bus1", "state", "x")[number % 4]
+            payload = payloads[number % len(payloads)] if number % 50 == 0 else b"{"
+            client.publish(f"packbank/1/home/{name}/{kind}", payload)
+        time.sleep(0.01)
+    client.loop_stop()
+    client.disconnect()
