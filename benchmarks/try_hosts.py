@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
-from threading import Thread
 
 import numpy as np
 from bench_daemon import cpu
@@ -38,7 +38,7 @@ from packbank.sim.wire_bank import LiveBank, demo_spec
 from packbank.sources.hosts.sender import Sender
 
 A_BUS = 15
-SETTLE = 30.0  # s
+SETTLE = 40.0  # s
 
 
 def buses_of(packs: int) -> list[tuple[str, range]]:
@@ -65,9 +65,11 @@ def send(name: str, packs: int, broker: str) -> None:
             identities[index] = protocol.decode(pack.address, topic, data, rows[index], identities[index])
         rows[index, Column.SETTINGS_TIME] = begun
     turns: list[float] = []
+    pause = 1.0
 
     def tick() -> bool:
-        now = time.monotonic()
+        nonlocal pause
+        now, pause = time.monotonic(), 1.0 + sender.shift()
         for index, pack in enumerate(config.packs):
             data = frame(Topic.STATUS, bank.row(index, now), pack.address, identities[index])
             protocol.decode(pack.address, Topic.STATUS, data, rows[index], identities[index])
@@ -77,7 +79,7 @@ def send(name: str, packs: int, broker: str) -> None:
         turns.append(time.thread_time() - before)
         return True
 
-    wait_loop(tick)
+    wait_loop(tick, lambda: pause)
     sender.close()
     print(json.dumps(turns[10:]))
 
@@ -92,18 +94,6 @@ def receive(hosts: int, packs: int, broker: str) -> str:
     """The configuration of the bank."""
     listed = ", ".join(f"{bus} {format_addresses(addresses)}" for bus, addresses in buses_of(packs))
     return "".join(f"[host:far{host}]\nBROKER = {broker}\nPACKS = {listed}\n" for host in range(hosts))
-
-
-class Seen:
-    """What the bank says, line by line."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.lines: list[str] = []
-        Thread(target=self._read, args=(process,), daemon=True).start()
-
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        self.lines.extend(process.stdout)
 
 
 def main() -> None:
@@ -126,12 +116,11 @@ def main() -> None:
         senders = [_start_sender(stack, host, args.packs, broker.url) for host in range(args.hosts)]
         file = Path(name) / "config.ini"
         file.write_text(receive(args.hosts, args.packs, broker.url), encoding="utf-8")
-        command = [sys.executable, "-m", "packbank", "run", "--no-dbus", "--json", "--config", str(file)]
-        bank = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-        stack.callback(bank.terminate)
-        seen = Seen(bank)
-        time.sleep(SETTLE)
-        _measure(seen, bank.pid, broker.process.pid, args.seconds)
+        with _bank(file) as bank:
+            _measure_cost(bank.pid, broker.process.pid, args.seconds)
+        with (Path(name) / "lines").open("w") as lines, _bank(file, "--json", stdout=lines.fileno()):
+            time.sleep(args.seconds)
+        _measure_ages((Path(name) / "lines").read_text().splitlines()[-int(args.seconds) : -1])
         for sender in senders:
             sender.terminate()
         turns = [turn for sender in senders for turn in json.loads(sender.communicate()[0].splitlines()[-1])]
@@ -145,24 +134,34 @@ def _start_sender(stack: ExitStack, host: int, packs: int, broker: str) -> subpr
     return process
 
 
-def _measure(seen: Seen, bank: int, broker: int, seconds: float) -> None:
-    seen.lines.clear()
-    before, broker_before = cpu(bank), sum(cpu(broker).values())
+def _measure_cost(bank: int, broker: int, seconds: float) -> None:
+    """CPU and memory while nobody reads what the bank says."""
+    before = [sum(cpu(pid).values()) for pid in (bank, broker)]
     time.sleep(seconds)
-    after, broker_after = cpu(bank), sum(cpu(broker).values())
-    lines = [json.loads(line) for line in seen.lines]
+    spent = [(sum(cpu(pid).values()) - used) / seconds * 1000 for pid, used in zip((bank, broker), before, strict=True)]
+    print(f"receiver: {spent[0]:.0f} ms of CPU a second, {memory(bank):.0f} MB")
+    print(f"broker: {spent[1]:.0f} ms of CPU a second, {memory(broker):.0f} MB")
+
+
+@contextmanager
+def _bank(file: Path, *more: str, stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A bank that has come to rest."""
+    command = [sys.executable, "-m", "packbank", "run", "--no-dbus", "--config", str(file), *more]
+    with file.with_suffix(".log").open("w") as log, subprocess.Popen(command, stdout=stdout, stderr=log) as bank:
+        try:
+            time.sleep(SETTLE)
+            yield bank
+        finally:
+            bank.terminate()
+
+
+def _measure_ages(said: Sequence[str]) -> None:
+    lines = [json.loads(line) for line in said]
     ages = [pack["age"] for line in lines for pack in line["packs"] if pack["age"] is not None]
     apart = [later["time"] - one["time"] for one, later in pairwise(lines)]
-    spent = {name: (used - before.get(name, 0.0)) / seconds * 1000 for name, used in after.items()}
-    hosts = sum(value for name, value in spent.items() if name.startswith("host"))
-    json_output = sum(value for name, value in spent.items() if "json" in name)
-    print(f"{lines[-1]['connection']}, {len(lines)} steps in {seconds:.0f} s, at most {max(apart):.2f} s apart")
-    print(f"age of a row at a step: median {median(ages):.2f} s, 99 % {quantiles(ages, n=100)[98]:.2f} s, "
-          f"worst {max(ages):.2f} s")  # fmt: skip
-    rest = sum(spent.values()) - hosts - json_output
-    print(f"receiver, CPU a second: {hosts:.0f} ms for the hosts, {rest:.0f} ms for the rest without JSON")
-    print(f"receiver, memory: {memory(bank):.0f} MB")
-    print(f"broker: {(broker_after - broker_before) / seconds * 1000:.0f} ms of CPU a second, {memory(broker):.0f} MB")
+    print(f"{lines[-1]['online']} packs online, steps at most {max(apart):.2f} s apart")
+    print(f"from a pack's answer to the step that has it: median {median(ages):.2f} s, "
+          f"99 % {quantiles(ages, n=100)[98]:.2f} s, worst {max(ages):.2f} s")  # fmt: skip
 
 
 if __name__ == "__main__":

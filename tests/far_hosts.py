@@ -37,10 +37,15 @@ class Post:
         self.connected = True
         self.new = True
         self.busy = False
+        self.received: list[Received] = []
         self.sent: list[tuple[str, str, bool]] = []
 
     def serve(self, _: float) -> bool:
         return self.connected
+
+    def take(self) -> list[Received]:
+        received, self.received = self.received, []
+        return received
 
     def fresh(self) -> bool:
         new, self.new = self.new, False

@@ -233,14 +233,14 @@ class Daemon:
             self._unsaved.say("state", time.monotonic(), logging.WARNING, text)
 
 
-def wait_loop(tick: Callable[[], bool], period: float = TICK) -> None:
-    """Call ``tick`` every ``period`` seconds until it returns false or SIGTERM or SIGINT arrives."""
+def wait_loop(tick: Callable[[], bool], period: float | Callable[[], float] = TICK) -> None:
+    """Call ``tick`` every ``period`` seconds, until it returns false or SIGTERM or SIGINT arrives."""
     stopped = Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         due = time.monotonic()
         while tick():
-            due = max(due + period, time.monotonic())
+            due = max(due + (period() if callable(period) else period), time.monotonic())
             if stopped.wait(due - time.monotonic()):
                 return
     finally:

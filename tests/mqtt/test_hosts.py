@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import dedent
 from threading import Event, Thread
 from typing import Any
 
@@ -25,6 +26,9 @@ from packbank.mqtt.link import BYTES_A_TURN, PACKETS_A_TURN
 from packbank.sources.hosts import host as host_module
 from packbank.sources.hosts.announced import ask_hosts
 from packbank.sources.hosts.host import LONG_REST, Host
+
+PAGE = (Path(__file__).parents[2] / "docs/hosts.md").read_text(encoding="utf-8")
+ACL = dedent(PAGE[PAGE.index("    user bank") : PAGE.index("Then `systemctl restart")])
 
 pytest_plugins = ["mqtt_bench"]
 
@@ -155,16 +159,16 @@ def test_a_host_without_a_list_is_asked_for_it_and_the_last_one_is_remembered(
 def guarded(mqtt_bench: Any, tmp_path: Path) -> Any:
     """A Mosquitto as docs/hosts.md sets it up: TLS, a user a host that may write its own branch, and the bank's."""
     certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bank", "-days", "2"]
-    files = ["-keyout", tmp_path / "broker.key", "-out", tmp_path / "broker.pem"]
+    files = ["-keyout", f"{tmp_path}/broker.key", "-out", f"{tmp_path}/broker.pem"]
     subprocess.run(["openssl", *certificate, *files], check=True, capture_output=True)
     (tmp_path / "users").touch(mode=0o600)
     for user in ("bank", "room1", "room2"):
         subprocess.run([PASSWD, "-b", tmp_path / "users", user, f"secret of {user}"], check=True)
         (tmp_path / f"{user}.password").write_text(f"secret of {user}\n")
-    (tmp_path / "acl").write_text("user bank\ntopic read packbank/1/#\npattern write packbank/1/+/%u/#\n")
+    (tmp_path / "acl").write_text(ACL)
     return mqtt_bench.mosquitto(
         "allow_anonymous false", f"password_file {tmp_path}/users", f"acl_file {tmp_path}/acl",
-        f"certfile {tmp_path}/broker.pem", f"keyfile {tmp_path}/broker.key",
+        "max_packet_size 200000", f"certfile {tmp_path}/broker.pem", f"keyfile {tmp_path}/broker.key",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -54,6 +55,10 @@ class Started:
             del self.lines[:-50]
 
 
+def says(started: Started, word: str) -> bool:
+    return any(line.startswith(word) for line in started.lines)
+
+
 def until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 90.0
     while not condition():
@@ -87,7 +92,7 @@ def test_two_hosts_and_a_local_bus_are_one_battery(
         file.write_text(f"[bus:bus1]\nPORT = {port}\n[mqtt]\nBROKER = {broker.url}\nHOST = {name}\n")
         senders.append(start("forward", "--config", str(file)))
     for sender in senders:
-        until(lambda sender=sender: any(line.startswith("PACKS") for line in sender.lines))
+        until(partial(says, sender, "PACKS"))
         sections += "".join(sender.lines)
     config = tmp_path / "config.ini"
     config.write_text(f"[bus:bus1]\nPORT = {ports[0]}\nBATTERY_ADDRESSES = 0x01-0x0F\n{sections}")

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _forward(config: Config, mqtt: MqttConfig) -> None:
     sender = import_whole("packbank.sources.hosts.sender").Sender(config, mqtt, time.monotonic())
-    store, shown = Store(len(config.packs)), False
+    store, shown, pause = Store(len(config.packs)), False, TICK
     with ExitStack() as last:
         last.callback(sender.close)
         sources = start_sources(config, store)
@@ -63,16 +63,17 @@ def _forward(config: Config, mqtt: MqttConfig) -> None:
             last.callback(source.stop)
 
         def tick() -> bool:
-            nonlocal shown
+            nonlocal shown, pause
             now = time.monotonic()
-            matrix, identities = store.snapshot(now + TICK)
+            pause = TICK + sender.shift()
+            matrix, identities = store.snapshot(now + pause)
             sender.tick(matrix, identities, [source.stats() for source in sources], now)
             if not shown and (packs := sender.packs()) is not None:
                 shown = True
                 print("\n".join(_for_the_bank(mqtt, packs)), flush=True)
             return True
 
-        wait_loop(tick)
+        wait_loop(tick, lambda: pause)
 
 
 def _checked(path: Path, config: Config) -> MqttConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from threading import Event, Thread
 
 from packbank.config.model import HostConfig
@@ -26,6 +27,7 @@ REST = 0.02  # s between two looks at least
 LONG_REST = 0.1  # s when more waits than is read at once: 500 messages or 2.6 MB a second at most
 LONGEST_WAIT = 0.5  # s
 TEND = 1.0  # s
+LOOK = 5.0  # s between two words to the sender on when the bank looks
 RESTART_PAUSE = 5.0  # s after a fault of the program
 _QUIET = frozenset({"boot", "duplicate"})  # happen at each start of a sender; counted, not logged
 
@@ -56,6 +58,8 @@ class Host:
         self._budget = LogBudget(_log)
         self._peer = Peer()
         self._said = ""
+        self._store = store
+        self._early: list[float] = []  # s between the arrival of rows and the bank's next look, since the last word
         self._stop = Event()
         self._thread = Thread(target=self._run, name=f"host {config.name}", daemon=True)
 
@@ -119,6 +123,8 @@ class Host:
         rows = wire.decode_rows(message.payload)
         fresh = self._peer.take(name, rows, message.time, retained=message.retained)
         offset = self._peer.offset()
+        if 0.0 <= (early := self._store.next_read - message.time) <= TEND:
+            self._early.append(early)
         if offset is not None:
             bus.take(fresh, dict(rows.report), offset, message.time)
 
@@ -136,7 +142,8 @@ class Host:
             bus.end()
 
     def _work(self) -> None:
-        link, due = Link(self._config.mqtt, subscribe=[self._topics.everything], largest=wire.LARGEST), self._clock()
+        link = Link(self._config.mqtt, subscribe=[self._topics.everything], largest=wire.LARGEST)
+        due = look_due = self._clock()
         try:
             while not self._stop.wait(LONG_REST if link.exhausted else REST):
                 now = self._clock()
@@ -146,10 +153,18 @@ class Host:
                 if now >= due:
                     due = now + TEND
                     self.tend(connected, now)
+                if now >= look_due:
+                    look_due = now + LOOK
+                    self._say_look(link)
                 if not link.exhausted:
                     link.wait(LONGEST_WAIT)
         finally:
             link.close()
+
+    def _say_look(self, link: Link) -> None:
+        early, self._early = self._early, []
+        if early and self._peer.state:
+            link.publish(self._topics.look, wire.encode_look(self._peer.state.boot, median(early)))
 
     def _say(self, subject: str, text: str, level: int = logging.WARNING) -> None:
         self._budget.say(subject, self._clock(), level, f"{self.name}: {text}")

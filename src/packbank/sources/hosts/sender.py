@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,13 @@ from packbank.model.columns import Column
 from packbank.model.identity import Identity
 from packbank.mqtt.link import Link, Will
 from packbank.sources.hosts import wire
-from packbank.sources.hosts.wire import Announcement, PackInfo, State, Topics
+from packbank.sources.hosts.wire import Announcement, PackInfo, State, Topics, WireError
 
 GATHER = 8.0  # s after the start in which whoever answers on a bus without a list is gathered, before it is announced
+TURN = 1.0  # s
+AHEAD = 0.15  # s before the bank looks, at which rows should be there: the way, and a busy machine at both ends
+STEP = 0.2  # s at most by which a turn is moved, so that no pack's row is missed for long
+MOVED = 10.0  # s after a move in which what the bank says is from before it
 READ_AGAIN = 600.0  # s; settings that were read anew and are the same are announced this seldom
 _CEILINGS = (
     (Column.CHARGE_CURRENT_LIMIT, "max_battery_charge_current"),
@@ -40,13 +45,21 @@ class Sender:
         self._config = config
         self._topics = Topics(mqtt.bank, mqtt.host)
         self._boot = os.urandom(8).hex()
-        self._link = Link(mqtt, Will(self._topics.state, self._state(up=False)))
+        self._link = Link(mqtt, Will(self._topics.state, self._state(up=False)), [self._topics.look])
         self._rows_of = {bus.name: [] for bus in config.buses}  # type: dict[str, list[int]]
         for index, pack in enumerate(config.packs):
             self._rows_of[pack.bus].append(index)
         self._began = now
         self._seq = 0
         self._announced: dict[str, Announcement] = {}
+        self._to_move = 0.0  # s by which the turns are to come later, in the end
+        self._moved_at = -inf
+
+    def shift(self) -> float:
+        """By how much the next turn should come later, or earlier when negative, s: the bank looks at its own times."""
+        step = max(-STEP, min(self._to_move, STEP))
+        self._to_move -= step
+        return step
 
     def tick(
         self, matrix: NDArray[np.float64], identities: Sequence[Identity], buses: Sequence[BusStats], now: float
@@ -54,6 +67,8 @@ class Sender:
         """Send what is known at ``now``; returns soon when there is no broker."""
         matrix = self._bounded(matrix)
         connected = self._link.serve(now)
+        for message in self._link.take():
+            self._hear(message.payload, now)
         changed = self._announce(matrix, identities, now)
         if not connected:
             return
@@ -75,6 +90,14 @@ class Sender:
             return None
         told = {bus: tuple(pack.address for pack in one.packs) for bus, one in self._announced.items()}
         return tuple((bus.name, told[bus.name]) for bus in self._config.buses)
+
+    def _hear(self, payload: bytes, now: float) -> None:
+        """The bank says how early our rows come; words from before the last move are out of date."""
+        with suppress(WireError):
+            boot, early = wire.decode_look(payload)
+            if boot == self._boot and now - self._moved_at > MOVED:
+                self._to_move = (early - AHEAD + TURN / 2.0) % TURN - TURN / 2.0
+                self._moved_at = now
 
     def _state(self, *, up: bool) -> str:
         buses = tuple(bus.name for bus in self._config.buses)

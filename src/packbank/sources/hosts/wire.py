@@ -1,7 +1,8 @@
 """What travels between hosts: topics, and three kinds of JSON messages. Pure; docs/hosts.md describes them.
 
 ``state`` says which start of the program (*boot*) is sending and which buses it has, ``packs`` who its packs are and
-how their BMSes are set, ``bus`` what they measure now. Times are ms of the sender's monotonic clock: never an hour of
+how their BMSes are set, ``bus`` what they measure now. The bank says with ``look`` when it looks, so that rows
+are sent shortly before. Times are ms of the sender's monotonic clock: never an hour of
 the day. An unknown key is passed over, so that a newer sender can say more.
 """
 
@@ -81,6 +82,11 @@ class Topics:
     def rows(self, bus: str) -> str:
         """Once a second, never retained."""
         return f"{self._root}/bus/{bus}"
+
+    @property
+    def look(self) -> str:
+        """From the bank: when it looks."""
+        return f"{self._root}/look"
 
     @property
     def everything(self) -> str:
@@ -170,6 +176,17 @@ def encode_rows(
     columns = [NAMES[column] for column in told.tolist()]
     message = {"boot": boot, "seq": seq, "t": sent, "columns": columns, "rows": rows, "report": report}
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def encode_look(boot: str, early: float) -> str:
+    """To the sender ``boot``: its rows come ``early`` seconds before the bank looks."""
+    return json.dumps({"boot": boot, "early": round(early * 1000.0)})
+
+
+def decode_look(payload: bytes) -> tuple[str, float]:
+    """The boot and the seconds of :func:`encode_look`. Raises WireError."""
+    told = _object(payload)
+    return _boot(told), _whole(told.get("early")) / 1000.0
 
 
 def decode_state(payload: bytes) -> State:
