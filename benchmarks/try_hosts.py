@@ -1,4 +1,4 @@
-"""A large bank from many hosts: ``scripts/try-hosts [--hosts 10] [--packs 100] [--seconds 60]``.
+"""A large bank from many hosts: ``scripts/try-hosts [--hosts 10] [--packs 100] [--seconds 60] [--compare]``.
 
 Each sender is a process with the real sender of 'packbank forward'; its rows are frames of the simulator, decoded as a
 bus decodes them, spread over the second before. A Mosquitto carries them to one 'packbank run'. Shown are CPU of each
@@ -26,6 +26,8 @@ from bench_mqtt import memory
 from brokers import Mosquitto
 from packbank.bms import registry
 from packbank.bms.protocol import Topic
+from packbank.cli.simulate import add_bank_arguments
+from packbank.cli.simulator import Simulator
 from packbank.config.inifile import parse
 from packbank.config.loader import build
 from packbank.config.model import Config
@@ -67,18 +69,21 @@ def send(name: str, packs: int, broker: str) -> None:
     turns: list[float] = []
     pause = 1.0
 
+    def measure() -> None:
+        for index, pack in enumerate(config.packs):
+            data = frame(Topic.STATUS, bank.row(index, time.monotonic()), pack.address, identities[index])
+            protocol.decode(pack.address, Topic.STATUS, data, rows[index], identities[index])
+
     def tick() -> bool:
         nonlocal pause
-        now, pause = time.monotonic(), 1.0 + sender.shift()
-        for index, pack in enumerate(config.packs):
-            data = frame(Topic.STATUS, bank.row(index, now), pack.address, identities[index])
-            protocol.decode(pack.address, Topic.STATUS, data, rows[index], identities[index])
-            rows[index, Column.STATUS_TIME] = now - 1.0 + (index % A_BUS + 1) / A_BUS
-        before = time.thread_time()
-        sender.tick(rows, identities, [], time.monotonic())
+        now, pause, before = time.monotonic(), 1.0 + sender.shift(), time.thread_time()
+        rows[:, Column.STATUS_TIME] = now - 1.0 + (np.arange(packs) % A_BUS + 1) / A_BUS
+        sender.tick(rows, identities, [], now)
         turns.append(time.thread_time() - before)
+        measure()  # what the next turn sends
         return True
 
+    measure()
     wait_loop(tick, lambda: pause)
     sender.close()
     print(json.dumps(turns[10:]))
@@ -102,11 +107,15 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=10)
     parser.add_argument("--packs", type=int, default=100, help="of each host")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--compare", action="store_true", help="a local bus beside one of another host, on real ports")
     parser.add_argument("--sender", help=argparse.SUPPRESS)
     parser.add_argument("--broker", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.sender:
         send(args.sender, args.packs, args.broker)
+        return
+    if args.compare:
+        _compare(args.seconds)
         return
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="packbank-") as name:
         broker = Mosquitto(Path(name))
@@ -143,6 +152,36 @@ def _measure_cost(bank: int, broker: int, seconds: float) -> None:
     print(f"broker: {spent[1]:.0f} ms of CPU a second, {memory(broker):.0f} MB")
 
 
+def _compare(seconds: float) -> None:
+    """Two simulated buses of 15, one at the bank and one that 'packbank forward' reads."""
+    parser = argparse.ArgumentParser()
+    add_bank_arguments(parser)
+    buses = parser.parse_args([f"--packs={A_BUS}", "--buses=2"])
+    listed = f"0x01-0x{A_BUS:02X}"
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="packbank-") as name:
+        broker, near, far = Mosquitto(Path(name)), Path(name) / "near.ini", Path(name) / "far.ini"
+        broker.start()
+        stack.callback(broker.stop)
+        ports = stack.enter_context(Simulator(buses)).ports
+        own = "[bus:bus1]\nPORT = {}\nBATTERY_ADDRESSES = {}\n"
+        far.write_text(f"{own.format(ports[1], listed)}[mqtt]\nBROKER = {broker.url}\nHOST = far\n")
+        near.write_text(f"{own.format(ports[0], listed)}[host:far]\nBROKER = {broker.url}\nPACKS = bus1 {listed}\n")
+        forward = [sys.executable, "-m", "packbank", "forward", "--config", str(far)]
+        sender = stack.enter_context(subprocess.Popen(forward, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        stack.callback(sender.terminate)
+        with (Path(name) / "lines").open("w") as lines, _bank(near, "--json", stdout=lines.fileno()):
+            time.sleep(seconds)
+        said = [json.loads(line) for line in (Path(name) / "lines").read_text().splitlines()[-int(seconds) : -1]]
+    for where in ("bus1", "far/bus1"):
+        ages = [pack["age"] for line in said for pack in line["packs"] if pack["bus"] == where]
+        print(f"{where}: {_ages(ages)}")
+
+
+def _ages(ages: Sequence[float]) -> str:
+    quick = quantiles(ages, n=100)
+    return f"median {median(ages):.2f} s, 99 % {quick[98]:.2f} s, worst {max(ages):.2f} s from answer to step"
+
+
 @contextmanager
 def _bank(file: Path, *more: str, stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A bank that has come to rest."""
@@ -158,10 +197,9 @@ def _bank(file: Path, *more: str, stdout: int | None = None) -> Iterator[subproc
 def _measure_ages(said: Sequence[str]) -> None:
     lines = [json.loads(line) for line in said]
     ages = [pack["age"] for line in lines for pack in line["packs"] if pack["age"] is not None]
-    apart = [later["time"] - one["time"] for one, later in pairwise(lines)]
+    apart = [later["time"] - one["time"] for one, later in pairwise(lines) if later["number"] == one["number"] + 1]
     print(f"{lines[-1]['online']} packs online, steps at most {max(apart):.2f} s apart")
-    print(f"from a pack's answer to the step that has it: median {median(ages):.2f} s, "
-          f"99 % {quantiles(ages, n=100)[98]:.2f} s, worst {max(ages):.2f} s")  # fmt: skip
+    print(_ages(ages))
 
 
 if __name__ == "__main__":

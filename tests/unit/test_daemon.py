@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from packbank.bms.protocol import Row
-from packbank.config.model import Config, PackConfig
+from packbank.config.model import Config, HostConfig, MqttConfig, PackConfig
 from packbank.daemon import SAVE_PERIOD, STEPS_MAY_FAIL, Daemon, wait_loop
 from packbank.errors import ConfigError, LinkError
 from packbank.model.bus_stats import BusStats
@@ -258,6 +258,18 @@ def test_a_folder_that_cannot_be_written_is_a_warning_not_the_end(
     with Daemon(NO_BUS, state_file=Path("/proc/state.json")) as daemon:
         assert daemon.tick()
     assert "state not saved" in caplog.text
+
+
+def test_packs_that_a_host_announced_are_kept_for_the_next_start(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    here, listed = (
+        HostConfig(name=name, mqtt=MqttConfig(), packs=(("bus1", (1, 2)),), listed=name == "listed")
+        for name in ("here", "listed")
+    )
+    config = Config(buses=NO_BUS.buses, packs=NO_BUS.packs, hosts=(here, listed))
+    daemon = Daemon(config, state_file=state)
+    daemon.__exit__(None, None, None)
+    assert json.loads(state.read_text())["hosts"] == {"here": [["bus1", [1, 2]]]}
 
 
 def test_a_state_file_that_is_a_configuration_is_refused(tmp_path: Path) -> None:

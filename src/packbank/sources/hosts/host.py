@@ -59,7 +59,7 @@ class Host:
         self._peer = Peer()
         self._said = ""
         self._store = store
-        self._early: list[float] = []  # s between the arrival of rows and the bank's next look, since the last word
+        self._early: list[float] = []  # s between rows in the store and the bank's next look, since the last word
         self._stop = Event()
         self._thread = Thread(target=self._run, name=f"host {config.name}", daemon=True)
 
@@ -123,10 +123,10 @@ class Host:
         rows = wire.decode_rows(message.payload)
         fresh = self._peer.take(name, rows, message.time, retained=message.retained)
         offset = self._peer.offset()
-        if 0.0 <= (early := self._store.next_read - message.time) <= TEND:
-            self._early.append(early)
         if offset is not None:
             bus.take(fresh, dict(rows.report), offset, message.time)
+        if 0.0 <= (early := self._store.next_read - self._clock()) <= TEND:
+            self._early.append(early)
 
     def _run(self) -> None:
         """Work until the stop is set; after a fault of the program with a new connection."""
