@@ -41,6 +41,7 @@ from packbank.sources.hosts.sender import Sender
 
 A_BUS = 15
 SETTLE = 40.0  # s
+SECONDS_KEPT = 20  # of frames, made before the start: what that costs is no matter of the sender's
 
 
 def buses_of(packs: int) -> list[tuple[str, range]]:
@@ -69,21 +70,23 @@ def send(name: str, packs: int, broker: str) -> None:
     turns: list[float] = []
     pause = 1.0
 
-    def measure() -> None:
+    seconds = []
+    for second in range(SECONDS_KEPT):
         for index, pack in enumerate(config.packs):
-            data = frame(Topic.STATUS, bank.row(index, time.monotonic()), pack.address, identities[index])
+            data = frame(Topic.STATUS, bank.row(index, begun + second), pack.address, identities[index])
             protocol.decode(pack.address, Topic.STATUS, data, rows[index], identities[index])
+        seconds.append(rows.copy())
 
     def tick() -> bool:
         nonlocal pause
         now, pause, before = time.monotonic(), 1.0 + sender.shift(), time.thread_time()
-        rows[:, Column.STATUS_TIME] = now - 1.0 + (np.arange(packs) % A_BUS + 1) / A_BUS
-        sender.tick(rows, identities, [], now)
+        matrix = seconds[len(turns) % SECONDS_KEPT]
+        matrix[:, Column.STATUS_TIME] = now - 1.0 + (np.arange(packs) % A_BUS + 1) / A_BUS
+        matrix[:, Column.TICKS] = 1000.0 + now - begun
+        sender.tick(matrix, identities, [], now)
         turns.append(time.thread_time() - before)
-        measure()  # what the next turn sends
         return True
 
-    measure()
     wait_loop(tick, lambda: pause)
     sender.close()
     print(json.dumps(turns[10:]))

@@ -10,6 +10,7 @@ _WIRES = (
     "address garble each other"
 )
 _FAMILY = "the pack speaks another protocol: set PROTOCOL, or the protocol in the BMS's app"
+_TOPICS = "let only 'packbank forward' write these topics: a user and an ACL for each host, as in docs/hosts.md"
 MASTER = "let only one device ask: no pack at address 0, no other program or display on this bus; or MODE = listen"
 _BMS = "these values cannot be true: update the firmware of the BMS, else send us 'packbank run --capture FILE'"
 
@@ -21,6 +22,11 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("type", "layout", "ascii", "terminal", "unknown"), _FAMILY),
         "family": "set PROTOCOL as the message says",
         **dict.fromkeys(("foreign", "master", "unattributed"), MASTER),
+        **dict.fromkeys(("json", "message", "large", "retained"), _TOPICS),
+        "boot": "nothing, when the sender has just started; else give each sender its own HOST",
+        "duplicate": "nothing, when there are few; else give each sender its own HOST",
+        "late": "look at the network between this host, the broker and the sender",
+        "two": "give each sender its own HOST, and its own user and ACL at the broker",
         "modbus": "set the protocol of this port as the message says, or PROTOCOL",
         "refused": "the pack does not know this question: update its firmware, or set another PROTOCOL",
         "unlisted": "add the address to BATTERY_ADDRESSES, or take the pack off this bus",

@@ -111,7 +111,7 @@ def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
         config = load(args.config, args.port)
     except ConfigError as error:
         return serial_ports(), [wrong(str(error), f"packbank check {args.config}")]
-    return [bus.port for bus in config.buses], [ok(f"{args.config}")]
+    return [bus.port for bus in config.buses if not bus.host], [ok(f"{args.config}")]
 
 
 def _dbus_page() -> Generator[tuple[str, list[Finding]], None, Mapping[str, Any]]:
@@ -150,11 +150,14 @@ def remark_finding(remark: Mapping[str, Any]) -> Finding:
 def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
     """A bus of the running daemon, as :class:`packbank.model.bus_stats.BusStats` tells it in JSON."""
     name = f"bus {stats['name']} ({stats['port']})"
+    remote = "/" in stats["name"]  # another host reads it
     if stats["error"]:
-        yield wrong(f"{name}: {stats['error']}", "put the port right; packbank tries it again by itself")
+        cure = "see docs/hosts.md" if remote else "put the port right"
+        yield wrong(f"{name}: {stats['error']}", f"{cure}; packbank tries it again by itself")
         return
     asked, answered = int(stats["requests"]), int(stats["answers"])
-    yield ok(f"{name}: {stats['state']}, {answered} of {asked} requests answered, last round {_seconds(stats)}")
+    counted = f"{answered} rows taken" if remote else f"{answered} of {asked} requests answered"
+    yield ok(f"{name}: {stats['state']}, {counted}, last round {_seconds(stats)}")
     yield from _link_findings(name, stats)
     for one in stats.get("troubles", ()):
         yield wrong(f"{name}, pack {one['address']:#04x}: {one['text']}", one["remedy"])

@@ -46,6 +46,13 @@ def verdicts(findings: Iterator[Finding]) -> list[tuple[Verdict, str]]:
     return [(finding.verdict, finding.remedy) for finding in findings]
 
 
+def test_a_bus_of_another_host_has_rows_and_a_remedy_of_its_own() -> None:
+    remote = {**stats(500, {}), "name": "room2/bus1", "state": "receiving"}
+    assert "500 rows taken" in next(doctor.bus_findings(remote)).text
+    (finding,) = doctor.bus_findings({**remote, "error": "it has ended, or lost its connection"})
+    assert "docs/hosts.md" in finding.remedy
+
+
 def test_a_free_port_is_right(port: str) -> None:
     assert [finding.lines() for finding in doctor_ports.port_findings(port)] == [f"  ok    {port}: free"]
 

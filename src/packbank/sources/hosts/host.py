@@ -28,6 +28,7 @@ LONG_REST = 0.1  # s when more waits than is read at once: 500 messages or 2.6 M
 LONGEST_WAIT = 0.5  # s
 TEND = 1.0  # s
 LOOK = 5.0  # s between two words to the sender on when the bank looks
+SAY_AFTER = 3.0  # s that something must last: at a start all of it is wrong for a moment
 RESTART_PAUSE = 5.0  # s after a fault of the program
 _QUIET = frozenset({"boot", "duplicate"})  # happen at each start of a sender; counted, not logged
 
@@ -57,7 +58,7 @@ class Host:
         }
         self._budget = LogBudget(_log)
         self._peer = Peer()
-        self._said = ""
+        self._now, self._since, self._said = "", 0.0, ""  # what is wrong, since when, and what was said of it
         self._store = store
         self._early: list[float] = []  # s between rows in the store and the bank's next look, since the last word
         self._stop = Event()
@@ -98,11 +99,14 @@ class Host:
     def tend(self, connected: bool, now: float) -> None:
         """Once a second: say what is wrong with the whole host, and have its buses say the rest."""
         trouble = self._trouble(connected, now)
-        if trouble and trouble != self._said:
+        if trouble != self._now:
+            self._now, self._since = trouble, now
+        if trouble and trouble != self._said and now - self._since >= SAY_AFTER:
             self._say(f"trouble {trouble}", f"{trouble}; its packs are held, then lost, until its rows come")
+            self._said = trouble
         elif self._said and not trouble:
             self._say("well", "its rows come", logging.INFO)
-        self._said = trouble
+            self._said = ""
         for bus in self.buses.values():
             bus.tend(now, trouble)
 

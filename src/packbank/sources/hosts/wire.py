@@ -194,10 +194,10 @@ def decode_state(payload: bytes) -> State:
     told = _object(payload)
     buses = _list(told.get("buses", []), 64)
     if not all(isinstance(bus, str) and _NAME.fullmatch(bus) for bus in buses):
-        raise WireError("layout", "a bus without a name")
+        raise WireError("message", "a bus without a name")
     up = _whole(told.get("up"))
     if up > 1:
-        raise WireError("layout", "up is neither 0 nor 1")
+        raise WireError("message", "up is neither 0 nor 1")
     return State(_boot(told), bool(up), _text(told.get("program", "")), tuple(dict.fromkeys(buses)))
 
 
@@ -206,7 +206,7 @@ def decode_packs(payload: bytes) -> Announcement:
     told = _object(payload)
     packs = tuple(_pack_info(pack) for pack in _list(told.get("packs"), PACKS))
     if len({pack.address for pack in packs}) < len(packs):
-        raise WireError("layout", "a pack twice")
+        raise WireError("message", "a pack twice")
     return Announcement(_boot(told), packs, told.get("listed") is not False)
 
 
@@ -215,7 +215,7 @@ def decode_rows(payload: bytes) -> Rows:
     told = _object(payload)
     names = _list(told.get("columns"), 2 * COLUMNS)
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise WireError("layout", "columns that are no different names")
+        raise WireError("message", "columns that are no different names")
     columns = np.array([_COLUMNS.get(name, -1) for name in names], dtype=np.intp)
     columns[columns >= 0] = np.where(STATUS[columns[columns >= 0]], columns[columns >= 0], -1)
     sent = _whole(told.get("t"))
@@ -240,30 +240,30 @@ def row_of(settings: Mapping[str, float]) -> Row:
 def _pack_rows(rows: Sequence[object], columns: NDArray[np.intp], sent: int) -> tuple[PackRow, ...]:
     """Each row is an address, an age in ms and a number or null for each column; -1 is a column that is not ours."""
     if any(not isinstance(row, list) or len(row) != 2 + len(columns) for row in rows):
-        raise WireError("layout", f"a row that has not {len(columns)} values")
+        raise WireError("message", f"a row that has not {len(columns)} values")
     if not {type(value) for row in rows for value in row} <= {float, int, type(None)}:  # type: ignore[attr-defined]
-        raise WireError("layout", "a row with what is no number")
+        raise WireError("message", "a row with what is no number")
     try:
         numbers = np.array(rows, dtype=np.float64).reshape(len(rows), 2 + len(columns))
     except OverflowError:
-        raise WireError("layout", "a number without end") from None
+        raise WireError("message", "a number without end") from None
     if (np.abs(numbers) > LARGEST_NUMBER).any():  # infinite ones too; NaN is "not known", and so is null
-        raise WireError("layout", "a number without end")
+        raise WireError("message", "a number without end")
     ours = columns >= 0
     matrix = np.full((len(rows), COLUMNS), nan)
     matrix[:, columns[ours]] = numbers[:, 2:][:, ours]
     places = [(_address(row[0]), _whole(row[1])) for row in rows]  # type: ignore[index]
     if len({address for address, _ in places}) < len(places):
-        raise WireError("layout", "a pack twice")
+        raise WireError("message", "a pack twice")
     return tuple([PackRow(address, sent - age, row) for (address, age), row in zip(places, matrix, strict=True)])
 
 
 def _pack_info(told: object) -> PackInfo:
     if not isinstance(told, dict):
-        raise WireError("layout", "a pack that is no object")
+        raise WireError("message", "a pack that is no object")
     identity, settings, read = (told.get(key) for key in ("identity", "settings", "read"))
     if not isinstance(identity, dict) or not isinstance(settings, dict):
-        raise WireError("layout", "a pack without identity or settings")
+        raise WireError("message", "a pack without identity or settings")
     known = {name: _number(value) for name, value in settings.items() if SETTINGS[_COLUMNS.get(name, 0)]}
     return PackInfo(_address(told.get("address")), _identity(identity), known, None if read is None else _whole(read))
 
@@ -292,44 +292,44 @@ def _object(payload: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         raise WireError("json", "is not JSON") from None
     if not isinstance(told, dict):
-        raise WireError("layout", "is no object")
+        raise WireError("message", "is no object")
     return told
 
 
 def _list(told: object, most: int, at_least: int = 0) -> list[Any]:
     if not isinstance(told, list) or not at_least <= len(told) <= most:
-        raise WireError("layout", f"is no list of {at_least} to {most}")
+        raise WireError("message", f"is no list of {at_least} to {most}")
     return told
 
 
 def _boot(told: Mapping[str, object]) -> str:
     boot = told.get("boot")
     if not isinstance(boot, str) or not _BOOT.fullmatch(boot):
-        raise WireError("layout", "without a boot of 16 hexadecimal digits")
+        raise WireError("message", "without a boot of 16 hexadecimal digits")
     return boot
 
 
 def _address(value: object) -> int:
     address = _whole(value)
     if address >= PACKS:
-        raise WireError("layout", f"{address} is no address")
+        raise WireError("message", f"{address} is no address")
     return address
 
 
 def _whole(value: object) -> int:
     if type(value) is not int or not 0 <= value <= LARGEST_NUMBER:
-        raise WireError("layout", "not a whole number from 0")
+        raise WireError("message", "not a whole number from 0")
     return value
 
 
 def _number(value: object) -> float:
     if type(value) not in {int, float} or not abs(value) <= LARGEST_NUMBER:  # type: ignore[arg-type]
-        raise WireError("layout", "not a finite number")
+        raise WireError("message", "not a finite number")
     return float(value)  # type: ignore[arg-type]
 
 
 def _text(value: object) -> str:
     """Letters that can stand in a log; what is too long is cut."""
     if not isinstance(value, str):
-        raise WireError("layout", "not a text")
+        raise WireError("message", "not a text")
     return "".join(letter for letter in value[:LONGEST_TEXT] if letter.isprintable())
