@@ -120,6 +120,7 @@ def test_rows_settings_and_names_arrive_and_do_so_again_after_the_broker_was_awa
     rows, identities = near.daemon.store.snapshot()
     assert [one.serial for one in identities[2:]] == ["room1-0", "room1-1", "room1-2"]
     assert rows[2:, Column.CELL_OVP].tolist() == [3.65] * 3
+    assert rows[2:, Column.CHARGE_OTP].tolist() == [65.0] * 3
     age = time.monotonic() - rows[2:, Column.STATUS_TIME]
     assert ((age > 0.2) & (age < 30.0)).all()
     broker.stop()

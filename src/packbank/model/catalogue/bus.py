@@ -18,7 +18,7 @@ def _row(key: str, title: str, unit: Unit) -> Row:
 BUS: tuple[Row, ...] = (
     _row("name", "name in the configuration", Unit.TEXT),
     _row("port", "device or address of the gateway", Unit.TEXT),
-    _row("state", "opening, listening, polling, standing back or stopped", Unit.TEXT),
+    _row("state", "opening, listening, polling, standing back, receiving or stopped", Unit.TEXT),
     _row("error", "why the port is not open; empty when it is", Unit.TEXT),
     _row("guard", "silence kept between two packs", Unit.MILLISECONDS),
     _row("rounds", "rounds in which every pack was asked", Unit.NUMBER),

@@ -191,6 +191,14 @@ class HostBus:
         """Ask the host's thread to end."""
         self._host.stop()
 
+    def search(self) -> None:
+        """There is no address to ask here: its own host looks for packs."""
+
+    @property
+    def searching(self) -> bool:
+        """Never."""
+        return False
+
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end; whether it has ended."""
         return self._host.join(timeout)

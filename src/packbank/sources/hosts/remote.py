@@ -118,7 +118,8 @@ class RemoteBus:
                 self._gate.silent(address, now - arrived, now)
         for member in self._members.values():
             self._name_twin(member, now)
-        error = trouble or str(self._report.get("error", ""))
+        theirs = str(self._report.get("error", ""))
+        error = trouble or (f"on {self.name.partition('/')[0]}: {theirs}" if theirs else "")
         self._statistics.enter(BusState.OPENING if trouble else BusState.RECEIVING, error)
 
     def end(self) -> None:

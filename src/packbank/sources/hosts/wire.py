@@ -40,9 +40,8 @@ NAMES: tuple[str, ...] = (
 )
 _COLUMNS = {name: column for column, name in enumerate(NAMES)}
 _TIMES = (Column.STATUS_TIME, Column.SETTINGS_TIME)
-SETTINGS = np.zeros(COLUMNS, dtype=np.bool_)
-SETTINGS[Column.CELL_COUNT : Column.DEVICE_ADDRESS + 1] = True
-# Settings that a limit depends on: they come with every row, so that a lower one holds within a second.
+# Settings that a limit depends on, or that some BMS changes by itself: they come with every row, so that a lower limit
+# holds within a second and the others are announced seldom.
 LIVE = (
     Column.CELL_COUNT,
     Column.CELL_UVP,
@@ -54,8 +53,10 @@ LIVE = (
     Column.CHARGE_ENABLED,
     Column.DISCHARGE_ENABLED,
 )
+SETTINGS = np.zeros(COLUMNS, dtype=np.bool_)
+SETTINGS[Column.CELL_COUNT : Column.DEVICE_ADDRESS + 1] = True
+SETTINGS[list(LIVE)] = False
 STATUS = ~SETTINGS
-STATUS[list(LIVE)] = True
 STATUS[list(_TIMES)] = False
 
 

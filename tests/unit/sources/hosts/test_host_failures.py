@@ -211,12 +211,12 @@ def test_a_limit_that_falls_on_another_host_holds_at_once(bank: Bank) -> None:
 
 def test_a_pack_that_is_exchanged_brings_its_own_settings(bank: Bank) -> None:
     bank.one.serials[0] = "new"
-    bank.one.rows[0, Column.CELL_OVP] = 3.5
+    bank.one.rows[0, [Column.CELL_OVP, Column.CHARGE_OTP]] = 3.5, 50.0
     bank.one.rows[0, Column.SETTINGS_TIME] = bank.near.now + bank.one.ahead
     bank.step(bank.one, bank.two)
     rows, identities = bank.near.daemon.store.snapshot()
     assert identities[2].serial == "new"
-    assert rows[2, Column.CELL_OVP] == 3.5
+    assert rows[2, [Column.CELL_OVP, Column.CHARGE_OTP]].tolist() == [3.5, 50.0]
     assert bank.near.now - rows[2, Column.SETTINGS_TIME] == pytest.approx(1.0, abs=0.01)
 
 

@@ -41,8 +41,10 @@ def test_everything_is_announced_at_each_connection_and_after_that_what_changes(
     assert topics(far.tick(NOW + 1)) == ["bus/bus1"]
     far.serials[0] = "another"
     assert topics(far.tick(NOW + 2)) == ["packs/bus1", "bus/bus1"]
-    far.rows[1, Column.CELL_OVP] = 3.5
+    far.rows[1, Column.CHARGE_OTP] = 50.0
     assert topics(far.tick(NOW + 3)) == ["packs/bus1", "bus/bus1"]
+    far.rows[1, Column.CHARGE_CURRENT_LIMIT] = 50.0  # it may change every second, and is in every row
+    assert topics(far.tick(NOW + 3.5)) == ["bus/bus1"]
     far.post.new = True
     assert topics(far.tick(NOW + 4)) == ["state", "packs/bus1", "bus/bus1"]
     far.rows[:, Column.SETTINGS_TIME] += 30.0

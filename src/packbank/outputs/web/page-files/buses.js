@@ -41,7 +41,7 @@ export class BusesPage {
 
   refresh(node, bus) {
     const { state, troubles, values, refused } = node.parts;
-    const well = bus.state === "polling" || bus.state === "listening";
+    const well = ["polling", "listening", "receiving"].includes(bus.state);
     say(state, `${well ? "●" : "△"} ${bus.state}, ${bus.port}${bus.error ? `: ${bus.error}` : ""}`);
     mark(state, well ? "good" : "warn");
     follow(
