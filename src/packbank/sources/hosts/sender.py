@@ -46,7 +46,7 @@ class Sender:
         self._topics = Topics(mqtt.bank, mqtt.host)
         self._boot = os.urandom(8).hex()
         self._link = Link(mqtt, Will(self._topics.state, self._state(up=False)), [self._topics.look])
-        self._rows_of = {bus.name: [] for bus in config.buses}  # type: dict[str, list[int]]
+        self._rows_of: dict[str, list[int]] = {bus.name: [] for bus in config.buses}
         for index, pack in enumerate(config.packs):
             self._rows_of[pack.bus].append(index)
         self._began = now
