@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from packbank.cli.arguments import add_config_file, needed_config_file
 from packbank.cli.signals import ended_by_signals, import_whole
 from packbank.config.loader import load
 from packbank.config.model import Config, HostPacks, MqttConfig
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="config.ini; see docs/hosts.md")
+    add_config_file(parser, "config.ini; see docs/hosts.md")
     parser.epilog = """\
 Reads the packs of this host's buses and sends their rows over an MQTT broker, once a second, to the host where
 'packbank run' makes one battery of all. Needs neither D-Bus nor a GX. Its file has the buses as for 'run', and
@@ -42,11 +43,12 @@ Ends with SIGTERM or Ctrl-C: exit code 0. Exit codes: 2 the configuration cannot
 
 def run(args: argparse.Namespace) -> int:
     """Send until a signal."""
-    config = load(args.config)
-    mqtt = _checked(args.config, config)
+    file = needed_config_file(args)
+    config = load(file, args.port)
+    mqtt = _checked(file, config)
     with ended_by_signals(), log_to(sys.stderr.fileno(), config.log_level):
         for note in config.notes:
-            log.info("%s: %s", args.config, note)
+            log.info("%s: %s", file, note)
         _forward(config, mqtt)
     return 0
 

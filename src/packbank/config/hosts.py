@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from packbank.config import keys
+from packbank.config.entry import Entry
 from packbank.config.model import BusConfig, HostConfig, HostPacks, MqttConfig
 from packbank.config.outputs import wrong_with_mqtt
-from packbank.config.problems import Entry, Problem
+from packbank.config.problems import Problem
 from packbank.config.sections import Parsed, Section
 from packbank.config.values import parse_address, parse_topic_name
 

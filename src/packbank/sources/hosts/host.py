@@ -13,6 +13,7 @@ from statistics import median
 from threading import Event, Thread
 
 from packbank.config.model import HostConfig
+from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import BusStats
 from packbank.mqtt.link import Link, Received
 from packbank.sources.hosts import wire
@@ -20,7 +21,6 @@ from packbank.sources.hosts.peer import Peer
 from packbank.sources.hosts.remote import RemoteBus
 from packbank.sources.hosts.wire import Topics, WireError
 from packbank.sources.serial.gate import Member
-from packbank.sources.serial.log_budget import LogBudget
 from packbank.sources.store import Store
 
 REST = 0.02  # s between two looks at least

@@ -14,12 +14,12 @@ import numpy as np
 from packbank.bms import trust
 from packbank.bms.protocol import Answer, Row, Topic
 from packbank.errors import FrameError
+from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import BusState, BusStats, Trouble
 from packbank.model.identity import Identity
 from packbank.sources.hosts.peer import Fresh
 from packbank.sources.hosts.wire import SETTINGS, STATUS, Announcement, PackInfo, PackRow, row_of
 from packbank.sources.serial.gate import FORGET_AFTER, NOBODY, Gate, Member
-from packbank.sources.serial.log_budget import LogBudget
 from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
