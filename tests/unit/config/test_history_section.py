@@ -47,7 +47,7 @@ def test_what_it_says_is_what_is_kept(tmp_path: Path, lines: tuple[str, ...], ex
         ("YEARS = 99", "1 to 20 years"),
         ("ENABLED = maybe", "neither True nor False"),
         ("PERIODS = 5", "did you mean PERIOD?"),
-        ("BROKER = mqtt://x", "move it to [mqtt]"),
+        ("BROKER = mqtt://x", "move it to [host:NAME] or [mqtt]"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_remedy(tmp_path: Path, line: str, remedy: str) -> None:
