@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bank_rows import Rig, set_cells
-from packbank.aggregator.ramp import WORTH
+from packbank.aggregator.ramp import STEP, WORTH
 from packbank.model.columns import Column
 
 # Values that each setting cannot have beside three packs of 280 Ah with the settings of ``healthy``.
@@ -83,8 +83,6 @@ def test_nonsense_from_the_start_never_raises_a_limit(packs: int, state: dict[st
     rig, sound = rig_of(packs, state), rig_of(packs, state)
     for column, value in wrong:
         rig.rows[0, column] = value
-    for _ in range(
-        5
-    ):  # a start waits for settings that are not told, so it may have missed a rise that is not worth one
+    for _ in range(5):  # a start waits for unknown settings, so it may have missed a rise that is not worth one
         rig.step(), sound.step()
-    check(rig, sound, WORTH)
+    check(rig, sound, STEP + WORTH)

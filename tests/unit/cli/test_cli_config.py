@@ -145,7 +145,7 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
         ("MIN_CELL_VOLTAGE = 3.6\nMAX_CELL_VOLTAGE = 3.4", "MIN_CELL_VOLTAGE"),
         ("CC_CURRENT_LIMIT1_FRACTION = 0.1", "makes sense only together with"),
         ("BATTERY_ADDRESSES = 0x01, 0xZZ", "is not an address"),
-        ("BMS_TYPE = LltJbd, EG4_LL", "not read by packbank"),
+        ("BMS_TYPE = Ant, HeltecSmart", "not read by packbank"),
     ],
 )
 def test_what_cannot_be_taken_over_is_never_left_out(
