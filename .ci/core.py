@@ -1,4 +1,4 @@
-"""The core stands alone: all but ``cli`` and the outputs that need an extra imports without it, and a command works."""
+"""The core stands alone: all but ``cli`` and what needs an extra imports without it, and a command works."""
 
 import pkgutil
 import sys
@@ -13,7 +13,8 @@ assert find_spec("gi") is None, "this check needs an environment without PyGObje
 assert find_spec("h11") is None, "this check needs an environment without h11"
 assert find_spec("paho") is None, "this check needs an environment without paho-mqtt"
 
-extras = ("packbank.outputs.venus", "packbank.outputs.screen", "packbank.outputs.mqtt", "packbank.outputs.web")
+of_mqtt = ("packbank.mqtt", "packbank.outputs.mqtt", "packbank.sources.hosts")
+extras = (*of_mqtt, "packbank.outputs.venus", "packbank.outputs.screen", "packbank.outputs.web")
 skipped = (*extras, "packbank.cli", "packbank.__main__")
 modules = [found.name for found in pkgutil.walk_packages(packbank.__path__, "packbank.")]
 for name in modules:

@@ -17,8 +17,9 @@ from packbank.config.program import state_path
 from packbank.daemon import Daemon, wait_loop
 from packbank.logs import log_to
 from packbank.outputs.history.events import Untaken
-from packbank.outputs.history.location import location_of
+from packbank.outputs.history.location import Location, location_of
 from packbank.outputs.history.output import HistoryOutput
+from packbank.outputs.history.reader import History
 from packbank.outputs.journal import Journal
 from packbank.outputs.json_lines import JsonLines
 from packbank.outputs.local_socket import LocalSocket
@@ -104,10 +105,11 @@ def outputs(
     """Every output but the D-Bus, and whether it may block: the one place that lists them."""
     ceilings = [pack.settings.max_battery_charge_current for pack in config.packs]
     state_file = state_path(args.config, config, args.state)
-    if config.history.enabled:
+    kept = location_of(args.config, state_file) if config.history.enabled else None
+    if kept:
         untaken = Untaken()
         yield Journal(ceilings, untaken.put), False
-        yield HistoryOutput(config.history, location_of(args.config, state_file), untaken), True
+        yield HistoryOutput(config.history, kept, untaken), True
     else:
         yield Journal(ceilings), False
     yield LocalSocket(args.config, capture), True
@@ -116,7 +118,7 @@ def outputs(
     if config.mqtt:
         yield _mqtt(config.mqtt, config, state_file), True
     if config.web:
-        yield _web(config.web), False  # it has a thread of its own, which never makes the main loop wait
+        yield _web(config.web, config, kept), False  # it has a thread of its own, which never makes the main loop wait
 
 
 def _mqtt(mqtt: MqttConfig, config: Config, state_file: Path) -> Output:
@@ -128,7 +130,13 @@ def _mqtt(mqtt: MqttConfig, config: Config, state_file: Path) -> Output:
     return output
 
 
-def _web(web: WebConfig) -> Output:
-    """The web output. Raises ConfigError when h11 is not installed."""
-    output: Output = import_whole("packbank.outputs.web.output").WebOutput(web)
+def _web(web: WebConfig, config: Config, kept: Location | None) -> Output:
+    """The web output, with charts of what is ``kept``. Raises ConfigError when h11 is not installed."""
+    history = None
+    if kept:
+        names, about = [pack.name for pack in config.packs], config.history
+        reader = History(kept.folder, kept.rows, kept.events)
+        row = 60.0 * about.period
+        history = import_whole("packbank.outputs.web.kept").KeptHistory(reader, names, row=row, days=about.days)
+    output: Output = import_whole("packbank.outputs.web.output").WebOutput(web, history)
     return output

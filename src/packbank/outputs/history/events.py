@@ -19,7 +19,7 @@ from packbank.outputs.journal import Line
 SPAN, KEEP = 4096, 8  # events of a file, files: more than 28,000 events, and less than 4 MB, whatever happens
 LARGEST_WAITING = 1 << 20  # bytes
 MOST_UNTAKEN = 1000  # lines, while the thread that keeps them is held up
-KINDS = ("pack", "alarm", "stage", "limit", "remark")
+KINDS = ("pack", "alarm", "stage", "limit", "setting", "remark")
 URGENT = ("pack", "alarm")  # a warning of these may be followed by a power cut
 _LEVELS = {logging.INFO: "info", logging.WARNING: "warning"}
 _DAMAGED = (ValueError, KeyError, TypeError, zlib.error, RecursionError)

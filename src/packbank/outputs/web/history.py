@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from packbank.model.battery import PRESENCES, SILENT
 from packbank.model.columns import CELL_VOLTAGES, Column
 from packbank.model.snapshot import Snapshot
+from packbank.outputs.history.events import Event
 
 DAY = 86400.0  # s
 PERIOD = 60.0  # s between two samples of a bank of usual size
@@ -62,9 +64,18 @@ class History(Protocol):
     def series(self, pack: int | None, seconds: float, now: Snapshot) -> Series:
         """The samples of the last ``seconds`` before ``now``, of the pack with that index or of the bank."""
 
+    @property
+    def longest(self) -> float:
+        """How far back samples go, s."""
+
+    def events(self, seconds: float, now: Snapshot) -> Sequence[Event]:
+        """What happened in the last ``seconds``, in order."""
+
 
 class Ring:
-    """The last :data:`DAY` in memory that is taken once and never grows, :data:`LARGEST` bytes at most."""
+    """The last :data:`DAY` in memory that is taken once and never grows, :data:`LARGEST` bytes at most; no events."""
+
+    longest = DAY
 
     def __init__(self, packs: int) -> None:
         width = 1 + len(BANK_SERIES) + packs * len(PACK_SERIES)
@@ -96,6 +107,10 @@ class Ring:
         values = self._bank[order] if pack is None else self._packs[order, :, pack]
         times = now.wall - (now.time - self._times[order])
         return Series(self.period, times, dict(zip(keys, values.T, strict=True)), keys)
+
+    def events(self, _seconds: float, _now: Snapshot) -> Sequence[Event]:
+        """None: see :class:`History`."""
+        return ()
 
 
 def _bank(snapshot: Snapshot) -> list[float]:

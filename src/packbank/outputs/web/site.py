@@ -17,7 +17,7 @@ from packbank.model.catalogue import BANK, BUS, PACK, PACK_SETTINGS, Quantity
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.json_lines import snapshot_dict
 from packbank.outputs.web import metrics
-from packbank.outputs.web.history import DAY, History
+from packbank.outputs.web.history import History
 from packbank.outputs.web.hosts import own_names, welcome
 from packbank.outputs.web.messages import EVENTS, JSON, Answer, RefusedError, Request
 from packbank.outputs.web.view import View
@@ -30,6 +30,8 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+HOUR = 3600.0  # s
+MOST_EVENTS = 500  # in an answer, the newest
 OLD = 5.0  # s; a snapshot comes each second
 RETRY = b"retry: 2000\n\n"
 _TABLES: dict[str, Iterable[Quantity[Any]]] = {"bank": BANK, "pack": PACK, "settings": PACK_SETTINGS, "bus": BUS}
@@ -51,6 +53,7 @@ class Site:
         self._routes: dict[str, Callable[[Query, Request], Answer]] = {
             "/api/snapshot": self._snapshot,
             "/api/history": self._series,
+            "/api/events": self._events,
             "/api/keys": self._keys,
             "/metrics": self._metrics,
             "/events": lambda _query, _request: Answer(kind=EVENTS, stream=True),
@@ -126,18 +129,46 @@ class Site:
 
     def _series(self, query: Query, _request: Request) -> Answer:
         pack = _pack(query, len(self.newest.places), {"pack", "hours"})
-        hours = query.get("hours", "24")
-        if not re.fullmatch("[1-9][0-9]?", hours) or int(hours) > DAY / 3600:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "hours are 1 to 24")
+        hours = self._hours(query)
 
         def make() -> Answer:
             self._history.add(self.newest)
-            series = self._history.series(pack, 3600.0 * int(hours), self.newest)
+            series = self._history.series(pack, HOUR * hours, self.newest)
             values = {key: _rounded(series.values[key].tolist(), series.digits[key]) for key in series.values}
             times = _rounded(series.times.tolist(), 0)
-            return _json({"period": series.period, "wall": round(self.newest.wall), "times": times, "values": values})
+            about = {"period": series.period, "wall": round(self.newest.wall), "longest": self._longest}
+            return _json(about | {"times": times, "values": values})
 
-        return self._once("history", f"{pack} {int(hours)}", make)
+        return self._once("history", f"{pack} {hours}", lambda: self._read(make))
+
+    def _events(self, query: Query, _request: Request) -> Answer:
+        _pack(query, 0, {"hours"})
+        hours = self._hours(query)
+
+        def make() -> Answer:
+            events = self._history.events(HOUR * hours, self.newest)[-MOST_EVENTS:]
+            return _json({"events": [event._asdict() for event in events], "longest": self._longest})
+
+        return self._once("events", str(hours), lambda: self._read(make))
+
+    @property
+    def _longest(self) -> int:
+        """Hours that the history goes back."""
+        return int(self._history.longest / HOUR)
+
+    def _hours(self, query: Query) -> int:
+        """The hours that are asked for. Raises RefusedError."""
+        hours = query.get("hours", "24")
+        if not re.fullmatch("[1-9][0-9]{0,4}", hours) or int(hours) > self._longest:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, f"hours are 1 to {self._longest}")
+        return int(hours)
+
+    def _read(self, make: Callable[[], Answer]) -> Answer:
+        """``make()``; a disk that fails is the reader's trouble only. Raises RefusedError."""
+        try:
+            return make()
+        except OSError as error:
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"the history cannot be read: {error}") from error
 
     def _keys(self, _query: Query, _request: Request) -> Answer:
         """What each key of the JSON means."""

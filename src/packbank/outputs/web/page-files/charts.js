@@ -5,7 +5,7 @@ import { make, store, stored } from "./dom.js";
 import { number } from "./words.js";
 
 const AGAIN = 60000; // ms
-const HOURS = [1, 6, 24];
+const HOURS = [1, 6, 24, 168, 720];
 const HEIGHT = 180;
 
 const CHARTS = [
@@ -50,7 +50,7 @@ export class Charts {
     this.due = 0;
     this.note = make("p", { class: "muted", text: "Loading …" });
     this.buttons = HOURS.map((hours) =>
-      make("button", { type: "button", text: `${hours} h`, onclick: () => this.choose(hours) }),
+      make("button", { type: "button", text: hours > 24 ? `${hours / 24} days` : `${hours} h`, onclick: () => this.choose(hours) }),
     );
     this.area = make("div", { class: "charts" });
     this.node = make(
@@ -79,12 +79,15 @@ export class Charts {
 
   async load() {
     const pack = this.pack === null ? "" : `&pack=${this.pack}`;
-    const answer = await fetch(`api/history?hours=${this.hours}${pack}`);
+    let answer = await fetch(`api/history?hours=${this.hours}${pack}`);
+    if (answer.status === 400 && this.hours > 24) return this.choose(24); // kept for a day only, as of now
     if (!answer.ok) throw new Error(await answer.text());
-    this.show(await answer.json());
+    answer = await answer.json();
+    HOURS.forEach((hours, at) => (this.buttons[at].hidden = hours > Math.max(24, answer.longest)));
+    this.show(answer);
   }
 
-  show({ times, values, period, wall }) {
+  show({ times, values, period, wall, longest }) {
     const since = times.length
       ? new Date(times[0] * 1000).toLocaleString([], {
           weekday: "short",
@@ -93,7 +96,8 @@ export class Charts {
           hourCycle: "h23",
         })
       : "now";
-    this.note.textContent = `A sample every ${period / 60} min, since ${since}; kept while packbank runs, a day at most.`;
+    const kept = longest > 24 ? `${Math.round(longest / 24)} days` : "while packbank runs, a day at most";
+    this.note.textContent = `A sample every ${Math.round(period / 60)} min, since ${since}; kept ${kept}.`;
     this.close();
     this.area.replaceChildren();
     const wanted = CHARTS.map((chart) => ({ ...chart, series: chart.series.filter(([key]) => key in values) }));

@@ -4,6 +4,7 @@ import { Alarms, BankPage } from "./bank.js";
 import { BusesPage } from "./buses.js";
 import { ChartsPage } from "./charts.js";
 import { mark, say } from "./dom.js";
+import { EventsPage } from "./events.js";
 import { Feed } from "./feed.js";
 import { PackPage } from "./pack.js";
 import { number } from "./words.js";
@@ -21,6 +22,7 @@ function choose(where) {
   const pack = /^#\/pack\/([1-9][0-9]*)$/.exec(where);
   if (pack && feed.packs[pack[1] - 1]) return new PackPage(feed, pack[1] - 1, keys);
   if (where === "#/charts") return new ChartsPage();
+  if (where === "#/events") return new EventsPage();
   if (where === "#/buses") return new BusesPage(feed, keys);
   return new BankPage(feed);
 }

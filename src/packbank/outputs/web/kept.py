@@ -1,0 +1,55 @@
+"""Charts and events from what the history output keeps on the flash and in the runtime folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from packbank.model.snapshot import Snapshot
+from packbank.outputs.history.events import Event
+from packbank.outputs.history.reader import History as Reader
+from packbank.outputs.web.history import BANK_SERIES, DAY, PACK_SERIES, Series
+
+POINTS = 720  # at most, in one chart
+# Keys of the catalogue behind those of the charts, where they differ.
+KEYS = {
+    "charge_current_limit": "charge_current_limit.value",
+    "discharge_current_limit": "discharge_current_limit.value",
+    "lowest_cell": "lowest_cell.value",
+    "highest_cell": "highest_cell.value",
+    "lowest_temperature": "lowest_temperature.value",
+    "highest_temperature": "highest_temperature.value",
+}
+
+
+class KeptHistory:
+    """A :class:`~packbank.outputs.web.history.History` that takes no samples of its own."""
+
+    due = float("inf")
+
+    def __init__(self, reader: Reader, names: Sequence[str], *, row: float, days: int) -> None:
+        """``names`` of the packs in row order; a row on the flash covers ``row`` s and is kept for ``days``."""
+        self._reader = reader
+        self._names = names
+        self._row = row
+        self.longest = days * DAY
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Another output takes the samples."""
+
+    def series(self, pack: int | None, seconds: float, now: Snapshot) -> Series:
+        """The means of the last ``seconds``; see :class:`~packbank.outputs.web.history.History`. Raises OSError."""
+        name, digits = (None, BANK_SERIES) if pack is None else (self._names[pack], PACK_SERIES)
+        rows = self._reader.read(name, now.wall - seconds, now.wall + self._row, POINTS)
+        apart = float(np.median(np.diff(rows.times))) if len(rows.times) > 1 else self._row
+        unknown = np.full((len(rows.times), 3), np.nan)
+        values = {
+            key: rows.values.get(KEYS.get(key, key), rows.values.get(key, unknown))[:, 0].astype(np.float32)
+            for key in digits
+        }
+        return Series(max(apart, self._row), rows.times, values, digits)
+
+    def events(self, seconds: float, now: Snapshot) -> Sequence[Event]:
+        """What happened in the last ``seconds``, in order. Raises OSError."""
+        return self._reader.events(now.wall - seconds, now.wall + self._row)
