@@ -241,10 +241,12 @@ def test_a_lost_connection_is_shown_within_three_seconds_and_found_again(visit: 
 def test_nothing_is_wider_than_a_small_phone(visit: Open, packs: int) -> None:
     with shown(packs) as bank:
         page = visit(bank, size=PHONE)
-        for where in ("#/", "#/pack/2", "#/charts", "#/buses"):
+        for where in ("#/", "#/pack/2", "#/charts", "#/events", "#/buses"):
             page.evaluate("where => { location.hash = where; }", where)
             page.wait_for_selector(
-                {"#/": ".packs tbody tr:nth-child(4)", "#/buses": ".buses dd"}.get(where, "main canvas")
+                {"#/": ".packs tbody tr:nth-child(4)", "#/buses": ".buses dd", "#/events": ".events thead"}.get(
+                    where, "main canvas"
+                )
             )
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], where
 
@@ -254,7 +256,7 @@ def test_everything_has_a_name_for_screen_readers(visit: Open) -> None:
     with shown(4) as bank:
         page = visit(bank)
         page.wait_for_selector(".packs tbody tr:nth-child(4)")
-        for where in ("#/", "#/pack/1", "#/charts", "#/buses"):
+        for where in ("#/", "#/pack/1", "#/charts", "#/events", "#/buses"):
             page.evaluate("where => { location.hash = where; }", where)
             page.wait_for_selector("main h1")
             nameless = page.evaluate(
@@ -273,7 +275,7 @@ def test_a_bank_that_was_never_heard_has_dashes_and_no_zeros(visit: Open) -> Non
         page.wait_for_selector(".packs tbody tr:nth-child(4)")
         assert [text.split("\n")[1] for text in texts(page, ".figures > div")][:4] == ["\N{EN DASH}"] * 4
         assert "0 of 4" in page.inner_text(".figures")
-        for where in ("#/pack/1", "#/charts", "#/buses"):
+        for where in ("#/pack/1", "#/charts", "#/events", "#/buses"):
             page.evaluate("where => { location.hash = where; }", where)
             page.wait_for_selector("main h1")
         page.go_back()

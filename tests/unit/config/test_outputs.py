@@ -9,6 +9,9 @@ from packbank.config.loader import load
 from packbank.config.model import MqttConfig, WebConfig
 from packbank.config.problems import InvalidConfigError
 
+pytest.importorskip("paho.mqtt.client", reason="a section whose library is missing is refused")
+pytest.importorskip("h11", reason="a section whose library is missing is refused")
+
 BUS = "[DEFAULT]\nPORT = /dev/ttyUSB7\n"
 
 

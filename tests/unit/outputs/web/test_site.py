@@ -108,6 +108,7 @@ def test_what_many_ask_for_is_made_once_a_snapshot() -> None:
         ("/api/snapshot?cells=0", 400),
         ("/api/history?hours=0", 400),
         ("/api/history?hours=25", 400),
+        ("/api/events?hours=25", 400),
         ("/api/history?hours=nan", 400),
         ("/api/history?a=1&b=2&c=3&d=4&e=5", 400),
         ("/metrics?cells=2", 400),
