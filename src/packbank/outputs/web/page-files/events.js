@@ -38,7 +38,7 @@ export class EventsPage {
 }
 
 function row({ time, level, kind, text }) {
-  const when = new Date(time * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+  const when = new Date(time * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
   const warning = level === "warning";
   return make(
     "tr",
