@@ -278,8 +278,8 @@ def test_a_bank_that_was_never_heard_has_dashes_and_no_zeros(visit: Open) -> Non
         for where in ("#/pack/1", "#/charts", "#/events", "#/buses"):
             page.evaluate("where => { location.hash = where; }", where)
             page.wait_for_selector("main h1")
-        page.go_back()
-        page.go_back()
+        for _ in range(3):
+            page.go_back()
         page.wait_for_selector("text=alarms are not known")
 
 

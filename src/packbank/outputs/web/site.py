@@ -159,9 +159,9 @@ class Site:
     def _hours(self, query: Query) -> int:
         """The hours that are asked for. Raises RefusedError."""
         hours = query.get("hours", "24")
-        if not re.fullmatch("[1-9][0-9]{0,4}", hours) or int(hours) > self._longest:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"hours are 1 to {self._longest}")
-        return int(hours)
+        if not re.fullmatch("[1-9][0-9]{0,3}", hours):
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "hours are 1 to 9999; what is kept of them is shown")
+        return min(int(hours), self._longest)
 
     def _read(self, make: Callable[[], Answer]) -> Answer:
         """``make()``; a disk that fails is the reader's trouble only. Raises RefusedError."""

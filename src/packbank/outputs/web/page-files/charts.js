@@ -79,12 +79,12 @@ export class Charts {
 
   async load() {
     const pack = this.pack === null ? "" : `&pack=${this.pack}`;
-    let answer = await fetch(`api/history?hours=${this.hours}${pack}`);
-    if (answer.status === 400 && this.hours > 24) return this.choose(24); // kept for a day only, as of now
+    const answer = await fetch(`api/history?hours=${this.hours}${pack}`);
     if (!answer.ok) throw new Error(await answer.text());
-    answer = await answer.json();
-    HOURS.forEach((hours, at) => (this.buttons[at].hidden = hours > Math.max(24, answer.longest)));
-    this.show(answer);
+    const history = await answer.json();
+    HOURS.forEach((hours, at) => (this.buttons[at].hidden = hours > Math.max(24, history.longest)));
+    if (this.hours > history.longest && this.hours > 24) return this.choose(24); // chosen when more was kept
+    this.show(history);
   }
 
   show({ times, values, period, wall, longest }) {

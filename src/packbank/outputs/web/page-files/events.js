@@ -23,8 +23,7 @@ export class EventsPage {
   }
 
   async load() {
-    let answer = await fetch(`api/events?hours=${24 * DAYS}`);
-    if (answer.status === 400) answer = await fetch("api/events?hours=24");
+    const answer = await fetch(`api/events?hours=${24 * DAYS}`);
     if (!answer.ok) throw new Error(await answer.text());
     this.show(await answer.json());
   }
