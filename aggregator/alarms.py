@@ -46,7 +46,7 @@ class AlarmKeeper:
         self._was_online = False
 
     def step(self, instant: Instant, soc: float) -> dict[Alarm, int]:
-        """The levels to publish; every alarm that some pack can tell is in it.
+        """The levels to publish; every alarm that some pack can report is in it.
 
         When a lost bank returns, its alarms begin anew: what was raised while nobody answered is no news any more.
         """
@@ -71,7 +71,7 @@ class AlarmKeeper:
         return published
 
     def _packs_levels(self, instant: Instant) -> dict[Alarm, int]:
-        """The worst of the packs that answer; alarms that none of them can tell are left out."""
+        """The worst of the packs that answer; alarms that none of them can report are left out."""
         online = instant.sets.online[:, None]
         worst = np.fmax.reduce(instant.tele.alarms, axis=0, where=online, initial=np.nan)
         if worst.tobytes() != self._worst:  # seldom: alarms stand still while all is well

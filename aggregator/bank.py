@@ -124,11 +124,11 @@ class Bank:
         matrix = self._lost.recall(matrix, now)
         tele = self._unknowns.read(matrix, now, dt, identities)
         sets = self._presence.step(tele, now)
-        told = None if self._presence.ready else _told(tele, self._table)  # before bounds stand in
+        reported = None if self._presence.ready else _reported(tele, self._table)  # before bounds stand in
         estimated = self._unknowns.bound(tele, sets)
-        if told is not None:
-            self._presence.judge_start(told, _told(tele, self._table), now)
-        sensors, told_current = self._sensors.step(tele, sets, self._shunt, now), tele[Column.CURRENT]
+        if reported is not None:
+            self._presence.judge_start(reported, _reported(tele, self._table), now)
+        sensors, reported_current = self._sensors.step(tele, sets, self._shunt, now), tele[Column.CURRENT]
         tele = believed(tele, sets, sensors, self._shunt)
         self._samples.take(tele)
         cell_ohms = self._strings.step(self._samples, tele)
@@ -143,7 +143,7 @@ class Bank:
             lines,
             cell_ohms,
             sensors,
-            told_current,
+            reported_current,
             estimated,
             returning,
             now,
@@ -289,7 +289,7 @@ class Bank:
             return
         try:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
-            self._share.restore(self.names, state.get("weights", {}))  # the first version told no weights
+            self._share.restore(self.names, state.get("weights", {}))  # the first version stored no weights
             self._strings.restore(self.names, state.get("strings", {}))
             self._sensors.restore(self.names, state.get("sensors", {}))
             self._sensors.shunt.restore(self.names, state.get("shunt", {}))
@@ -304,11 +304,13 @@ class Bank:
             self._begin_anew()
 
 
-def _told(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
-    """Which packs have told what limits need: a status, a voltage, their cells, and a ceiling from BMS or user."""
+def _reported(tele: Telemetry, table: PackTable) -> NDArray[np.bool_]:
+    """Which packs have what limits need: a status, a voltage, their cells, and a ceiling from BMS or user."""
     ceiling = np.fmin(table.ceiling, tele.block[BMS_CEILINGS])
-    told: NDArray[np.bool_] = ~np.isnan(tele.age + tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1])
-    return told
+    reported: NDArray[np.bool_] = ~np.isnan(
+        tele.age + tele[Column.VOLTAGE] + tele.highest_cell + ceiling[0] + ceiling[1]
+    )
+    return reported
 
 
 def _empty(instant: Instant, table: PackTable) -> bool:

@@ -136,7 +136,7 @@ class BankLimits:
         cause = instant.own.cause(direction, pack, self._table)
         unknown = isnan(instant.own.ceiling[direction, pack])
         if unknown:
-            detail = "neither its BMS nor the configuration tells one"
+            detail = "neither its BMS nor the configuration gives one"
         elif instant.sets.code[pack] == LOST:
             detail = lost.describe(cause, pack, instant.tele, instant.own.extremes)
         else:
@@ -176,7 +176,7 @@ class BankLimits:
 
 
 def _shortest_delay(direction: int, instant: Instant) -> float:
-    """Of the sure packs' over-current protections, s; ``NaN`` when one of them does not tell it."""
+    """Of the sure packs' over-current protections, s; ``NaN`` when one of them does not report it."""
     delays = instant.tele[OCP_DELAYS[direction]]
     return float(np.minimum.reduce(delays, where=instant.sets.sure[direction], initial=np.inf))
 

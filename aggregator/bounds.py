@@ -1,13 +1,13 @@
-"""What stands for the settings of a pack that has not told them: a bound, never a guess that allows more.
+"""What stands for the settings of a pack that has not reported them: a bound, never a guess that allows more.
 
-A pack's current limit that neither its BMS nor the configuration tells is, in this order,
+A pack's current limit that neither its BMS nor the configuration gives is, in this order,
 
-1. what the pack told in an earlier run, if that is known (``stored``);
+1. what the pack reported in an earlier run, if that is known (``stored``);
 2. half the lowest limit of the fresh packs of its kind and capacity;
 3. the lowest limit of any pack, in proportion to its capacity, which is its share of the current before anything
    was measured.
 
-Its protections are the most cautious ones of the packs of its kind, else of all. Where nobody tells anything, nothing
+Its protections are the most cautious ones of the packs of its kind, else of all. Where nobody reports anything, nothing
 is known: the value stays ``NaN`` and the pack carries no current.
 """
 
@@ -64,8 +64,8 @@ def bound_settings(
     """Fill the unknown settings of the ``online`` packs in ``tele.block`` with their bounds, in place.
 
     ``ceiling`` of shape ``(2, packs)`` is what the configuration allows, ``kinds`` numbers the packs by model,
-    ``stored`` of shape ``(len(STORED), packs)`` is what they told in an earlier run, ``dismissed`` are packs
-    that told something that cannot be (plausible.py). Returns which current limits,
+    ``stored`` of shape ``(len(STORED), packs)`` is what they reported in an earlier run, ``dismissed`` are packs
+    that reported something that cannot be (plausible.py). Returns which current limits,
     shape ``(2, packs)``, rest on other packs.
     """
     block, capacity = tele.block, tele.capacity
@@ -88,7 +88,7 @@ def bound_settings(
 
 
 def _limit_of(pack: int, limit: Floats, capacity: Floats, fresh: Bools, kinds: Kinds) -> float:
-    """The current limit that other packs give to ``pack``, A; ``NaN`` when no pack tells one."""
+    """The current limit that other packs give to ``pack``, A; ``NaN`` when no pack reports one."""
     known = fresh & ~np.isnan(limit)
     peers = _peers(pack, capacity, known, kinds)
     if np.count_nonzero(peers):

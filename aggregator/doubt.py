@@ -60,7 +60,9 @@ def with_doubts(instant: Instant) -> Instant:
         return instant
     unsure = sets.sure & verdict.unsure
     unsure &= np.logical_or.reduce(sets.sure & ~unsure, axis=1, keepdims=True)  # somebody must conduct
-    np.copyto(instant.tele.block[_CURRENT], instant.told, where=verdict.unread & ~verdict.wrong)  # for the bank's sum
+    np.copyto(
+        instant.tele.block[_CURRENT], instant.reported, where=verdict.unread & ~verdict.wrong
+    )  # for the bank's sum
     seen = np.fmin(own.value, instant.tele.block[BMS_CEILINGS][::-1])
     return replace(
         instant,
@@ -70,7 +72,7 @@ def with_doubts(instant: Instant) -> Instant:
 
 
 def with_bank_current(external: External, instant: Instant) -> External:
-    """``external`` with the bank's current where a sensor is wrong: that pack's as the others' tell it.
+    """``external`` with the bank's current where a sensor is wrong: that pack's as the others' report it.
 
     Readings that are only in doubt count as they are.
     """

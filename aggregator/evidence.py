@@ -35,7 +35,7 @@ OTHERS_ERROR = 1.5, 0.03  # A and of their steps: what a shunt leaves over for o
 class Step(NamedTuple):
     """How far everything moved over one step of the bank's current; arrays of one element a pack."""
 
-    told: Floats  # A by the pack's own sensor, NaN where it reports nothing
+    reported: Floats  # A by the pack's own sensor, NaN where it reports nothing
     cells: Floats  # V, mean of the pack's cells; NaN where unknown
     error: Floats  # V, standard deviation of ``cells``
     drift: Floats  # V by which cells may have moved by themselves
@@ -71,29 +71,29 @@ class Evidence(NamedTuple):
 
 def judge(step: Step, known: Known) -> Evidence:
     """Hold each sensor against what the cells show."""
-    told = np.where(known.among & ~np.isnan(step.told), step.told, 0.0)
+    reported = np.where(known.among & ~np.isnan(step.reported), step.reported, 0.0)
     size = known.size
-    movers = _movers(told, step, size) & known.among
+    movers = _movers(reported, step, size) & known.among
     ohms, level, moved = known.ohms, 0.0, 0.0
     if np.count_nonzero(movers):
-        level = float(np.median(told[movers] / size[movers]))
+        level = float(np.median(reported[movers] / size[movers]))
         moved = float(np.median(step.cells[movers]))
-        ohms = _ohms(told[movers], step.cells[movers], size[movers] / known.ratio[movers], moved, step, known)
+        ohms = _ohms(reported[movers], step.cells[movers], size[movers] / known.ratio[movers], moved, step, known)
     elif not np.isnan(step.shunt):
         level = step.shunt / float(np.add.reduce(size, where=known.among, initial=1e-9))
-    shown, error = _shown(step, told, known, ohms, level)
+    shown, error = _shown(step, reported, known, ohms, level)
     by_cells = known.ratio * ohms / size  # V by one A
-    common, drift = _common(step.cells - told * by_cells, known.among) / by_cells, step.drift / by_cells
+    common, drift = _common(step.cells - reported * by_cells, known.among) / by_cells, step.drift / by_cells
     least = np.maximum(np.where(step.deaf & ~known.worked, LEAST[1], LEAST[0]), SURE * error)
     moves = np.abs(shown)
-    apart = known.among & (told * np.sign(shown) < FOLLOWS * moves)
+    apart = known.among & (reported * np.sign(shown) < FOLLOWS * moves)
     hints = apart & (level != 0.0) & (moves - common >= least)
     lying = hints & (moves - common - np.nan_to_num(drift) >= least)
-    jumps = known.among & _jumps(told, shown, error, size, 3.0 * common + drift)
+    jumps = known.among & _jumps(reported, shown, error, size, 3.0 * common + drift)
     if 3 * np.count_nonzero(jumps) > np.count_nonzero(known.among) > 2:
         jumps[:] = False  # cells that show nothing of anybody are no witness: they are reported late, or made up
     fits = movers & (np.abs(shown) >= SEEN * error) & ~lying
-    ratio = told / np.where(fits, shown, 1.0)
+    ratio = reported / np.where(fits, shown, 1.0)
     fits &= (ratio >= ALIKE[0]) & (ratio <= ALIKE[1])
     return Evidence(
         fits=fits,
@@ -101,7 +101,7 @@ def judge(step: Step, known: Known) -> Evidence:
         jumps=jumps & ~lying & ~fits,
         hints=hints & ~fits,
         open=apart & (level != 0.0) & (moves - common >= SEEN * error) & ~lying & ~fits,
-        idle=known.heard & ~lying & ~fits & _idle(told, shown, error, level * size),
+        idle=known.heard & ~lying & ~fits & _idle(reported, shown, error, level * size),
         shown=shown,
         ohms=ohms,
         level=level,
@@ -109,25 +109,25 @@ def judge(step: Step, known: Known) -> Evidence:
     )
 
 
-def _movers(told: Floats, step: Step, size: Floats) -> Bools:
+def _movers(reported: Floats, step: Step, size: Floats) -> Bools:
     """Packs whose sensor and cells moved the same way."""
-    enough = np.abs(told) >= np.maximum(MOVED[0], MOVED[1] * size)
-    movers: Bools = enough & (step.cells * told > 0.0) & (np.abs(step.cells) >= SEEN * step.error)
+    enough = np.abs(reported) >= np.maximum(MOVED[0], MOVED[1] * size)
+    movers: Bools = enough & (step.cells * reported > 0.0) & (np.abs(step.cells) >= SEEN * step.error)
     return movers
 
 
-def _shown(step: Step, told: Floats, known: Known, ohms: float, level: float) -> tuple[Floats, Floats]:
+def _shown(step: Step, reported: Floats, known: Known, ohms: float, level: float) -> tuple[Floats, Floats]:
     """A by which each pack's current moved as its cells show it, and its standard deviation; with a shunt, both."""
     by_cells = known.ratio * ohms / known.size
     shown, error = step.cells / by_cells, step.error / by_cells
     if np.isnan(step.shunt) or not level:
         return shown, error
     expected = level * known.size
-    deaf = known.among & (told * np.sign(level) < FOLLOWS * np.abs(expected))
+    deaf = known.among & (reported * np.sign(level) < FOLLOWS * np.abs(expected))
     if np.count_nonzero(deaf) != 1:
         return shown, error
     pack = int(deaf.argmax())
-    others = np.where(deaf, 0.0, told)
+    others = np.where(deaf, 0.0, reported)
     left = step.shunt - float(np.add.reduce(others))
     if not abs(left) <= 4.0 * abs(expected[pack]):
         return shown, error  # the shunt measures something else, too
@@ -142,9 +142,9 @@ def _shown(step: Step, told: Floats, known: Known, ohms: float, level: float) ->
     return shown, error
 
 
-def _ohms(told: Floats, cells: Floats, size: Floats, moved: float, step: Step, known: Known) -> float:
+def _ohms(reported: Floats, cells: Floats, size: Floats, moved: float, step: Step, known: Known) -> float:
     """Ohm times Ah of a cell as the movers show it, the nearer to what was known the more their drift may have done."""
-    seen = min(max(float(np.median(cells * size / told)), LOWEST * PRIOR), HIGHEST * PRIOR)
+    seen = min(max(float(np.median(cells * size / reported)), LOWEST * PRIOR), HIGHEST * PRIOR)
     doubt = 2.0 * float(np.median((step.drift + step.error)[known.among]))
     return known.ohms + (seen - known.ohms) * moved * moved / (moved * moved + doubt * doubt)
 
@@ -158,9 +158,9 @@ def _common(off: Floats, among: Bools) -> float:
     return float(np.partition(known, middle)[middle])
 
 
-def _jumps(told: Floats, shown: Floats, error: Floats, size: Floats, drift: Floats) -> Bools:
+def _jumps(reported: Floats, shown: Floats, error: Floats, size: Floats, drift: Floats) -> Bools:
     """Sensors that moved while the cells did not, although these would have shown it whatever they drift."""
-    moved = np.abs(told)
+    moved = np.abs(reported)
     jump: Bools = (
         (moved >= np.maximum(JUMP[0], JUMP[1] * size))
         & (np.abs(shown) <= FOLLOWS * moved)
@@ -169,11 +169,11 @@ def _jumps(told: Floats, shown: Floats, error: Floats, size: Floats, drift: Floa
     return jump
 
 
-def _idle(told: Floats, shown: Floats, error: Floats, expected: Floats) -> Bools:
+def _idle(reported: Floats, shown: Floats, error: Floats, expected: Floats) -> Bools:
     """Packs that carry nothing: their cells stand still where they would have moved."""
     would = np.abs(expected)
     idle: Bools = (
-        (np.abs(told) <= DEAF)
+        (np.abs(reported) <= DEAF)
         & (np.abs(shown) <= STILL * would)
         & (would >= np.maximum(STILL_FROM, (SURE + SEEN / 2) * error))
     )

@@ -1,6 +1,6 @@
 """What the bank has been through: sums, counts and extremes since the record began, kept over restarts.
 
-Every figure is unknown until there is something to tell. The depth of a discharge is told only from a full charge on,
+Every figure is unknown until there is something to show. The depth of a discharge is shown only from a full charge on,
 counted from what the bank counted as consumed then: the packs' own SoC may read far from 100 % when the bank is full.
 """
 

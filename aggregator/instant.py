@@ -24,7 +24,7 @@ class Instant:
     lines: Lines  # how the current divides
     cell_ohms: NDArray[np.float64]  # resistance of one cell of each pack, NaN where the capacity is not known
     sensors: Verdict  # which readings of current are believed
-    told: NDArray[np.float64]  # A, currents as the packs told them, where ``tele`` has those that are believed
+    reported: NDArray[np.float64]  # A, currents as the packs reported them, where ``tele`` has those that are believed
     estimated: NDArray[np.bool_]  # (2, packs): its own limit is not known and rests on other packs
     returning: NDArray[np.bool_]  # (2, packs): blocked, and about to conduct again
     now: float  # monotonic s

@@ -1,9 +1,9 @@
-"""What packs told of their settings in earlier runs, by their serial numbers.
+"""What packs reported of their settings in earlier runs, by their serial numbers.
 
-A pack whose settings are not known yet is bounded by what it told before, once this run has seen its serial. That
-never raises a limit: it stands only where nothing is told, and what is told replaces it at once. Its age is the time
-that packbank has run since: a GX without a clock of its own starts in the past, and one whose clock was once in the
-future would keep settings for ever.
+A pack whose settings are not known yet is bounded by what it reported before, once this run has seen its serial. That
+never raises a limit: it stands only where nothing is reported, and a reported value replaces it at once. Its age is the
+time that packbank has run since: a GX without a clock of its own starts in the past, and one whose clock was once in
+the future would keep settings for ever.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class KeptSettings:
     """The settings of all packs that were ever read, for at most :data:`LONGEST`."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, list[float | None]]] = {}  # by serial: when told, values of STORED
+        self._kept: dict[str, tuple[float, list[float | None]]] = {}  # by serial: when reported, values of STORED
         self._time = 0.0  # s that this run has lasted
         self._noted: Floats | None = None  # SETTINGS_TIME of the last look
         self._serials: Sequence[str] = ()
@@ -46,26 +46,26 @@ class KeptSettings:
                 self._kept[serials[pack]] = self._time, [_plain(value) for value in rows[pack, list(STORED)].tolist()]
 
     def stored(self, serials: Sequence[str]) -> Floats | None:
-        """What the packs with ``serials`` told before, shape ``(len(STORED), packs)``; ``None`` when none did."""
+        """What the packs with ``serials`` reported before, shape ``(len(STORED), packs)``; ``None`` when none did."""
         known = [(pack, self._kept[serial]) for pack, serial in enumerate(serials) if serial in self._kept]
         if not known:
             return None
         values = np.full((len(STORED), len(serials)), np.nan)
-        for pack, (told_at, told) in known:
-            if self._time - told_at <= LONGEST:
-                values[:, pack] = np.array(told, dtype=np.float64)
+        for pack, (reported_at, reported) in known:
+            if self._time - reported_at <= LONGEST:
+                values[:, pack] = np.array(reported, dtype=np.float64)
         return values
 
     def save(self) -> dict[str, Any]:
         """What is not too old with its age, JSON-able."""
-        ages = {serial: round(self._time - told_at) for serial, (told_at, _) in self._kept.items()}
+        ages = {serial: round(self._time - reported_at) for serial, (reported_at, _) in self._kept.items()}
         return {serial: [age, self._kept[serial][1]] for serial, age in ages.items() if age <= LONGEST}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take it back before the first step. Raises ValueError or TypeError when it is damaged."""
         kept = {}
-        for serial, (age, told) in saved.items():
-            values = [None if value is None else float(value) for value in told]
+        for serial, (age, reported) in saved.items():
+            values = [None if value is None else float(value) for value in reported]
             if len(values) != len(STORED):
                 raise ValueError(f"{len(values)} settings kept of a pack instead of {len(STORED)}")
             kept[str(serial)] = -max(float(age), 0.0), values

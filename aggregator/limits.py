@@ -50,7 +50,7 @@ _PROTECTIONS = (
 )
 _PROTECTION_ROWS = np.array([row(protection.column) for protection in _PROTECTIONS])
 _WATCHED = np.array([protection.watched for protection in _PROTECTIONS])
-CELL_NOISE = 0.002  # V: a BMS tells whole millivolts, some of them noise
+CELL_NOISE = 0.002  # V: a BMS reports whole millivolts, some of them noise
 SMOOTH = 0.15  # of a change within the noise, a step
 _SIGNS = np.array([[1.0], [-1.0]])
 _MEASURED = slice(TEMPERATURE, SOC + 1)
@@ -98,7 +98,7 @@ class OwnLimitCurves:
         self._unlimited = np.ones((2, 5, packs))
         self._gap = np.array([[p.side * p.gap] * packs for p in _PROTECTIONS])  # of full shape: broadcasting is slow
         self._slope = np.array([[p.side / p.span] * packs for p in _PROTECTIONS])
-        self._sensors = np.zeros((len(BATTERY_TEMPERATURES), packs), dtype=np.bool_)  # that have ever told
+        self._sensors = np.zeros((len(BATTERY_TEMPERATURES), packs), dtype=np.bool_)  # that have ever reported
         self._by_temperature = np.isnan([curves(np.full(packs, np.nan)) for curves in table.temperature_curves])
         self._last = np.full((2, packs), np.inf)
         self._rest = np.full((2, packs), np.nan)
@@ -163,17 +163,17 @@ class OwnLimitCurves:
         return smallest
 
     def _fill_missing(self, tele: Telemetry, fractions: Floats) -> Floats:
-        """A value that the pack never told limits nothing (it has no such sensor); one that vanished does.
+        """A value that the pack never reported limits nothing (it has no such sensor); one that vanished does.
 
         It limits no less than it did, and the sensors that are left do not stand in for it: it may have been the
         coldest or the hottest.
         """
-        told = np.isfinite(tele.told_sensors)
-        self._sensors |= told
-        if tele.sensors is not tele.told_sensors:
-            self._sensors &= ~(told & np.isnan(tele.sensors))  # a slot without a sensor has nothing to lose
+        reported = np.isfinite(tele.reported_sensors)
+        self._sensors |= reported
+        if tele.sensors is not tele.reported_sensors:
+            self._sensors &= ~(reported & np.isnan(tele.sensors))  # a slot without a sensor has nothing to lose
         missing = np.isnan(fractions)
-        gone = self._sensors > told
+        gone = self._sensors > reported
         if np.count_nonzero(gone):
             missing[:, TEMPERATURE] |= gone.any(axis=0) & self._by_temperature
         most, lost = self._when_missing[:, _MEASURED], self._table.sensor_lost

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 EXCHANGED = 0.4  # of the packs' currents, what is left of them all: where it is less, they flow from pack to pack
-USUAL_SIZE = 100.0  # Ah, of a pack that tells no capacity
+USUAL_SIZE = 100.0  # Ah, of a pack that reports no capacity
 
 
 class Look(NamedTuple):
@@ -47,12 +47,12 @@ def sizes(tele: Telemetry) -> Floats:
 
 def level_of(current: Floats, size: Floats, among: Bools, good: Bools) -> float:
     """A per Ah that packs carry: those whose sensors are known to be right, or the median of all."""
-    told = among & ~np.isnan(current)
-    believed = told & good
+    reported = among & ~np.isnan(current)
+    believed = reported & good
     if np.count_nonzero(believed):
         whole = float(np.add.reduce(current, where=believed))
         return whole / float(np.add.reduce(size, where=believed))
-    flows = current[told]
+    flows = current[reported]
     if abs(float(np.add.reduce(flows))) <= EXCHANGED * float(np.add.reduce(np.abs(flows))):
         return 0.0
-    return float(np.median(flows / size[told]))
+    return float(np.median(flows / size[reported]))

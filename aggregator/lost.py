@@ -51,7 +51,7 @@ class LostPacks:
 
     def __init__(self, packs: int) -> None:
         self._aged: Floats | None = None  # (3, packs), temperatures of the packs that are lost, NaN for the others
-        self._before: tuple[Floats, Bools, Bools] | None = None  # temperatures, who was fresh, which sensors told
+        self._before: tuple[Floats, Bools, Bools] | None = None  # temperatures, who was fresh, which sensors reported
         self._matrix: Floats | None = None  # of the last step
         self._ages = np.full(packs, np.nan)  # s, of packs that are lost
         self._recalled: dict[int, tuple[float, Floats]] = {}  # by pack: age in s when it was restored, its row
@@ -132,14 +132,14 @@ class LostPacks:
         """Take it back before the first step. Raises LookupError, TypeError or ValueError when it is damaged."""
         number = {name: pack for pack, name in enumerate(names)}
         columns = {column.key: column for column in _SAVED}
-        for name, told in saved.items():
+        for name, reported in saved.items():
             row = np.full(COLUMNS, np.nan)
-            row[CELL_VOLTAGES] = [_value(value) for value in told["cells"]]
-            for key, value in told["row"].items():
+            row[CELL_VOLTAGES] = [_value(value) for value in reported["cells"]]
+            for key, value in reported["row"].items():
                 if key in columns:  # not one of another version
                     row[columns[key]] = float(value)
-            temperatures = np.array([_value(value) for value in told["temperatures"]])
-            age = float(told["age"])
+            temperatures = np.array([_value(value) for value in reported["temperatures"]])
+            age = float(reported["age"])
             if temperatures.shape != (len(_WORST_FIRST),) or not age >= 0.0:
                 raise ValueError(f"temperatures and age of lost pack {name}")
             if name in number:
@@ -175,9 +175,9 @@ def describe(cause: Cause, pack: int, tele: Telemetry, extremes: Floats) -> str:
 
 
 def _worst(temperatures: Floats, chosen: Bools) -> Floats:
-    """Of the ``chosen`` packs that tell, shape ``(3, 1)``; ``NaN`` where none does."""
-    told = np.where(chosen, _WORST_FIRST * temperatures, np.nan)
-    worst: Floats = _WORST_FIRST * np.fmin.reduce(told, axis=1, keepdims=True)
+    """Of the ``chosen`` packs that report, shape ``(3, 1)``; ``NaN`` where none does."""
+    reported = np.where(chosen, _WORST_FIRST * temperatures, np.nan)
+    worst: Floats = _WORST_FIRST * np.fmin.reduce(reported, axis=1, keepdims=True)
     return worst
 
 

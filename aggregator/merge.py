@@ -25,7 +25,7 @@ _FLAGS = rows(Column.TEMPERATURE_MOS, Column.BALANCE_ENABLED)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The bank's measurements; ``NaN`` where no pack tells."""
+    """The bank's measurements; ``NaN`` where no pack reports."""
 
     voltage: float
     current: float
@@ -74,29 +74,29 @@ def merge(instant: Instant, external: External) -> Measured:
 
 
 def total(values: Floats, chosen: Bools) -> float:
-    """Sum over the chosen packs that tell; ``NaN`` if none does."""
-    told = values[chosen]
-    whole = float(np.add.reduce(told))
+    """Sum over the chosen packs that report; ``NaN`` if none does."""
+    reported = values[chosen]
+    whole = float(np.add.reduce(reported))
     if isnan(whole):
-        told = told[~np.isnan(told)]
-        whole = float(np.add.reduce(told))
-    return whole if len(told) else NAN
+        reported = reported[~np.isnan(reported)]
+        whole = float(np.add.reduce(reported))
+    return whole if len(reported) else NAN
 
 
 def mean(values: Floats, chosen: Bools) -> float:
-    """Mean over the chosen packs that tell; ``values`` may have rows of several sensors."""
-    told = ~np.isnan(values) & chosen
-    count = int(np.count_nonzero(told))
-    return float(np.add.reduce(values, axis=None, where=told)) / count if count else NAN
+    """Mean over the chosen packs that report; ``values`` may have rows of several sensors."""
+    reported = ~np.isnan(values) & chosen
+    count = int(np.count_nonzero(reported))
+    return float(np.add.reduce(values, axis=None, where=reported)) / count if count else NAN
 
 
 def weighted_mean(values: Floats, chosen: Bools, weight: Floats) -> float:
     """The same by ``weight``; not weighted if a chosen pack has none."""
     if np.count_nonzero(np.isnan(weight[chosen])):
         return mean(values, chosen)
-    told = ~np.isnan(values) & chosen
-    if np.count_nonzero(told) < len(told):
-        values, weight = np.where(told, values, 0.0), np.where(told, weight, 0.0)
+    reported = ~np.isnan(values) & chosen
+    if np.count_nonzero(reported) < len(reported):
+        values, weight = np.where(reported, values, 0.0), np.where(reported, weight, 0.0)
     whole = float(np.add.reduce(weight))
     return float(np.add.reduce(values * weight)) / whole if whole > 0.0 else NAN
 

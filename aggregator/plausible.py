@@ -1,6 +1,6 @@
 """Settings of BMSes that cannot be: found by what is possible at all, and by comparison with the other packs.
 
-Such a value counts as not told. What the pack told before it, in this run, stands; else what stands for every
+Such a value counts as not reported. What the pack reported before it, in this run, stands; else what stands for every
 unknown setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are voltages, of
 which only those that protect less are dismissed, and capacities. A pack that is set lower than the others is its
 owner's wish. Its current limit is not compared: of unlike packs nobody knows which is right, and one more pack must
@@ -71,11 +71,11 @@ ENOUGH = 2  # other packs, to say whose capacity is odd
 
 
 class Plausible:
-    """What each pack tells that cannot be, from step to step."""
+    """What each pack reports that cannot be, from step to step."""
 
     def __init__(self, packs: int) -> None:
         self._seen = b""
-        self._sane = np.full((len(JUDGED), packs), np.nan)  # what was told last and can be
+        self._sane = np.full((len(JUDGED), packs), np.nan)  # what was reported last and can be
         self._wrong = np.zeros((len(JUDGED), packs), dtype=np.bool_)
         self.found: Mapping[int, tuple[tuple[Column, float], ...]] = {}  # by pack, with the values that cannot be
 
@@ -103,28 +103,28 @@ class Plausible:
         return matrix
 
     def _judge(self, matrix: Floats) -> None:
-        told = matrix.take(_INDEX, axis=1).T
-        self._wrong = wrong = _wrong(told, matrix)
-        self._sane = np.where(np.isnan(told), np.nan, np.where(wrong, self._sane, told))  # not told: another pack's
+        reported = matrix.take(_INDEX, axis=1).T
+        self._wrong = wrong = _wrong(reported, matrix)
+        self._sane = np.where(np.isnan(reported), np.nan, np.where(wrong, self._sane, reported))
         self.found = {
-            pack: tuple((JUDGED[row], float(told[row, pack])) for row in np.flatnonzero(wrong[:, pack]))
+            pack: tuple((JUDGED[row], float(reported[row, pack])) for row in np.flatnonzero(wrong[:, pack]))
             for pack in np.flatnonzero(self.packs).tolist()
         }
 
 
-def _wrong(told: Floats, matrix: Floats) -> Bools:
-    """Which of the settings in ``told``, of shape ``(len(JUDGED), packs)``, cannot be."""
-    wrong: Bools = (told < _LOW) | (told > _HIGH)
-    wrong[[_FULL, _NOMINAL]] &= told[[_FULL, _NOMINAL]] > 0.0  # 0: not set up yet, which is unknown already
-    wrong[_COUNT] |= _miscounted(told[_COUNT], matrix)
-    sane = np.where(wrong, np.nan, told)
+def _wrong(reported: Floats, matrix: Floats) -> Bools:
+    """Which of the settings in ``reported``, of shape ``(len(JUDGED), packs)``, cannot be."""
+    wrong: Bools = (reported < _LOW) | (reported > _HIGH)
+    wrong[[_FULL, _NOMINAL]] &= reported[[_FULL, _NOMINAL]] > 0.0  # 0: not set up yet, which is unknown already
+    wrong[_COUNT] |= _miscounted(reported[_COUNT], matrix)
+    sane = np.where(wrong, np.nan, reported)
     wrong[[_OVP, _UVP]] |= sane[_OVP] - sane[_UVP] < BETWEEN
     slowest = np.fmin(sane[_CHARGE], sane[_DISCHARGE])
     for row in (_FULL, _NOMINAL):
         others = _others(sane[row])
         beside = (sane[row] * APART < others) | (sane[row] > APART * others)
         wrong[row] |= beside | (slowest > FASTEST * sane[row])
-    sane = np.where(wrong, np.nan, told)
+    sane = np.where(wrong, np.nan, reported)
     capacity = np.where(np.isnan(sane[_FULL]), sane[_NOMINAL], sane[_FULL])
     wrong[[_CHARGE, _DISCHARGE]] |= sane[[_CHARGE, _DISCHARGE]] > FASTEST * capacity
     wrong[_OVP] |= sane[_OVP] > np.fmin.reduce(sane[_OVP]) + OVP_ABOVE
@@ -135,15 +135,15 @@ def _wrong(told: Floats, matrix: Floats) -> Bools:
 def _miscounted(count: Floats, matrix: Floats) -> Bools:
     """Packs whose voltage divided by their count of cells is not that of their cells."""
     cells = matrix[:, CELL_VOLTAGES]
-    told = np.maximum(np.count_nonzero(~np.isnan(cells), axis=1), 1)
-    mean = np.add.reduce(np.where(np.isnan(cells), 0.0, cells), axis=1) / told
+    seen = np.maximum(np.count_nonzero(~np.isnan(cells), axis=1), 1)
+    mean = np.add.reduce(np.where(np.isnan(cells), 0.0, cells), axis=1) / seen
     off = np.abs(matrix[:, Column.VOLTAGE] / np.where(count > 0.0, count, np.nan) - mean)
     miscounted: Bools = (mean > 0.0) & (off > MEAN_OFF)
     return miscounted
 
 
 def _others(values: Floats) -> Floats:
-    """For each pack the median of the other packs that tell; ``NaN`` where fewer than :data:`ENOUGH` do."""
+    """For each pack the median of the other packs that report; ``NaN`` where fewer than :data:`ENOUGH` do."""
     known = np.sort(values[~np.isnan(values)])
     others = len(known) - 1
     if others < ENOUGH:

@@ -62,7 +62,7 @@ class Sets:
     sure: Bools  # (2, packs)
     maybe: Bools  # (2, packs)
     any_lost: bool
-    all_fresh: bool  # every pack that is on the busbar has told its current just now
+    all_fresh: bool  # every pack that is on the busbar has reported its current just now
     settled: bool  # ``code`` and ``blocked`` alone say it all: no pack might conduct although it does not count
 
 
@@ -93,16 +93,16 @@ class PresenceTracker:
             self._sets = self._sets_of(tele, blocked)
         return self._sets
 
-    def judge_start(self, told: Bools, bounded: Bools, now: float) -> None:
+    def judge_start(self, reported: Bools, bounded: Bools, now: float) -> None:
         """Judge after a step whether the bank is ready.
 
-        ``told`` says which packs have told enough to count, ``bounded`` which have when bounds stand for settings:
-        after ``SETTINGS_PATIENCE`` these are enough, since settings that did not come by then may never come.
+        ``reported`` says which packs have reported enough to count, ``bounded`` which have when bounds stand for
+        settings: after ``SETTINGS_PATIENCE`` these are enough, since settings that did not come by then may never come.
         """
         if self._start is None:
             return
         waited = now - self._start
-        enough = bounded if waited >= SETTINGS_PATIENCE else told
+        enough = bounded if waited >= SETTINGS_PATIENCE else reported
         if not np.count_nonzero(enough):
             return
         if not self._expected.any():  # whoever answers is the bank: give each one its turn

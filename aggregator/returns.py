@@ -1,7 +1,7 @@
 """Packs whose BMS is about to close a MOSFET again, so that room is kept for the current that they will take.
 
-Over-current protections release after a time that the BMS tells; the others release when a cell or a temperature is
-back at a value that it tells. A switch that somebody has opened by hand closes at a moment that nobody can foresee.
+Over-current protections release after a time that the BMS reports; the others release when a cell or a temperature is
+back at a value that it reports. A switch that somebody has opened by hand closes at a moment that nobody can foresee.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 LEAD = 10.0  # s before a release: our step, three of DVCC's, and what chargers take to follow
 OVERDUE = 60.0  # s after it: a BMS that has not closed by then waits for something else
-ANY_TIME = 600.0  # s after the opening, where the BMS does not tell its release time
+ANY_TIME = 600.0  # s after the opening, where the BMS does not report its release time
 
 
 class _Timer(NamedTuple):

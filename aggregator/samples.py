@@ -22,7 +22,7 @@ NEVER = -1e9  # s, time of a sample that there never was: old, and still a numbe
 class Together(NamedTuple):
     """The packs' currents at the newest instant at which all of them were known."""
 
-    current: Floats  # A, NaN for a pack that has not told two, or not in time
+    current: Floats  # A, NaN for a pack that has not reported two, or not in time
     error: Floats  # A, from the way the current moved meanwhile
 
 
@@ -49,7 +49,7 @@ class Samples:
             kept[0] = np.where(fresh, newest, kept[0])
 
     def together(self, chosen: Bools) -> Together | None:
-        """The ``chosen`` packs' currents at one instant, or most of theirs; ``None`` if it is the one told last."""
+        """The ``chosen`` packs' currents at one instant, or most of theirs; ``None`` if it is the one reported last."""
         newest, before = self._time
         latest = newest >= np.maximum.reduce(newest, where=chosen, initial=NEVER) - APART
         if 2 * np.count_nonzero(latest & chosen) > np.count_nonzero(chosen):

@@ -187,15 +187,15 @@ class CurrentSensors:
             slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
             drift = slope * (1.5 * seconds / (calm.time - base.time))
         deaf = ~(np.abs(look.current) > DEAF) & ~(np.abs(calm.current) > DEAF)
-        told = (look.current - calm.current) * np.where(self._state == INVERTED, -1.0, 1.0)
-        return Step(told, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
+        reported = (look.current - calm.current) * np.where(self._state == INVERTED, -1.0, 1.0)
+        return Step(reported, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
 
     def _conclude(self, first: Evidence, last: Evidence, step: Step, look: Look) -> None:
         """Take over what both looks show."""
         fits, idle, jumps = first.fits & last.fits, first.idle & last.idle, first.jumps & last.jumps
         lies = (first.lies & last.lies) | self._both_ways(first.hints & last.hints, last.shown, look.time)
         self._ohms = last.ohms
-        unlike = step.cells * self._size / np.where(fits, step.told * last.ohms, 1.0)
+        unlike = step.cells * self._size / np.where(fits, step.reported * last.ohms, 1.0)
         self._ratio = np.where(fits, np.clip(self._ratio + LEARN * (unlike - self._ratio), *RATIOS), self._ratio)
         wrong, turned = _FAULTY[self._state], self._state == INVERTED
         self._worked |= turned & fits  # with the other sign
@@ -227,7 +227,7 @@ class CurrentSensors:
     def _compare_shunt(self, step: Step, last: Evidence) -> None:
         """Whether the shunt moved as the packs did, those with a wrong sensor as their cells show."""
         if not np.isnan(step.shunt) and last.level:
-            moved = np.where(_FAULTY[self._state], last.shown, step.told)
+            moved = np.where(_FAULTY[self._state], last.shown, step.reported)
             off = abs(step.shunt - float(np.nansum(moved)))
             self._shunt_fits = off <= FOLLOWS * abs(step.shunt) + DEAF * len(moved) ** 0.5
 
@@ -307,7 +307,7 @@ def _undecided(first: Evidence, last: Evidence) -> bool:
 def _kinds(jumps: Bools, step: Step, last: Evidence, current: Floats) -> Codes:
     """What each sensor does, if it is wrong."""
     reads_zero = ~(np.abs(current) > DEAF)
-    mirrored = step.told / np.where(last.shown == 0.0, np.nan, -last.shown)
-    opposite = ~jumps & (np.abs(step.told) >= DEAF) & (mirrored >= MIRRORED[0]) & (mirrored <= MIRRORED[1])
+    mirrored = step.reported / np.where(last.shown == 0.0, np.nan, -last.shown)
+    opposite = ~jumps & (np.abs(step.reported) >= DEAF) & (mirrored >= MIRRORED[0]) & (mirrored <= MIRRORED[1])
     kinds = np.where(reads_zero, BLIND, np.where(opposite, INVERTED, FROZEN))
     return np.where(np.isnan(current), SILENT, kinds).astype(np.int8)

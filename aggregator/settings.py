@@ -76,7 +76,7 @@ class PackSettings:
     # What the bank must know of the pack.
     battery_capacity: float | None = setting(
         None,
-        "capacity of a pack whose BMS tells none; the pack's weight in SoC and share (dbus-serialbattery: 99 Ah, "
+        "capacity of a pack whose BMS reports none; the pack's weight in SoC and share (dbus-serialbattery: 99 Ah, "
         "which would undervalue a larger pack)",
         "Ah",
         1,
@@ -94,7 +94,7 @@ class PackSettings:
     )
     sensor_lost_fraction: float = setting(
         0.5,
-        "what is left of the current limits when a temperature or SoC that the pack used to tell is missing "
+        "what is left of the current limits when a temperature or SoC that the pack used to report is missing "
         "(dbus-serialbattery: everything)",
         "",
         0,
@@ -212,7 +212,7 @@ class BankSettings:
     reserve_packs: int = setting(
         0,
         "room in the limits for as many packs that drop out at once, so that none of the others trips; costs about "
-        "their part of the bank; only where a BMS waits for 10 s or less, or does not tell",
+        "their part of the bank; only where a BMS waits for 10 s or less, or does not report its delay",
         "",
         0,
         8,

@@ -29,7 +29,7 @@ class SensorSlots:
         self.absent = np.zeros((4, packs), dtype=np.bool_)  # has none
 
     def step(self, sensors: Floats, dt: float) -> None:
-        """Look at ``sensors`` as the packs tell them (degC, ``NaN``: not told), ``dt`` s after the last look."""
+        """Look at ``sensors`` as the packs report them (degC, ``NaN``: not reported), ``dt`` s after the last look."""
         zero = sensors == 0.0
         self._moved |= ~zero & ~np.isnan(sensors)
         self.absent &= ~self._moved

@@ -26,7 +26,7 @@ EMPTY_FOR = 60.0  # s that a cell must be at its minimum under discharge before 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the bank holds; ``NaN`` where nobody tells."""
+    """What the bank holds; ``NaN`` where nobody reports."""
 
     soc: float
     remaining: float  # Ah that can be reached now
@@ -66,7 +66,7 @@ def _counted(instant: Instant, mode: SocMode) -> Bools:
 
 
 class SocKeeper:
-    """SoC, counted or told, and what follows from it."""
+    """SoC, counted or reported, and what follows from it."""
 
     def __init__(self, table: PackTable, settings: BankSettings) -> None:
         self._table = table
@@ -83,25 +83,25 @@ class SocKeeper:
         """Reckon from the bank's ``current``; an external SoC wins over counter and packs."""
         sets, known = instant.sets, instant.tele.known_capacity
         counted = _counted(instant, self._settings.soc_mode)
-        told = soc = packs_soc(instant, counted, self._settings)
+        reported = soc = packs_soc(instant, counted, self._settings)
         reachable = installed = float(np.add.reduce(known, where=counted))
         if self._settings.soc_calculation:
-            soc = self._count(instant, current, reachable, told)
+            soc = self._count(instant, current, reachable, reported)
         if not isnan(external_soc):
             soc = min(max(external_soc, 0.0), 100.0)
         if reachable <= 0.0:
             return Charge(soc, NAN, NAN, NAN, NAN)
-        elsewhere = soc != told or self._settings.soc_mode is SocMode.MINIMUM
+        elsewhere = soc != reported or self._settings.soc_mode is SocMode.MINIMUM
         remaining = soc / 100.0 * reachable if elsewhere else _remaining(instant, counted)
         if sets.any_lost or counted is not sets.online:
             installed = float(np.add.reduce(known, where=sets.online | sets.lost))
         consumed = min(0.0, (soc / 100.0 - 1.0) * installed)
         return Charge(soc, remaining, installed, consumed, self._time_to_go(instant, current, soc, reachable))
 
-    def _count(self, instant: Instant, current: float, reachable: float, told: float) -> float:
-        """Advance the counter; it starts from what the packs tell and is empty when a cell stays at its minimum."""
+    def _count(self, instant: Instant, current: float, reachable: float, reported: float) -> float:
+        """Advance the counter; it starts from what the packs report and is empty when a cell stays at its minimum."""
         if isnan(self._percent):
-            self._percent = told
+            self._percent = reported
         if reachable > 0.0 and not isnan(current):
             self._percent += 100.0 * current * instant.dt / 3600.0 / reachable
         empty = (instant.tele.lowest_cell <= self._table.min_cell) & instant.sets.sure[DISCHARGE]
@@ -135,8 +135,8 @@ class SocKeeper:
 def _remaining(instant: Instant, counted: Bools) -> float:
     """Ah left as the packs' BMS count them, from SoC and capacity where one does not."""
     left = instant.tele[Column.REMAINING_CAPACITY][counted]
-    told = float(np.add.reduce(left))
-    if isnan(told):
+    reported = float(np.add.reduce(left))
+    if isnan(reported):
         left = np.where(np.isnan(left), (instant.tele[Column.SOC] * instant.tele.capacity / 100.0)[counted], left)
-        told = NAN if np.isnan(left).all() else float(np.nansum(left))
-    return told
+        reported = NAN if np.isnan(left).all() else float(np.nansum(left))
+    return reported

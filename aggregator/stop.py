@@ -122,7 +122,7 @@ class ChargeStop:
 
 
 def _flow(instant: Instant) -> _Flow | None:
-    """What flows through the packs that may be charged and tell it; ``None`` when none does."""
+    """What flows through the packs that may be charged and report it; ``None`` when none does."""
     tele, sets = instant.tele, instant.sets
     ohm = np.fmax(instant.cell_ohms, LEAST_OHM) * tele.cells
     current, voltage = tele[Column.CURRENT], tele[Column.VOLTAGE]

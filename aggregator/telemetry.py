@@ -91,7 +91,7 @@ class Telemetry:
     extremes: Floats  # (5, packs): each pack's lowest and highest cell, coldest and hottest sensor, and its MOSFETs
     cells: Floats  # in series
     sensors: Floats  # (4, packs): battery temperatures, NaN where not fitted or not chosen
-    told_sensors: Floats  # (4, packs): the same with the slots that were found to have no sensor
+    reported_sensors: Floats  # (4, packs): the same with the slots that were found to have no sensor
     flow: Floats  # (2, packs): current in each direction, never NaN
     capacity: Floats
     known_capacity: Floats  # the same, 0 where unknown, for sums
@@ -124,7 +124,7 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
     sensors = block[_SENSORS]
     if table.any_sensor_off:
         sensors = np.where(table.sensor_off, np.nan, sensors)
-    told = sensors
+    reported = sensors
     if absent is not None and np.count_nonzero(absent):
         sensors = np.where(absent, np.nan, sensors)
     current = block[_ROW[Column.CURRENT]]
@@ -146,7 +146,7 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
         extremes=_extremes(block, cells, count, sensors),
         cells=count,
         sensors=sensors,
-        told_sensors=told,
+        reported_sensors=reported,
         flow=flow,
         capacity=capacity,
         known_capacity=known_capacity,
@@ -165,7 +165,7 @@ def _alarms(matrix: Floats, health: Floats) -> Floats:
 
 
 def _extremes(block: Floats, cells: Floats, count: Floats, sensors: Floats) -> Floats:
-    """:attr:`Telemetry.extremes`; of a pack that tells no cell, the average of its ``count`` stands for them."""
+    """:attr:`Telemetry.extremes`; of a pack that reports no cell, the average of its ``count`` stands for them."""
     extremes = np.empty((5, len(cells)))
     lowest, highest = extremes[LOWEST], extremes[HIGHEST]
     np.fmin.reduce(cells, axis=1, out=lowest)

@@ -1,4 +1,4 @@
-"""What stands for what packs do not tell: bounds for unknown settings, nothing for slots without a sensor."""
+"""What stands for what packs do not report: bounds for unknown settings, nothing for slots without a sensor."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Unknowns:
             self._kinds = np.array([models.index(model) for model in models])
         matrix = self.plausible.step(matrix)
         tele = read(matrix, now, self._table, self.slots.absent)
-        self.slots.step(tele.told_sensors, dt)
+        self.slots.step(tele.reported_sensors, dt)
         self.kept.note(matrix, self._serials, dt)
         return tele
 
@@ -68,7 +68,7 @@ class Unknowns:
         """``instant`` in which packs whose limit rests on others may conduct or not: limits must hold either way.
 
         Not so the packs that have been measured to carry current since they joined: they conduct, and are kept to
-        their bound by what they carry. A bank of which one pack alone told its limits would else be left with that
+        their bound by what they carry. A bank of which one pack alone reported its limits would else be left with that
         one's part.
         """
         sets, tele = instant.sets, instant.tele
@@ -93,11 +93,11 @@ class Unknowns:
         return limit
 
     def _untold(self, limit: Limit, direction: int, estimated: bool) -> Limit:
-        """``limit``, which is the ceiling of its pack, with the reason why that is not what its BMS tells."""
+        """``limit``, which is the ceiling of its pack, with the reason why that is not what its BMS reports."""
         found = dict(self.plausible.found.get(limit.pack, ()))
-        told = f"its BMS says {found[LIMITS[direction]]:g} A" if LIMITS[direction] in found else ""
-        if not (told or estimated):
+        reported = f"its BMS says {found[LIMITS[direction]]:g} A" if LIMITS[direction] in found else ""
+        if not (reported or estimated):
             return limit
         stands = "taken from other packs" if estimated else "taken from what it said before"
-        detail = ", ".join(filter(None, (told, stands, f"set MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT")))
+        detail = ", ".join(filter(None, (reported, stands, f"set MAX_BATTERY_{DIRECTIONS[direction].upper()}_CURRENT")))
         return replace(limit, cause=Cause.ESTIMATE, detail=detail)

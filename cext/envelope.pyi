@@ -6,7 +6,7 @@ def seal(version: int, address: int, cid1: int, code: int, info: bytes, /) -> by
     """The frame that carries ``info``; ValueError when something does not fit into it."""
 
 def frame_size(data: bytes, most: int = 4095, /) -> int:
-    """The size of the frame that ``data`` begins with; 0: too few bytes to tell; -1: it begins with none.
+    """The size of the frame that ``data`` begins with; 0: too few bytes to know; -1: it begins with none.
 
     None is also what would have more than ``most`` digits of INFO.
     """

@@ -79,7 +79,7 @@ def seal(int version, int address, int cid1, int code, bytes info not None, /):
 
 
 def frame_size(bytes data not None, Py_ssize_t most=MOST, /):
-    """The size of the frame that ``data`` begins with; 0: too few bytes to tell; -1: it begins with none.
+    """The size of the frame that ``data`` begins with; 0: too few bytes to know; -1: it begins with none.
 
     None is also what would have more than ``most`` digits of INFO.
     """
@@ -115,8 +115,8 @@ def open_frame(bytes frame not None, /):
     length = length_field(<unsigned int> (2 * count))
     if value != <int> length:
         raise ValueError(f"length field {value:#06x}, {2 * count} digits make {length:#06x}")
-    cdef int told = pair(p + size - 5) << 8 | pair(p + size - 3)
+    cdef int received = pair(p + size - 5) << 8 | pair(p + size - 3)
     cdef int expected = <int> (-sum_of(p + 1, size - 6) & 0xFFFF)
-    if told != expected:
-        raise ValueError(f"checksum {told:#06x}, the characters make {expected:#06x}")
+    if received != expected:
+        raise ValueError(f"checksum {received:#06x}, the characters make {expected:#06x}")
     return opened

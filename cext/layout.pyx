@@ -177,15 +177,15 @@ cdef void decode_flags(const Bits* flags, Py_ssize_t count, const uint8_t* messa
 
 cdef void encode_flags(const Bits* flags, Py_ssize_t count, uint8_t* message, const double* row) noexcept nogil:
     cdef Py_ssize_t i, k
-    cdef bint told
+    cdef bint known
     for i in range(count):
         if row[flags[i].column] != flags[i].level:  # so also when it is NaN
             continue
-        told = False
+        known = False
         for k in range(count):
             if flags[k].column == flags[i].column and flags[k].level >= flags[i].level:
-                told = told or is_set(&flags[k], message)
-        if not told:
+                known = known or is_set(&flags[k], message)
+        if not known:
             store_raw(
                 flags[i].load,
                 message + flags[i].offset,

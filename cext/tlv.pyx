@@ -119,12 +119,12 @@ cdef class TagList:
         return self._known(tag).value
 
     def units(self, int tag):
-        """Where in the record the bits begin that tell which units of the counted ``tag`` are there."""
+        """Where in the record the bits begin that say which units of the counted ``tag`` are there."""
         cdef Place place = self._counted(tag)
         return place.value - bits_before(place.most)
 
     def count(self, int tag):
-        """Where in the record the byte is that tells how many units of ``tag`` are there."""
+        """Where in the record the byte is that says how many units of ``tag`` are there."""
         return self.units(tag) - 1
 
     def unroll(self, bytes data not None, Py_ssize_t start=0, end=None):

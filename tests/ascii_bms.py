@@ -50,7 +50,7 @@ def reasons(protocol: Protocol, question: str, address: int, data: bytes) -> lis
     return [error.reason for error in exchange.rejected]
 
 
-def told(protocol: Protocol, question: str, address: int, data: bytes, row: Row | None = None) -> Row:
+def decoded(protocol: Protocol, question: str, address: int, data: bytes, row: Row | None = None) -> Row:
     """What the answer fills; it must be accepted in one of the ways to ask."""
     for _ in range(protocol.ways_to_ask(address)):
         exchange = protocol.exchange(question, address)

@@ -1,4 +1,4 @@
-"""Rows that Daly, EG4 LifePower and JKBMS packs can tell, and one question after the other without a wire."""
+"""Rows that Daly, EG4 LifePower and JKBMS packs can report, and one question after the other without a wire."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ def answered(exchange: Exchange, responder: Responder, row: Row, seed: int = 1) 
 
 
 def ask(protocol: Protocol, responder: Responder, row: Row, tries: int = 2) -> tuple[Row, Identity]:
-    """Everything that a simulated pack tells, asked as a poller does."""
-    told, identity = blank(), Identity()
+    """Everything that a simulated pack reports, asked as a poller does."""
+    reported, identity = blank(), Identity()
     for topic in (Topic.SETTINGS, Topic.ABOUT, Topic.STATUS):
         for question in protocol.questions_to(responder.address, topic) if topic in protocol.questions else ():
             for _ in range(tries):
                 exchange = protocol.exchange(question, responder.address)
                 if answered(exchange, responder, row):
-                    identity = protocol.decode(exchange.address, exchange.question, exchange.answer, told, identity)
+                    identity = protocol.decode(exchange.address, exchange.question, exchange.answer, reported, identity)
                     break
             else:
                 assert protocol.may_lack(responder.address, question), question
-    protocol.check(told, blank())
-    return told, identity
+    protocol.check(reported, blank())
+    return reported, identity

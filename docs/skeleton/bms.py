@@ -110,7 +110,7 @@ class Acme(Protocol):
     addresses = range(0x01, 0x10)
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType({Topic.STATUS: ("status",)})
     steady_question = "status"
-    tells_limits = False
+    reports_limits = False
 
     def exchange(self, question: str, address: int) -> AcmeExchange:
         """As :meth:`Protocol.exchange`; ValueError for an address that no pack can have."""

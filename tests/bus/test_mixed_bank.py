@@ -96,7 +96,7 @@ def test_packs_of_every_family_are_one_battery_and_are_lost_and_found_alike(scen
     matrix = scene.last.rows
     assert np.isfinite(matrix[:, [Column.VOLTAGE, Column.CURRENT, Column.SOC]]).all()
     silent = np.isnan(matrix[:, Column.CHARGE_CURRENT_LIMIT])
-    assert not any(registry.protocol(PACKS[row]).tells_limits for row in np.flatnonzero(silent))
+    assert not any(registry.protocol(PACKS[row]).reports_limits for row in np.flatnonzero(silent))
     assert battery.voltage == pytest.approx(scene.bank.truth(time.monotonic()).voltage, abs=0.5)
 
     taken = [wire.packs.pop() for wire in scene.wires]

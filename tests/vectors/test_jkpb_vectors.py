@@ -222,11 +222,11 @@ def test_the_bus_trace_answers_the_poller(name: str) -> None:
     answered = 0
     for payload, ack in pairwise(events):
         if payload["kind"] == "payload" and ack["kind"] == "ack" and ack["hex"][:2] != "00":
-            told = bytes.fromhex(ack["hex"])
+            reported = bytes.fromhex(ack["hex"])
             topic = topic_of(bytes.fromhex(payload["hex"]))
             assert topic is not None
-            exchange = JkPb().exchange(topic.value, told[0])
-            assert exchange.request == request(told[0], int.from_bytes(told[2:4]))
+            exchange = JkPb().exchange(topic.value, reported[0])
+            assert exchange.request == request(reported[0], int.from_bytes(reported[2:4]))
             assert exchange.feed(bytes.fromhex(payload["hex"] + ack["hex"]))
             answered += 1
     assert answered > 10

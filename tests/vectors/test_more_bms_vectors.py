@@ -39,7 +39,7 @@ DISPUTED = {
 }
 # A value where we do not follow ``computed``, what we say, and why.
 CORRECTED = {
-    "daren-013": ("soc", 100, "105.07 of 105.07 Ah are left: this pack tells 100 in whole percent, not 1.00"),
+    "daren-013": ("soc", 100, "105.07 of 105.07 Ah are left: this pack reports 100 in whole percent, not 1.00"),
 }
 NO_SENSORS = (-59.9, -60.0)  # raw 0853, which stands where no sensor is
 
@@ -105,11 +105,11 @@ def test_sound_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
     if packs := computed.get("packs", computed.get("modules")):
         shown: Any = values.get("packs", [values])
         assert len(shown) == len(packs)
-        for told, expected in zip(shown, packs, strict=True):
+        for reported, expected in zip(shown, packs, strict=True):
             if "cell_warn" in expected:
-                check_states(told, expected)
+                check_states(reported, expected)
             else:
-                check_battery(told, expected, BOARD_FIRST if "modules" in computed else CELLS_FIRST)
+                check_battery(reported, expected, BOARD_FIRST if "modules" in computed else CELLS_FIRST)
         return
     if "text" in computed:
         assert computed["text"].replace("?", "") == readable(str(values["info"])).strip()
@@ -126,12 +126,12 @@ def readable(info: str) -> str:
     return "".join(chr(byte) for byte in bytes.fromhex(info) if 32 <= byte < 127 and byte != ord("?"))
 
 
-def check_battery(told: dict[str, Any], expected: dict[str, Any], order: tuple[str, ...]) -> None:
+def check_battery(reported: dict[str, Any], expected: dict[str, Any], order: tuple[str, ...]) -> None:
     ours = battery(expected)
-    assert {key: told.get(key) for key in ours} == ours
+    assert {key: reported.get(key) for key in ours} == ours
     there = sensors(expected["temps_C"], order)
-    assert {name: told["temperatures"].get(name) for name in there} == there
-    assert set(told["temperatures"]) <= {*there, "mos"}
+    assert {name: reported["temperatures"].get(name) for name in there} == there
+    assert set(reported["temperatures"]) <= {*there, "mos"}
 
 
 PARAMETERS = {
@@ -163,55 +163,64 @@ SUMMARY = {
 SEPLOS = {"rated_Ah": "nominal_capacity", "soc": "soc", "soh": "soh"}
 
 
-def check_others(told: dict[str, Any], expected: dict[str, Any], kind: str) -> None:
+def check_others(reported: dict[str, Any], expected: dict[str, Any], kind: str) -> None:
     """What the families have beside the frames that all of them have."""
     if "charge_enable" in expected:
-        assert told["charge_current_limit"] == (expected["charge_A"] if expected["charge_enable"] else 0.0)
-        assert told["discharge_current_limit"] == -expected["discharge_A"] * expected["discharge_enable"]
+        assert reported["charge_current_limit"] == (expected["charge_A"] if expected["charge_enable"] else 0.0)
+        assert reported["discharge_current_limit"] == -expected["discharge_A"] * expected["discharge_enable"]
     elif "cell_high_V" in expected:
-        assert {key: told[ours] for key, ours in PARAMETERS.items()} == {key: expected[key] for key in PARAMETERS}
+        assert {key: reported[ours] for key, ours in PARAMETERS.items()} == {key: expected[key] for key in PARAMETERS}
     elif kind == "summary" and "cell_max_mV" in expected:
         there = {key: ours for key, ours in SUMMARY.items() if key in expected}
-        assert {key: told[ours] for key, ours in there.items()} == {key: expected[key] for key in there}
-        assert (told["highest_cell"], told["lowest_cell"]) == (
+        assert {key: reported[ours] for key, ours in there.items()} == {key: expected[key] for key in there}
+        assert (reported["highest_cell"], reported["lowest_cell"]) == (
             expected["cell_max_mV"] / 1000,
             expected["cell_min_mV"] / 1000,
         )
     elif kind == "summary" and "charge_V" in expected:
-        assert (told["charge_voltage"], told["charge_current_limit"]) == (expected["charge_V"], expected["charge_A"])
-        assert told["discharge_current_limit"] == expected["discharge_A"]
+        assert (reported["charge_voltage"], reported["charge_current_limit"]) == (
+            expected["charge_V"],
+            expected["charge_A"],
+        )
+        assert reported["discharge_current_limit"] == expected["discharge_A"]
     elif "charge_mos" in expected:
-        assert (told["charge_mosfet"], told["discharge_mosfet"]) == (expected["charge_mos"], expected["discharge_mos"])
-        assert told["alarms"] == []
+        assert (reported["charge_mosfet"], reported["discharge_mosfet"]) == (
+            expected["charge_mos"],
+            expected["discharge_mos"],
+        )
+        assert reported["alarms"] == []
     elif "fet_status" in expected:
-        check_battery(told, expected, CELLS_FIRST[:4])
-        assert (told["soc"], told["soh"]) == (expected["soc"], expected["soh"])
-        assert told["temperatures"]["mos"] == expected["mos_C"]
+        check_battery(reported, expected, CELLS_FIRST[:4])
+        assert (reported["soc"], reported["soh"]) == (expected["soc"], expected["soh"])
+        assert reported["temperatures"]["mos"] == expected["mos_C"]
         both = expected["fet_bit0"] & expected["fet_bit1"]
-        assert (told["charge_mosfet"], told["discharge_mosfet"]) == (both, both)
+        assert (reported["charge_mosfet"], reported["discharge_mosfet"]) == (both, both)
         flow = {0: 0, 1: 1, 2: -1}[int(expected["current_status"], 16) & 3]
-        assert (told["flow"], told["alarms"]) == (flow, [])
+        assert (reported["flow"], reported["alarms"]) == (flow, [])
     elif "design_Ah" in expected:
-        there = {key: told[ours] for key, ours in SUMMARY.items() if key in expected}
+        there = {key: reported[ours] for key, ours in SUMMARY.items() if key in expected}
         assert there == {key: expected[key] for key in there}
-        assert told["nominal_capacity"] == expected["design_Ah"]
+        assert reported["nominal_capacity"] == expected["design_Ah"]
     elif "cells_mV" in expected:
-        check_battery(told, expected, SEPLOS_ORDER)
-        assert {key: told[ours] for key, ours in SEPLOS.items()} == {key: expected[key] for key in SEPLOS}
+        check_battery(reported, expected, SEPLOS_ORDER)
+        assert {key: reported[ours] for key, ours in SEPLOS.items()} == {key: expected[key] for key in SEPLOS}
     elif "event1" in expected:
         on = expected["on"]
-        assert (told["charge_mosfet"], told["discharge_mosfet"]) == (int("charge" in on), int("discharge" in on))
-        assert told["balancing"] == (2 if int(expected["balance"], 16) else 0)
-        assert len(told["alarms"]) == sum(len(expected[f"event{number}"]) for number in range(1, 7))
+        assert (reported["charge_mosfet"], reported["discharge_mosfet"]) == (
+            int("charge" in on),
+            int("discharge" in on),
+        )
+        assert reported["balancing"] == (2 if int(expected["balance"], 16) else 0)
+        assert len(reported["alarms"]) == sum(len(expected[f"event{number}"]) for number in range(1, 7))
 
 
-def check_states(told: dict[str, Any], expected: dict[str, Any]) -> None:
+def check_states(reported: dict[str, Any], expected: dict[str, Any]) -> None:
     on = expected["instructions"]
-    assert told["charge_mosfet"] == int("charge MOS on" in on)
-    assert told["discharge_mosfet"] == int("discharge MOS on" in on)
-    assert told["balancing"] == (2 if int(expected["balance"], 16) else 0)
+    assert reported["charge_mosfet"] == int("charge MOS on" in on)
+    assert reported["discharge_mosfet"] == int("discharge MOS on" in on)
+    assert reported["balancing"] == (2 if int(expected["balance"], 16) else 0)
     raised = [expected[key] for key in ("protect1", "protect2", "fault", "warn1", "warn2")]
-    assert len(told["alarms"]) == sum(map(len, raised))
+    assert len(reported["alarms"]) == sum(map(len, raised))
 
 
 @pytest.mark.parametrize("line", of(sound=False))
@@ -232,9 +241,9 @@ def sound_frames(name: str) -> list[dict[str, Any]]:
 def takers(data: bytes) -> Iterator[tuple[Protocol, int, str]]:
     """Every question, to the pack that a frame may be of, that ``data`` is accepted as the answer to."""
     head = re.match(rb"~..([0-9A-F]{2})", data)
-    told = int(head[1], 16) if head else data[0]
+    reported = int(head[1], 16) if head else data[0]
     for name in dict.fromkeys(OWNERS.values()):
-        for address in {told, 1, 2} & set(registry.protocol(name).addresses):
+        for address in {reported, 1, 2} & set(registry.protocol(name).addresses):
             protocol = registry.protocol(name)
             for question in (one for asked in protocol.questions.values() for one in asked):
                 for _ in range(protocol.ways_to_ask(address)):

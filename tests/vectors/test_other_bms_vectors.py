@@ -31,7 +31,7 @@ READ_ALL_THE_SAME = {"daly-052": "two bytes of noise stand before a sound frame:
 # Where we do not follow what a source says, and why.
 DISPUTED = {
     "daly-020": "58 cycles stand in bytes 6-7; V1.0 and every other capture have the cycles in bytes 5-6",
-    "daly-063": "11.3 A without its direction; above 30000 the battery discharges in every capture that tells it",
+    "daly-063": "11.3 A without its direction; above 30000 the battery discharges in every capture that reports it",
     "daly-035": "raw 0 is a missing sensor, not -40 degC, as the source's own faulty wiring shows",
     "jk-008": "decoded as it says; a poller takes 0 % and 0 cycles without an alarm for a BMS that has just started",
 }
@@ -218,8 +218,8 @@ def test_jkbms_frames_say_what_their_bytes_are(line: dict[str, Any]) -> None:
 def test_frames_say_what_their_sources_say(name: str) -> None:
     line = next(line for line in lines() if line["id"] == name)
     description = described(line)
-    told = dict(description.values) | {"address": description.address}
-    assert {key: told[key] for key in DECODED[name]} == DECODED[name]
+    reported = dict(description.values) | {"address": description.address}
+    assert {key: reported[key] for key in DECODED[name]} == DECODED[name]
 
 
 @pytest.mark.parametrize("line", [p for bms in PROTOCOLS for p in chosen(bms, checksum_ok=False)])

@@ -116,10 +116,10 @@ class AsciiProtocol(Protocol):
         for topic, names in self.questions.items():
             for name in names:
                 if answers := self._answers(self.asked[name], frame):
-                    told = [self._values(self.asked[name], one) for one in answers]
-                    failed = next((error for _, error in told if error), "")
-                    many = {"packs": [values for values, _ in told]}
-                    shown = many if len(told) > 1 else told[0][0]
+                    reported = [self._values(self.asked[name], one) for one in answers]
+                    failed = next((error for _, error in reported if error), "")
+                    many = {"packs": [values for values, _ in reported]}
+                    shown = many if len(reported) > 1 else reported[0][0]
                     plain = {} if topic is Topic.STATUS else {"info": info}
                     return Description(topic.value, failed, frame[ADR], {} if failed else values | shown | plain)
         return Description("other", address=frame[ADR], values=values | {"info": info})

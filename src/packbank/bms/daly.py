@@ -45,7 +45,7 @@ class Daly(Protocol):
     )
     addresses = range(1, 17)
     questions = QUESTIONS
-    tells_limits = False
+    reports_limits = False
 
     def __init__(self) -> None:
         self._boards = Memories(self._new_board, FORGET_AFTER)
@@ -151,7 +151,7 @@ def _values(address: int, frames: list[bytes]) -> dict[str, object]:
             identity = command.fill(Frames(exchange.answer, command, board), row, identity)
     judged = row.copy()
     if not any(frame[2] == commands()["cells"].code for frame in mine):
-        judged[Column.CELL_COUNT] = np.nan  # no cell was told, so their number contradicts nothing
+        judged[Column.CELL_COUNT] = np.nan  # no cell was reported, so their number contradicts nothing
     trust.check(judged, judged)
     values = known_values(row, identity)
     if np.isfinite(row[Column.ALARM_BITS]):

@@ -33,7 +33,7 @@ FLOWS = {1: 1, 2: -1}  # the state byte; 0: neither
 
 @cache
 def commands() -> Mapping[str, Command]:
-    """Every question. The extremes are not asked in a round, since cells and temperatures tell more."""
+    """Every question. The extremes are not asked in a round, since cells and temperatures report more."""
     made = (
         Command("pack", 0x90, _pack),
         Command("cell extremes", 0x91, _cell_extremes),
@@ -125,7 +125,7 @@ def _text(name: str) -> Callable[[Frames, Row, Identity], Identity]:
     def fill(frames: Frames, row: Row, identity: Identity) -> Identity:
         del row
         raw = frames.joined(fields.TEXT_BYTES)
-        told: dict[str, str] = {name: Text(name, 0, len(raw)).decode(raw)}
-        return replace(identity, **told)  # type: ignore[arg-type]  # every name is of a text
+        reported: dict[str, str] = {name: Text(name, 0, len(raw)).decode(raw)}
+        return replace(identity, **reported)  # type: ignore[arg-type]  # every name is of a text
 
     return fill

@@ -33,7 +33,7 @@ NO_SENSOR = (0x00, 0xFF)  # measured where a sensor is missing
 TEXT_BYTES = slice(DATA + 1, DATA + 8)  # behind the frame number
 PRODUCTION_BYTES = slice(DATA + 2, DATA + 5)  # year - 2000, month, day; community
 
-# 30000 is 0 A. Above it the battery discharges, in every capture that tells the direction; some firmware has it the
+# 30000 is 0 A. Above it the battery discharges, in every capture that shows the direction; some firmware has it the
 # other way round, and then its over-current bits as well, so that is a setting of the pack.
 PACK = (
     Field(Column.VOLTAGE, DATA, "u16", TENTH, source=f"{V12} 0x90"),

@@ -1,6 +1,6 @@
 """One question to a Daly board: the 13-byte request, and its answer of one frame or a burst of numbered ones.
 
-A frame counts when board, command, length byte and sum are right. Nothing in a burst tells where it ends, so it is
+A frame counts when board, command, length byte and sum are right. Nothing in a burst says where it ends, so it is
 remembered how many cells and sensors a board has, and how many frames it was seen to send.
 """
 

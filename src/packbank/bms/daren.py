@@ -1,7 +1,7 @@
 """Daren BMS and its relatives (Basen, SacredSun, Tian, Revov SX2) on RS485 or RS232, ASCII protocol 2.2.
 
-An answer has no number: ADR alone says whose it is. 0x47 tells what the BMS allows for charging, nothing tells that for
-discharging, so the owner writes both.
+An answer has no number: ADR alone says whose it is. 0x47 reports what the BMS allows for charging; nothing reports that
+for discharging, so the owner writes both.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def fill_analog(opened: bytes, row: Row, identity: Identity) -> Identity:
 
 
 def _fill_charge(row: Row) -> None:
-    """Some packs tell the state of charge in whole percent, as a hundredth of it: the capacities say which."""
-    told, full = row.item(Column.SOC), row.item(Column.FULL_CAPACITY)
+    """Some packs report the state of charge in whole percent, as a hundredth of it: the capacities say which."""
+    reported, full = row.item(Column.SOC), row.item(Column.FULL_CAPACITY)
     counted = 100.0 * row.item(Column.REMAINING_CAPACITY) / full if full > 0.0 else nan
-    if told <= 1.0 and abs(100.0 * told - counted) <= SOC_AGREES:
-        row[Column.SOC] = 100.0 * told
+    if reported <= 1.0 and abs(100.0 * reported - counted) <= SOC_AGREES:
+        row[Column.SOC] = 100.0 * reported
 
 
 def name_alarms(opened: bytes) -> list[str]:
@@ -134,7 +134,7 @@ class Daren(AsciiProtocol):
     )
     latency = 0.050
     addresses = range(0x01, 0x10)
-    tells_limits = False
+    reports_limits = False
     steady_question = "analog"
     cid1 = CID1
     versions = (VERSION,)

@@ -20,7 +20,7 @@ TEMPERATURES = {
     "t4": Column.TEMPERATURE_4,
     "t5": Column.TEMPERATURE_5,
 }
-_DIGITS = 6  # behind the point: no message tells more, and what a division leaves behind them is not shown
+_DIGITS = 6  # behind the point: no message reports more, and what a division leaves behind them is not shown
 _COUNTED = ("", "0/1", "0/1/2", "bits", "s", "%")
 
 
@@ -56,6 +56,6 @@ def cells(values: NDArray[np.float64]) -> list[float | int | None]:
 
 
 def known_values(row: Row, identity: Identity) -> dict[str, object]:
-    """What ``row`` and ``identity`` tell and nothing that they do not, for messages that say few things each."""
-    told = {key: value for key, value in asdict(identity).items() if value not in ("", None)}
-    return row_values(row, frozenset(np.flatnonzero(np.isfinite(row)).tolist())) | told
+    """What ``row`` and ``identity`` report and nothing that they do not, for messages that say few things each."""
+    reported = {key: value for key, value in asdict(identity).items() if value not in ("", None)}
+    return row_values(row, frozenset(np.flatnonzero(np.isfinite(row)).tolist())) | reported

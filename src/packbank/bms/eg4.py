@@ -1,7 +1,7 @@
 """EG4 LifePower and its relatives (Tianpower, Narada 48NPFC, Revov, Basen) on RS485, addresses 1 to 15.
 
 A frame is ``7E address command length payload check 0D``; some units begin with ``7C``, and which one a pack speaks is
-found out by asking. 0D and 7E occur inside payloads too, so the length byte alone tells where a frame ends.
+found out by asking. 0D and 7E occur inside payloads too, so the length byte alone says where a frame ends.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def frame_size(data: bytes) -> int:
 
 
 def frame_fault(frame: bytes) -> FrameError | None:
-    """What is wrong with a frame of the length that it tells."""
-    told, expected = frame[-2], sum_xor8(frame[:-2])
-    if told != expected or frame[-1] != END:
-        return FrameError("check", f"check byte {told:#04x}, the bytes make {expected:#04x}; end {frame[-1]:#04x}")
+    """What is wrong with a frame of the length that it states."""
+    received, expected = frame[-2], sum_xor8(frame[:-2])
+    if received != expected or frame[-1] != END:
+        return FrameError("check", f"check byte {received:#04x}, the bytes make {expected:#04x}; end {frame[-1]:#04x}")
     if frame[3] == 1 and frame[HEADER]:
         code = frame[HEADER]
         name = ERRORS[code] if code < len(ERRORS) else "unknown"
@@ -105,7 +105,7 @@ def fill_status(payload: bytes, row: Row) -> None:
     """Decode the groups into ``row``; FrameError when they cannot be walked or an essential one is missing."""
     groups = tables.groups()
     try:
-        record, _ = groups.unroll(payload)  # an unknown group ends the walk; what stands behind it nobody can tell
+        record, _ = groups.unroll(payload)  # an unknown group ends the walk; what stands behind it nobody knows
     except ValueError as error:
         raise FrameError("groups", str(error)) from error
     missing = [tag for tag in tables.ESSENTIAL if not record[groups.count(tag)]]
@@ -121,8 +121,8 @@ def fill_status(payload: bytes, row: Row) -> None:
 def _fill_temperatures(record: bytes, row: Row) -> None:
     groups = tables.groups()
     start = groups.value(tables.TEMPERATURE_GROUP)
-    told = record[start : start + 2 * record[groups.count(tables.TEMPERATURE_GROUP)]]
-    sensors = [(tag, raw + tables.COLDEST) for tag, raw in zip(told[::2], told[1::2], strict=True)]
+    reported = record[start : start + 2 * record[groups.count(tables.TEMPERATURE_GROUP)]]
+    sensors = [(tag, raw + tables.COLDEST) for tag, raw in zip(reported[::2], reported[1::2], strict=True)]
     row[Column.TEMPERATURE_MOS] = max((value for tag, value in sensors if tag in tables.MOSFET_SENSORS), default=np.nan)
     put_temperatures(row, [value for tag, value in sensors if tag == tables.CELL_SENSOR])
 
@@ -144,7 +144,7 @@ class Eg4(Protocol):
         same_pack_gap=0.700,
     )
     addresses = range(0x01, 0x10)
-    tells_limits = False
+    reports_limits = False
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
         {Topic.STATUS: ("status",), Topic.ABOUT: ("firmware", "barcode")}
     )
@@ -164,7 +164,7 @@ class Eg4(Protocol):
         return len(self._memories.of(address).ways)
 
     def may_lack(self, address: int, question: str) -> bool:
-        """As :meth:`Protocol.may_lack`: not every pack tells its firmware and its barcode."""
+        """As :meth:`Protocol.may_lack`: not every pack reports its firmware and its barcode."""
         del address
         return question in self.questions[Topic.ABOUT]
 

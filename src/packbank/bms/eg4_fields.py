@@ -121,7 +121,7 @@ def groups() -> TagList:
 
 
 def fields() -> tuple[Field, ...]:
-    """What a record's groups fill; temperatures are told apart by their tags and not in the table."""
+    """What a record's groups fill; temperatures are identified by their tags and not in the table."""
     at = groups()
 
     def single(column: Column, tag: int, scale: float = 1.0, shift: float = 0.0) -> Field:

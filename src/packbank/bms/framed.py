@@ -1,6 +1,6 @@
 """What families with binary frames have in common when each of their answers names its own length.
 
-A family is a table of :class:`Asked`, and says how its frames are told from others; asking, binding, remembering and
+A family is a table of :class:`Asked`, and says how its frames differ from others; asking, binding, remembering and
 describing are here.
 """
 

@@ -147,7 +147,7 @@ class Jbd(FramedProtocol):
     )
     latency = 0.050
     addresses = range(ONLY, ONLY + 1)
-    tells_limits = False
+    reports_limits = False
     questions = MappingProxyType({Topic.STATUS: ("basic", "cells"), Topic.ABOUT: ("model",)})
     asked = ASKED
     essential = ("basic", "cells")

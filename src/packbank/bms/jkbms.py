@@ -1,6 +1,6 @@
 """JKBMS with the 4E57 protocol on its GPS or RS485 socket (115200 baud, 3.3 V): one BMS a port, no addresses.
 
-One question, "read all", tells live values, settings and who the BMS is.
+One question, "read all", reports live values, settings and who the BMS is.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class JkBms(Protocol):
 
     def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
         """As :meth:`Protocol.decode`; for 16 s after its start a BMS says 0 % and 0 cycles, which are unknown then."""
-        del address, question, identity  # every answer tells all of it
+        del address, question, identity  # every answer reports all of it
         record = unroll(data)
         fill(record, row)
         if row[Column.SOC] == 0 and row[Column.CYCLES] == 0 and not alarm_word(row) & tables.LOW_BITS:

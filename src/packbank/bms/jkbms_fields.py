@@ -1,7 +1,7 @@
-"""The message of JKBMS with the 4E57 protocol as tables: a list of ids with values, which tells all at once.
+"""The message of JKBMS with the 4E57 protocol as tables: a list of ids with values, which reports all at once.
 
 All numbers are big-endian. The list is unrolled into a record (:class:`packbank.cext.tlv.TagList`), which the tables
-read. An old firmware leaves ids out; what they would tell is then unknown. Sources:
+read. An old firmware leaves ids out; what they would report is then unknown. Sources:
 
 * ``vendor``: JK, Communication protocol between monitoring platform and BMS V2.5 (2020-12-17), table of ids
 * ``measured``: against that document, or not in it; found in the frames of `../shared/vectors`

@@ -49,10 +49,10 @@ def frame_size(data: bytes) -> int:
 
 
 def frame_fault(frame: bytes) -> FrameError | None:
-    """What is wrong with an answer of the length that it tells."""
-    told, expected = int.from_bytes(frame[-2:]), sum16(frame[:-4])
-    if frame[-5] != END or told != expected:
-        return FrameError("sum16", f"the bytes add up to {expected:#06x}, the frame says {told:#06x}")
+    """What is wrong with an answer of the length that it states."""
+    received, expected = int.from_bytes(frame[-2:]), sum16(frame[:-4])
+    if frame[-5] != END or received != expected:
+        return FrameError("sum16", f"the bytes add up to {expected:#06x}, the frame says {received:#06x}")
     if frame[10] != ANSWER or frame[8] not in (READ_ALL, READ_ONE):
         return FrameError("type", f"command {frame[8]:#04x}, type {frame[10]} is no answer to read all")
     if frame[4:8] != TERMINAL:
@@ -107,16 +107,16 @@ def alarm_word(row: Row) -> int:
 
 def identify(record: bytes, row: Row) -> Identity:
     """Who the BMS says it is. The factory's text is user data and model, or a serial number."""
-    told = {text.name: text.decode(record) for text in tables.texts()}
+    reported = {text.name: text.decode(record) for text in tables.texts()}
     start = tables.ids().value(0xBA)
     model = MODEL.search(record[start : start + tables.TEXT_LENGTHS[0xBA]].decode("latin-1"))
-    who = Identity(software=told["software"].rstrip("_"), manufactured=_iso_month(told["manufactured"]))
+    who = Identity(software=reported["software"].rstrip("_"), manufactured=_iso_month(reported["manufactured"]))
     if np.isfinite(row[Column.RUNTIME]):
         who = replace(who, runtime=int(row[Column.RUNTIME]))
     if model is None:
-        return replace(who, serial=told["factory"], name=_chosen(told["device"]))
+        return replace(who, serial=reported["factory"], name=_chosen(reported["device"]))
     name = model[0].split("\0")[0]
-    return replace(who, model=name, name=_chosen(told["factory"].split(name)[0]) or _chosen(told["device"]))
+    return replace(who, model=name, name=_chosen(reported["factory"].split(name)[0]) or _chosen(reported["device"]))
 
 
 def _chosen(text: str) -> str:

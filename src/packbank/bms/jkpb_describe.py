@@ -56,8 +56,8 @@ def _describe_frame(frame: Unit, units: list[Unit], data: bytes) -> Description:
         trust.check(row, row)
     except FrameError as error:
         return Description(kind, str(error))
-    told = row[Column.DEVICE_ADDRESS]
-    address = int(told) if acknowledged is None and np.isfinite(told) else acknowledged
+    reported = row[Column.DEVICE_ADDRESS]
+    address = int(reported) if acknowledged is None and np.isfinite(reported) else acknowledged
     return Description(kind, address=address, values=_values(topic, row, identity))
 
 

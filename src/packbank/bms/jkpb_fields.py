@@ -64,7 +64,7 @@ STATUS = (
 
 # The name of each alarm bit with what Venus OS shall make of it. A protection has cut a path off, so it is an alarm
 # (2); what only limits or forewarns is a warning (1), as is a high resistance of a balance wire: the cells are no
-# longer levelled, nor to be trusted to the millivolt under load. A MOSFET that does not do as told is Venus's
+# longer levelled, nor to be trusted to the millivolt under load. A MOSFET that does not follow its command is Venus's
 # contactor. Without an alarm: GPS and the password reminder say nothing about the pack, and the GPS lock is seen in the
 # MOSFETs' state. Bits 0..21 are the vendor's, 22 and 23 stand in V1.1 without their number, 24..28 are known from
 # esphome-jk-bms only.
@@ -144,7 +144,7 @@ SETTINGS = (
     Field(Column.BALANCE_START, 138, "u32", MILLI, source=VENDOR),
     Field(Column.DEVICE_ADDRESS, 270, "u32", source=f"{VENDOR}; {MEASURED} on five addresses"),
     # The same two bytes are the heater's on newer firmware and the battery's over-temperature alarm on older: bit 7 of
-    # the mask at 293 tells which, without exception in 31 frames of firmware 11 to 19.
+    # the mask at 293 says which, without exception in 31 frames of firmware 11 to 19.
     Field(Column.HEATING_START, 284, "i8", present=_HEATING_KNOWN, source=MEASURED),
     Field(Column.HEATING_STOP, 285, "i8", present=_HEATING_KNOWN, source=MEASURED),
     Field(Column.BATTERY_OTA, 284, "i8", present=_HEATING_UNKNOWN, source="vendor V1.0"),

@@ -29,7 +29,7 @@ OLDEST_FIRMWARE = 11  # with the 32-cell tables
 
 
 def topic_of(frame: bytes) -> Topic | None:
-    """What a frame tells, by its type; ``None`` for the vendor's other types, such as the log book."""
+    """What a frame reports, by its type; ``None`` for the vendor's other types, such as the log book."""
     return next((topic for topic, kind in KINDS.items() if kind == frame[TYPE]), None)
 
 
@@ -115,7 +115,7 @@ def _concealed_about(frame: bytes) -> bytes:
     shown[: TYPE + 2] = frame[: TYPE + 2]
     shown[ABOUT_RUNTIME : ABOUT_POWER_ON_COUNT + 4] = frame[ABOUT_RUNTIME : ABOUT_POWER_ON_COUNT + 4]
     for text in ABOUT:
-        told = frame[text.offset : text.offset + text.length].partition(b"\0")[0]
-        shown[text.offset : text.offset + len(told)] = told
+        used = frame[text.offset : text.offset + text.length].partition(b"\0")[0]
+        shown[text.offset : text.offset + len(used)] = used
     seal(shown)
     return bytes(shown)

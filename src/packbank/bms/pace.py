@@ -65,9 +65,9 @@ def fill_analog(opened: bytes, row: Row, identity: Identity) -> Identity:
     unwrap_voltage(row, tables.VOLTAGE_SPAN)
     finish(row)
     if shape.rest - tables.TO_TAIL in tables.SOC_TAILS:
-        told = opened[shape.end + 13]
-        if abs(told - row.item(Column.SOC)) <= SOC_AGREES:
-            row[Column.SOC] = told
+        reported = opened[shape.end + 13]
+        if abs(reported - row.item(Column.SOC)) <= SOC_AGREES:
+            row[Column.SOC] = reported
     return identity
 
 
@@ -113,7 +113,7 @@ def _words(opened: bytes) -> list[int]:
     return [int.from_bytes(opened[at : at + 2]) for at in range(tables.AT, len(opened) - 1, 2)]
 
 
-# Settings do not name their command, and several have one form: what they say tells them apart.
+# Settings do not name their command, and several have one form: what they say distinguishes them.
 _SENSE: Mapping[str, Callable[[list[int]], bool]] = MappingProxyType(
     {
         "cell high": lambda words: words[2] < words[1] and 2000 <= words[1] <= 5000,
@@ -221,7 +221,7 @@ class Pace(AsciiProtocol):
     )
     latency = 0.050
     addresses = range(0x00, 0x10)
-    tells_limits = False
+    reports_limits = False
     cid1 = 0x46
     versions = (NEW, OLD, RICHPOWER)
     return_codes = MappingProxyType({code: why for code, why in RETURN_CODES.items() if code < 0x90})  # 0x90 asks here
@@ -257,7 +257,7 @@ class Pace(AsciiProtocol):
         return number == address
 
     def questions_to(self, address: int, topic: Topic) -> Iterable[str]:
-        """As :meth:`Protocol.questions_to`; only the status is told through the master."""
+        """As :meth:`Protocol.questions_to`; only the status is reported through the master."""
         direct = self._memories.of(address).ways[0].address == address
         return super().questions_to(address, topic) if direct or topic is Topic.STATUS else ()
 

@@ -26,7 +26,7 @@ NO_SENSOR = 0x0853  # -60 degC; measured. 0AAA, 0 degC, is also sent for a senso
 ROLES = (*FOUR_CELLS, Column.TEMPERATURE_MOS, None)
 VOLTAGE_SPAN = 65.536  # V, where the word of the voltage begins anew
 
-# Behind the sensors of 0x42: bytes to the count that tells nothing about the length, and from there on the tail.
+# Behind the sensors of 0x42: bytes to the count that says nothing about the length, and from there on the tail.
 TO_TAIL = 7
 TAILS = range(4, 41)  # measured: 4, 6, 7, 14, 16, 20; what is longer is another pack's, or another family's
 CLONE_TAIL = 4  # of packs with VER 20 or 26, such as Itel and Boqiang

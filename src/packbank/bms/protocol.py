@@ -139,10 +139,10 @@ class Protocol(ABC):
     line: Line
     addresses: range  # that a pack can have
     questions: Mapping[Topic, tuple[str, ...]]  # the exchanges that together answer a topic, in order
-    # The one question that tells any pack's status whatever it was asked before, so that several may be asked at once;
+    # The one question that reports any pack's status whatever it was asked before, so several may be asked at once;
     # empty where the questions vary, or where the protocol counts what it asked.
     steady_question: str = ""
-    tells_limits: bool = True  # false: its packs do not say what current they allow, so the configuration must
+    reports_limits: bool = True  # false: its packs do not say what current they allow, so the configuration must
 
     @abstractmethod
     def exchange(self, question: str, address: int) -> Exchange:
@@ -185,7 +185,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def describe(self, data: bytes) -> Description:
-        """What ``data``, one message or one answer from wherever, says; never raises and tells no secret."""
+        """What ``data``, one message or one answer from wherever, says; never raises and shows no secret."""
 
     def overhear(self) -> Overhearing | None:
         """Begin to listen to another master; ``None`` when this protocol's answers cannot be attributed."""
@@ -194,7 +194,7 @@ class Protocol(ABC):
     def conceal(self, data: bytes) -> bytes:
         """``data`` from the line, same length, with zeros for all but what holds no secret beyond doubt.
 
-        Messages with the right sum keep a right one. A family that tells no secrets shows everything.
+        Messages with the right sum keep a right one. A family without secrets shows everything.
         """
         return data
 

@@ -1,7 +1,7 @@
 """Pylontech low voltage packs (US2000 to US5000, UP2500, Phantom-S) on their RS485 port, protocol 3.3.
 
-The first pack is asked at 2, those behind it at 3 and so on: it fetches their answers itself. 0x92 tells what a module
-allows at this moment, which is asked with every status.
+The first pack is asked at 2, those behind it at 3 and so on: it fetches their answers itself. 0x92 reports what a
+module allows at this moment, which is asked with every status.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def check_limits(opened: bytes) -> None:
     """As :attr:`Question.check`: charging is positive, discharging negative, and 0 is none."""
     fits = len(opened) == tables.LIMITS_SIZE
     if not fits or _word(opened, tables.CHARGE_CURRENT) < 0 or _word(opened, tables.DISCHARGE_CURRENT) > 0:
-        raise FrameError("layout", f"{opened[HEADER:].hex()} tells no limits")
+        raise FrameError("layout", f"{opened[HEADER:].hex()} reports no limits")
 
 
 def fill_limits(opened: bytes, row: Row, identity: Identity) -> Identity:

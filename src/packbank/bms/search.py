@@ -1,4 +1,4 @@
-"""Find frames that begin with a known head and tell their own length, in whatever the line brings."""
+"""Find frames that begin with a known head and state their own length, in whatever the line brings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_REFUSED = 16  # kept; a line full of noise must not fill the memory
 class FrameSearch:
     """A stream of bytes, searched for the first frame without a fault.
 
-    ``size`` says how long the frame is that begins with the given bytes: 0 when too few of them are there to tell,
+    ``size`` says how long the frame is that begins with the given bytes: 0 when too few of them are there to know,
     negative when it is none after all. ``fault`` says what is wrong with a whole frame. A damaged or broken-off frame
     hides no other: the search goes on behind its first byte.
     """

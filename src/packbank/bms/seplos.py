@@ -102,7 +102,7 @@ class Seplos(AsciiProtocol):
     )
     latency = 0.050
     addresses = range(0x00, 0x10)
-    tells_limits = False
+    reports_limits = False
     cid1 = 0x46
     versions = (VERSION,)
     questions = MappingProxyType({Topic.STATUS: ("analog", "alarm"), Topic.ABOUT: ("maker",)})
@@ -122,7 +122,7 @@ class Seplos(AsciiProtocol):
         return sender == address and number in (way.number, 0)
 
     def summary(self, opened: bytes) -> Mapping[str, object]:
-        """As :meth:`AsciiProtocol.summary`: what a pack tells its master, with the command in place of RTN."""
+        """As :meth:`AsciiProtocol.summary`: what a pack reports to its master, with the command in place of RTN."""
         if opened[CODE] != TO_MASTER or len(opened) < HEADER + SUMMARY.size:
             return {}
         _, group, high, low, hot, cold, *rest = SUMMARY.unpack_from(opened, HEADER)

@@ -215,7 +215,7 @@ def _check_ceilings(
     wrong = {problem.entry.key for problem in parsed.problems}
     of_bus = {section.name: section for section in parsed.buses}
     for bus in buses:
-        if bus.protocol not in protocols or protocols[bus.protocol].tells_limits:
+        if bus.protocol not in protocols or protocols[bus.protocol].reports_limits:
             continue
         own = [pack.settings for pack in packs if pack.bus == bus.name]
         text = f"{protocols[bus.protocol].title} does not say what current a pack allows; write it, in A for each pack"

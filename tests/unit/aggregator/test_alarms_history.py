@@ -34,7 +34,7 @@ def test_a_flicker_is_not_an_alarm() -> None:
         assert rig.run(2).alarms[Alarm.LOW_VOLTAGE] == 0
 
 
-def test_alarms_that_no_pack_can_tell_are_left_out() -> None:
+def test_alarms_that_no_pack_can_report_are_left_out() -> None:
     rig = Rig(2)
     rig.rows[:, ALARMS] = NAN
     rig.rows[1, Alarm.CONTACTOR.column] = 0.0

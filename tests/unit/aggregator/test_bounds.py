@@ -19,7 +19,7 @@ SETTINGS = list(STORED)
 
 
 def bank(*ceilings: float | None) -> tuple[NDArray[np.float64], PackTable]:
-    """Packs of which the last has told no settings; ``ceilings`` are the charge currents that the user allows."""
+    """Packs of which the last has reported no settings; ``ceilings`` are the charge currents that the user allows."""
     rows = healthy(len(ceilings))
     rows[-1, SETTINGS] = NAN
     return rows, PackTable([PackSettings(max_battery_charge_current=ceiling) for ceiling in ceilings])
@@ -60,12 +60,12 @@ def test_the_configuration_is_known_and_no_estimate() -> None:
     assert estimated[0].tolist() == [False, False, False]
 
 
-def test_what_was_told_in_an_earlier_run_comes_first() -> None:
+def test_what_was_reported_in_an_earlier_run_comes_first() -> None:
     rows, table = bank(None, None, None)
     stored = np.full((len(STORED), 3), NAN)
     stored[STORED.index(CHARGE)] = [1.0, 1.0, 60.0]
     tele, estimated = bounded(rows, table, stored=stored)
-    assert tele[CHARGE].tolist() == [100.0, 100.0, 60.0]  # those that told theirs keep them
+    assert tele[CHARGE].tolist() == [100.0, 100.0, 60.0]  # those that reported theirs keep them
     assert estimated[0].tolist() == [False, False, False]
 
 
@@ -86,7 +86,7 @@ def test_packs_that_are_silent_are_no_peers() -> None:
     assert tele[CHARGE][2] == 50.0
 
 
-def test_where_nobody_tells_a_limit_nothing_is_known() -> None:
+def test_where_nobody_reports_a_limit_nothing_is_known() -> None:
     rows, table = bank(None, None)
     rows[0, SETTINGS] = NAN
     tele, estimated = bounded(rows, table)

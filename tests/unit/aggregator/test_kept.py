@@ -14,7 +14,7 @@ CHARGE = STORED.index(Column.CHARGE_CURRENT_LIMIT)
 SERIALS = ["A", "B", ""]
 
 
-def told() -> KeptSettings:
+def filled() -> KeptSettings:
     kept = KeptSettings()
     rows = healthy(3)
     rows[:, Column.CHARGE_CURRENT_LIMIT] = [50.0, 60.0, 70.0]
@@ -30,22 +30,22 @@ def limits(kept: KeptSettings, serials: list[str], later: float = 0.0) -> list[f
 
 
 def test_a_pack_is_known_by_its_serial_wherever_it_is() -> None:
-    assert limits(told(), ["B", "", "A"]) == [60.0, -1.0, 50.0]
+    assert limits(filled(), ["B", "", "A"]) == [60.0, -1.0, 50.0]
 
 
 def test_another_pack_or_one_without_a_serial_is_not_known() -> None:
-    assert limits(told(), ["", "C", ""]) == []
+    assert limits(filled(), ["", "C", ""]) == []
 
 
 def test_settings_expire() -> None:
-    assert limits(told(), SERIALS, LONGEST) == [50.0, 60.0, -1.0]
-    kept = told()
+    assert limits(filled(), SERIALS, LONGEST) == [50.0, 60.0, -1.0]
+    kept = filled()
     assert limits(kept, SERIALS, LONGEST + 1.0) == [-1.0, -1.0, -1.0]
     assert kept.save() == {}
 
 
 def test_their_age_goes_on_after_a_restart_whatever_the_wall_clock_says() -> None:
-    kept = told()
+    kept = filled()
     limits(kept, SERIALS, LONGEST - 10.0)
     again = KeptSettings()
     again.restore(json.loads(json.dumps(kept.save())))
@@ -55,7 +55,7 @@ def test_their_age_goes_on_after_a_restart_whatever_the_wall_clock_says() -> Non
 
 def test_they_outlive_a_restart() -> None:
     again = KeptSettings()
-    again.restore(json.loads(json.dumps(told().save(), allow_nan=False)))
+    again.restore(json.loads(json.dumps(filled().save(), allow_nan=False)))
     assert limits(again, SERIALS) == [50.0, 60.0, -1.0]
 
 
@@ -66,7 +66,7 @@ def test_damaged_ones_are_refused(saved: dict[str, object]) -> None:
 
 
 def test_a_new_reading_replaces_the_old_one() -> None:
-    kept = told()
+    kept = filled()
     rows = healthy(3)
     rows[:, Column.SETTINGS_TIME] = 10.0
     rows[:, Column.CHARGE_CURRENT_LIMIT] = 20.0

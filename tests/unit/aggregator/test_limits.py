@@ -75,7 +75,7 @@ def test_a_silent_pack_teaches_nothing() -> None:
     assert rig.run(15).packs[0].charge_share == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_pack_that_tells_no_current_is_reckoned_with_its_share_and_its_uncertainty() -> None:
+def test_a_pack_that_reports_no_current_is_reckoned_with_its_share_and_its_uncertainty() -> None:
     rig = Rig(4)
     for level in (30.0, 60.0, 90.0, 40.0, 0.0):
         rig.rows[:, Column.CURRENT] = level
@@ -140,7 +140,7 @@ def test_a_pack_just_above_its_ceiling_is_over_before_its_bms_trips() -> None:
     assert rig.run(6).charge_current_limit.value < 193.0
 
 
-def test_a_pack_that_carries_nothing_is_over_no_limit_whatever_its_bms_tells() -> None:
+def test_a_pack_that_carries_nothing_is_over_no_limit_whatever_its_bms_reports() -> None:
     rig = Rig(3)
     rig.teach()
     before = rig.step().charge_current_limit.value
@@ -265,23 +265,23 @@ def test_a_pack_whose_limits_never_arrive_is_bounded_by_the_others_and_named() -
     assert battery.packs[1].charge_cause is Cause.ESTIMATE
 
 
-def test_where_no_pack_tells_a_limit_there_is_none_to_allow() -> None:
+def test_where_no_pack_reports_a_limit_there_is_none_to_allow() -> None:
     rig = Rig(2)
     rig.rows[:, [Column.CHARGE_CURRENT_LIMIT, Column.SETTINGS_TIME]] = NAN
     limit = rig.run(40).charge_current_limit
-    assert (limit.value, limit.detail) == (0.0, "neither its BMS nor the configuration tells one")
+    assert (limit.value, limit.detail) == (0.0, "neither its BMS nor the configuration gives one")
 
 
-@pytest.mark.parametrize("told_settings", [True, False])
-def test_packs_that_tell_no_limit_are_named_whether_or_not_they_told_settings(told_settings: bool) -> None:
+@pytest.mark.parametrize("reported_settings", [True, False])
+def test_packs_that_report_no_limit_are_named_whether_or_not_they_reported_settings(reported_settings: bool) -> None:
     rig = Rig(2)
     rig.rows[:, Column.CHARGE_CURRENT_LIMIT] = NAN
-    if not told_settings:
+    if not reported_settings:
         rig.rows[:, Column.SETTINGS_TIME] = NAN
     assert [pack.charge_unlimited for pack in rig.step().packs] == [True, True]
 
 
-def test_unseen_cells_allow_no_current_unless_the_pack_voltage_tells() -> None:
+def test_unseen_cells_allow_no_current_unless_the_pack_voltage_is_known() -> None:
     rig = Rig(1)
     rig.rows[0, CELL_VOLTAGES] = NAN
     battery = rig.step()

@@ -50,7 +50,7 @@ def test_extremes_name_pack_and_cell_or_sensor_as_on_the_pack() -> None:
     assert (battery.lowest_temperature.pack, battery.lowest_temperature.number) == (1, 2)
 
 
-def test_what_one_pack_does_not_tell_is_made_of_the_others() -> None:
+def test_what_one_pack_does_not_report_is_made_of_the_others() -> None:
     rig = Rig(2)
     rig.rows[1, [Column.SOH, Column.TEMPERATURE_MOS, Column.POWER, Column.TEMPERATURE_1, Column.TEMPERATURE_2]] = NAN
     rig.rows[0, Column.POWER] = 100.0
@@ -61,7 +61,7 @@ def test_what_one_pack_does_not_tell_is_made_of_the_others() -> None:
     assert battery.power == 100.0
 
 
-def test_what_nobody_tells_is_unknown_and_never_zero() -> None:
+def test_what_nobody_reports_is_unknown_and_never_zero() -> None:
     rig = Rig(2)
     keep = rig.rows[:, [Column.VOLTAGE]].copy()
     rig.rows[:] = NAN
@@ -75,7 +75,7 @@ def test_what_nobody_tells_is_unknown_and_never_zero() -> None:
     assert battery.charge_current_limit.value == battery.discharge_current_limit.value == 0.0
 
 
-def test_power_follows_from_voltage_and_current_when_no_pack_tells_it() -> None:
+def test_power_follows_from_voltage_and_current_when_no_pack_reports_it() -> None:
     rig = Rig(2)
     rig.rows[:, Column.CURRENT] = 10.0
     assert rig.step().power == pytest.approx(20.0 * 52.8)

@@ -62,7 +62,7 @@ def test_unequal_banks_of_sound_packs_are_believed() -> None:
     assert Plausible(4).step(rows) is rows
 
 
-def test_what_was_told_before_stands_until_another_pack_is_there() -> None:
+def test_what_was_reported_before_stands_until_another_pack_is_there() -> None:
     rows, judge = healthy(3), Plausible(3)
     rows[1, CHARGE] = 40.0
     judge.step(rows)

@@ -10,7 +10,7 @@ from packbank.model.columns import Alarm, Column
 MARGIN = 1.0 + BankSettings().sensor_error
 
 
-def test_nothing_is_ready_before_every_expected_pack_told() -> None:
+def test_nothing_is_ready_before_every_expected_pack_reported() -> None:
     rig = Rig(3)
     rig.silent = {2}
     battery = rig.step()
@@ -119,7 +119,7 @@ def test_a_lost_pack_leaves_the_others_to_carry_all() -> None:
     assert after.value == pytest.approx(before * 3 / 4, rel=0.02)
 
 
-def test_a_lost_pack_with_a_lower_limit_still_binds_unless_told_otherwise() -> None:
+def test_a_lost_pack_with_a_lower_limit_still_binds_unless_configured_otherwise() -> None:
     values = []
     for may_conduct in (True, False):
         rig = Rig(4, BankSettings(lost_pack_may_conduct=may_conduct))

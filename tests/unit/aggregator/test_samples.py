@@ -17,7 +17,7 @@ from packbank.model.columns import Column
 ALL = np.ones(2, dtype=np.bool_)
 
 
-def tell(rows: NDArray[np.float64], times: list[float], currents: list[float]) -> Telemetry:
+def report(rows: NDArray[np.float64], times: list[float], currents: list[float]) -> Telemetry:
     rows[:, Column.STATUS_TIME] = times
     rows[:, Column.CURRENT] = currents
     return read(rows, max(times), PackTable([PackSettings()] * len(times)))
@@ -25,44 +25,44 @@ def tell(rows: NDArray[np.float64], times: list[float], currents: list[float]) -
 
 def test_currents_are_interpolated_to_the_oldest_of_the_newest_samples() -> None:
     rows, samples = healthy(2), Samples(2)
-    samples.take(tell(rows, [10.0, 10.5], [20.0, 20.0]))
-    samples.take(tell(rows, [11.0, 11.5], [40.0, 60.0]))
-    told = samples.together(ALL)
-    assert told is not None
-    assert told.current.tolist() == [40.0, 40.0]  # at 11.0 s the second was half way
-    assert told.error.tolist() == [0.0, MOVING * 40.0]
-    assert samples.together(ALL) is None, "nothing is told twice"
+    samples.take(report(rows, [10.0, 10.5], [20.0, 20.0]))
+    samples.take(report(rows, [11.0, 11.5], [40.0, 60.0]))
+    reported = samples.together(ALL)
+    assert reported is not None
+    assert reported.current.tolist() == [40.0, 40.0]  # at 11.0 s the second was half way
+    assert reported.error.tolist() == [0.0, MOVING * 40.0]
+    assert samples.together(ALL) is None, "nothing is reported twice"
 
 
 def test_a_pack_with_one_sample_only_counts_at_its_own_instant() -> None:
     rows, samples = healthy(2), Samples(2)
-    samples.take(tell(rows, [10.0, 10.5], [20.0, 30.0]))
-    told = samples.together(ALL)
-    assert told is not None
-    assert told.current[0] == 20.0
-    assert np.isnan(told.current[1])
+    samples.take(report(rows, [10.0, 10.5], [20.0, 30.0]))
+    reported = samples.together(ALL)
+    assert reported is not None
+    assert reported.current[0] == 20.0
+    assert np.isnan(reported.current[1])
 
 
 def test_a_pack_that_is_not_chosen_does_not_hold_the_others_up() -> None:
     rows, samples = healthy(2), Samples(2)
     for now in (10.0, 11.0, 12.0):
-        samples.take(tell(rows, [now, 5.0], [20.0, 30.0]))
+        samples.take(report(rows, [now, 5.0], [20.0, 30.0]))
     assert samples.together(np.array([True, False])) is not None
 
 
 def test_one_late_pack_of_three_does_not_hold_the_others_up_but_two_wait_for_one_another() -> None:
     rows, samples = healthy(3), Samples(3)
-    samples.take(tell(rows, [10.0, 10.1, 10.2], [20.0] * 3))
-    samples.take(tell(rows, [13.0, 13.1, 10.2], [20.0] * 3))
-    told = samples.together(np.ones(3, dtype=np.bool_))
-    assert told is not None
-    assert np.isnan(told.current).tolist() == [False, False, True]
+    samples.take(report(rows, [10.0, 10.1, 10.2], [20.0] * 3))
+    samples.take(report(rows, [13.0, 13.1, 10.2], [20.0] * 3))
+    reported = samples.together(np.ones(3, dtype=np.bool_))
+    assert reported is not None
+    assert np.isnan(reported.current).tolist() == [False, False, True]
     rows, samples = healthy(2), Samples(2)
-    samples.take(tell(rows, [10.0, 13.0], [20.0] * 2))
-    samples.take(tell(rows, [20.0, 23.0], [20.0] * 2))
-    told = samples.together(ALL)
-    assert told is not None
-    assert told.current.tolist() == [20.0, 20.0]
+    samples.take(report(rows, [10.0, 13.0], [20.0] * 2))
+    samples.take(report(rows, [20.0, 23.0], [20.0] * 2))
+    reported = samples.together(ALL)
+    assert reported is not None
+    assert reported.current.tolist() == [20.0, 20.0]
 
 
 def test_steps_teach_the_resistance_of_a_string_and_a_pack_without_steps_takes_it_over() -> None:
@@ -71,7 +71,7 @@ def test_steps_teach_the_resistance_of_a_string_and_a_pack_without_steps_takes_i
     for now in range(40):
         current = 100.0 if now % 2 else 20.0
         rows[0, Column.VOLTAGE] = 52.8 + 16 * 0.0005 * current
-        tele = tell(rows, [float(now), float(now)], [current, 0.0])
+        tele = report(rows, [float(now), float(now)], [current, 0.0])
         samples.take(tele)
         ohms = strings.step(samples, tele)
     assert ohms[0] == pytest.approx(0.0005, rel=0.05)

@@ -163,13 +163,13 @@ def test_a_shunt_shows_gains_and_offsets() -> None:
     rig.sensors = {pack: (lambda true: true * 0.96 - 0.5) for pack in range(4)}
     for each in (0.0, 20.0, 60.0, -30.0, 50.0, 0.0, 80.0):
         battery = rig.carry(each, 20)
-    told = battery.packs
+    packs = battery.packs
     current = rig.rows[:, Column.CURRENT]
-    left = sum(pack.sensor_gain * told + pack.sensor_offset for pack, told in zip(told, current, strict=True))
+    left = sum(pack.sensor_gain * reported + pack.sensor_offset for pack, reported in zip(packs, current, strict=True))
     assert left == pytest.approx(4 * 80.0 - current.sum(), abs=1.5)
-    assert {pack.sensor_gain_error < 0.03 for pack in told} == {True}
+    assert {pack.sensor_gain_error < 0.03 for pack in packs} == {True}
     error, deviation = rig.bank._sensors.shunt.error_of_sum(current)
     assert error == pytest.approx(left)
     assert deviation < 2.0
     again = ParallelPacks([1.0, 1.0, 1.0, 1.0], state=json.loads(json.dumps(rig.bank.state())))
-    assert again.carry(0.0).packs[1].sensor_gain == pytest.approx(told[1].sensor_gain, rel=0.01)
+    assert again.carry(0.0).packs[1].sensor_gain == pytest.approx(packs[1].sensor_gain, rel=0.01)

@@ -61,4 +61,4 @@ def test_only_zeros_that_never_moved_are_ever_taken_out(packs: list[list[float]]
     assert not (slots.absent & (sensors != 0.0)).any()
     assert not (slots.absent & slots.suspect).any()
     if not (np.nan_to_num(sensors) > 0.0).any():
-        assert not slots.absent.any()  # nothing warm tells that a zero is none
+        assert not slots.absent.any()  # nothing warm shows that a zero is none

@@ -20,7 +20,7 @@ MODEL = [Identity(model="JK", serial=serial) for serial in "ABC"]
 
 
 class Known(Rig):
-    """A rig whose packs have told who they are."""
+    """A rig whose packs have reported who they are."""
 
     def step(self, seconds: float = 1.0) -> VirtualBattery:
         self.now += seconds
@@ -30,7 +30,7 @@ class Known(Rig):
         return self.bank.step(self.rows, self.now, WALL + self.now, self.controls, self.external, identities)
 
 
-def test_a_pack_that_never_tells_its_settings_keeps_the_bank_from_nothing_but_its_part() -> None:
+def test_a_pack_that_never_reports_its_settings_keeps_the_bank_from_nothing_but_its_part() -> None:
     rig = Known(3)
     rig.rows[2, SETTINGS] = NAN
     battery = rig.run(60)
@@ -48,7 +48,7 @@ def test_a_start_does_not_wait_for_settings_that_do_not_come() -> None:
     assert Known(3).step().ready
 
 
-def test_what_a_pack_told_before_a_restart_bounds_it_until_it_tells_again() -> None:
+def test_what_a_pack_reported_before_a_restart_bounds_it_until_it_reports_again() -> None:
     rig = Known(3)
     rig.rows[2, LIMITS] = [40.0, 60.0]
     rig.run(5)
@@ -66,12 +66,12 @@ def test_another_pack_at_its_place_is_not_taken_for_it() -> None:
     rig = Known(3)
     rig.rows[2, LIMITS] = [10.0, 10.0]
     rig.run(5)
-    again = Rig(3, state=rig.bank.state())  # whose packs do not tell their serials
+    again = Rig(3, state=rig.bank.state())  # whose packs do not report their serials
     again.rows[2, SETTINGS] = NAN
     assert again.run(10).packs[2].charge_limit == 50.0
 
 
-def test_a_slot_at_zero_limits_charge_and_is_named_until_warm_neighbours_tell_that_it_is_empty() -> None:
+def test_a_slot_at_zero_limits_charge_and_is_named_until_warm_neighbours_show_that_it_is_empty() -> None:
     rig = Known(2)
     rig.rows[0, [Column.TEMPERATURE_4, Column.TEMPERATURE_5]] = 0.0
     battery = rig.run(60)

@@ -29,7 +29,7 @@ def empty() -> Row:
 
 
 def sample_row() -> Row:
-    """A pack that charges: every column of status and settings that JK PB tells."""
+    """A pack that charges: every column of status and settings that JK PB reports."""
     row = empty()
     row[CELL_VOLTAGES][:CELLS_OF_PACK] = (3300 + np.arange(CELLS_OF_PACK)) / 1000
     row[CELL_RESISTANCES][:CELLS_OF_PACK] = 0.050
@@ -58,12 +58,12 @@ def sample_row() -> Row:
     }  # fmt: skip
     for column, value in {**live, **settings}.items():
         row[column] = value
-    for alarm in _TOLD:
+    for alarm in _REPORTED:
         row[alarm.column] = 0
     return row
 
 
-_TOLD = (
+_REPORTED = (
     Alarm.LOW_VOLTAGE, Alarm.HIGH_VOLTAGE, Alarm.LOW_CELL_VOLTAGE, Alarm.HIGH_CELL_VOLTAGE, Alarm.HIGH_CHARGE_CURRENT,
     Alarm.HIGH_DISCHARGE_CURRENT, Alarm.CELL_IMBALANCE, Alarm.INTERNAL_FAILURE, Alarm.HIGH_CHARGE_TEMPERATURE,
     Alarm.LOW_CHARGE_TEMPERATURE, Alarm.HIGH_TEMPERATURE, Alarm.LOW_TEMPERATURE, Alarm.HIGH_INTERNAL_TEMPERATURE,

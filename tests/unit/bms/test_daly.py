@@ -42,7 +42,7 @@ def raised(row: Row) -> dict[Alarm, float]:
     return {alarm: row[alarm.column] for alarm in Alarm if row[alarm.column] > 0}
 
 
-def told(daly: Protocol, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
+def decoded(daly: Protocol, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
     exchange = daly.exchange(question, board)
     assert exchange.feed(answer) or exchange.feed(b"")
     row = blank() if row is None else row
@@ -94,7 +94,7 @@ def test_incumbent_refuses_large_discharge_currents_and_smooths_steps(current: f
     raw = round(30000 - 10 * current)
     if not 0 <= raw <= 0xFFFF:
         pytest.skip("not on the wire")
-    row = told(Daly(), "pack", reply(1, 0x90, f"02120000{raw:04x}01F4"))
+    row = decoded(Daly(), "pack", reply(1, 0x90, f"02120000{raw:04x}01F4"))
     assert row[Column.CURRENT] == current
     assert row[Column.POWER] == pytest.approx(53.0 * current)
 
@@ -111,13 +111,13 @@ def test_incumbent_refuses_packs_below_8_and_above_70_volts(cells: int) -> None:
 @pytest.mark.parametrize("cell", range(16))
 def test_incumbent_sees_only_cell_9_balance(cell: int) -> None:
     data = (1 << cell).to_bytes(8, "little").hex()
-    assert told(Daly(), "balance", reply(1, 0x97, data))[Column.BALANCING] == 2
-    assert told(Daly(), "balance", reply(1, 0x97, "00"))[Column.BALANCING] == 0
+    assert decoded(Daly(), "balance", reply(1, 0x97, data))[Column.BALANCING] == 2
+    assert decoded(Daly(), "balance", reply(1, 0x97, "00"))[Column.BALANCING] == 0
 
 
 @pytest.mark.parametrize(("bit", "level"), [(2, 1), (3, 2)])
 def test_incumbent_calls_a_low_cell_a_high_voltage(bit: int, level: int) -> None:
-    row = told(Daly(), "alarms", reply(1, 0x98, f"{1 << bit:02x}"))
+    row = decoded(Daly(), "alarms", reply(1, 0x98, f"{1 << bit:02x}"))
     assert raised(row) == {Alarm.LOW_CELL_VOLTAGE: level}
 
 
@@ -125,7 +125,7 @@ def test_incumbent_calls_a_low_cell_a_high_voltage(bit: int, level: int) -> None
 def test_incumbent_ignores_five_of_the_seven_alarm_bytes(place: tuple[int, int]) -> None:
     byte, bit = place
     _, alarm, level = ALARMS[place]
-    row = told(Daly(), "alarms", reply(1, 0x98, "00" * byte + f"{1 << bit:02x}"))
+    row = decoded(Daly(), "alarms", reply(1, 0x98, "00" * byte + f"{1 << bit:02x}"))
     assert row[Column.ALARM_BITS] == 1 << (8 * byte + bit)
     assert raised(row) == ({} if alarm is None else {alarm: level})
 
@@ -187,14 +187,14 @@ def test_incumbent_read_a_late_answer_as_the_next_commands() -> None:
 
 def test_cells_stand_where_their_frame_number_says_and_stale_slots_are_cut() -> None:
     frames = burst(1, (3301, 3302, 3303), (3304, 3305, 3306), (3307, 3308, 3306))
-    row = told(counted(8), "cells", frames[26:] + frames[:26])
+    row = decoded(counted(8), "cells", frames[26:] + frames[:26])
     np.testing.assert_allclose(row[CELL_VOLTAGES][:8], np.arange(3301, 3309) / 1000)
     assert np.isnan(row[CELL_VOLTAGES][8:]).all()
 
 
 def test_a_burst_that_counts_from_0_as_documented_is_read_as_well() -> None:
     parts = [reply(1, 0x95, f"{number:02x}0CE50CE60CE7") for number in range(2)]
-    row = told(counted(6), "cells", b"".join(parts))
+    row = decoded(counted(6), "cells", b"".join(parts))
     np.testing.assert_allclose(row[CELL_VOLTAGES][:6], [3.301, 3.302, 3.303] * 2)
 
 
@@ -230,24 +230,24 @@ def test_a_burst_that_was_thought_longer_ends_with_the_silence() -> None:
 
 def test_incumbent_reads_no_single_temperature() -> None:
     answer = reply(1, 0x96, "01383900FF003C00")
-    row = told(counted(16, 2), "temperatures", answer)
+    row = decoded(counted(16, 2), "temperatures", answer)
     assert (row[Column.TEMPERATURE_1], row[Column.TEMPERATURE_2]) == (16.0, 17.0)
     assert np.isnan(row[[Column.TEMPERATURE_4, Column.TEMPERATURE_5]]).all()
 
 
 def test_a_missing_sensor_is_not_40_below() -> None:
-    assert np.isnan(told(counted(16, 1), "temperatures", reply(1, 0x96, "0100"))[Column.TEMPERATURE_1])
+    assert np.isnan(decoded(counted(16, 1), "temperatures", reply(1, 0x96, "0100"))[Column.TEMPERATURE_1])
 
 
 def test_of_more_sensors_than_columns_the_extremes_count() -> None:
-    row = told(counted(16, 7), "temperatures", reply(1, 0x96, "01" + bytes([60, 61, 62, 30, 90, 0, 63]).hex()))
+    row = decoded(counted(16, 7), "temperatures", reply(1, 0x96, "01" + bytes([60, 61, 62, 30, 90, 0, 63]).hex()))
     columns = [Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_4, Column.TEMPERATURE_5]
     assert list(row[columns]) == [20.0, 21.0, -10.0, 50.0]
 
 
 def test_the_state_byte_finds_a_reversed_current() -> None:
     charging = reply(1, 0x93, "0101010000003A02")
-    row = told(Daly(), "state", charging, told(Daly(), "pack", reply(1, 0x90, "0212000075F801F4")))  # 30200
+    row = decoded(Daly(), "state", charging, decoded(Daly(), "pack", reply(1, 0x90, "0212000075F801F4")))  # 30200
     assert (row[Column.CURRENT], row[Column.FLOW]) == (-20.0, 1)
     with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = True") as error:
         Daly().check(row, blank())
@@ -257,8 +257,8 @@ def test_the_state_byte_finds_a_reversed_current() -> None:
 
 
 def test_a_current_near_zero_says_nothing_about_the_sign() -> None:
-    row = told(Daly(), "pack", reply(1, 0x90, "02120000753A01F4"))
-    Daly().check(told(Daly(), "state", reply(1, 0x93, "0101010000003A02"), row), blank())
+    row = decoded(Daly(), "pack", reply(1, 0x90, "02120000753A01F4"))
+    Daly().check(decoded(Daly(), "state", reply(1, 0x93, "0101010000003A02"), row), blank())
 
 
 def test_incumbent_fails_on_boards_that_answer_few_commands() -> None:
@@ -275,7 +275,7 @@ def test_incumbent_fails_on_boards_that_answer_few_commands() -> None:
     assert not daly.may_lack(1, "cells")
 
 
-def test_what_a_board_used_to_tell_it_must_tell() -> None:
+def test_what_a_board_used_to_report_it_must_report() -> None:
     daly = Daly()
     assert daly.may_lack(1, "alarms")
     assert answered(daly.exchange("alarms", 1), DalyResponder(1), pack_row())
@@ -293,24 +293,26 @@ def test_the_cell_count_is_asked_before_the_cells() -> None:
 def test_a_wrong_cell_count_does_not_last(wrong: int) -> None:
     daly, row = counted(wrong), pack_row(16)
     for _ in range(RARELY + 1):
-        told, complete = blank(), True
+        reported, complete = blank(), True
         for question in daly.questions_to(1, Topic.STATUS):
             exchange = daly.exchange(question, 1)
             complete = answered(exchange, DalyResponder(1), row) and complete
             if exchange.answer:
-                daly.decode(1, question, exchange.answer, told, Identity())
+                daly.decode(1, question, exchange.answer, reported, Identity())
     assert complete
-    assert np.isfinite(told[CELL_VOLTAGES]).sum() == 16
+    assert np.isfinite(reported[CELL_VOLTAGES]).sum() == 16
 
 
 @pytest.mark.parametrize("cells", [0, 33, 48])
 def test_an_impossible_cell_count_is_refused(cells: int) -> None:
     with pytest.raises(FrameError, match="cells in series"):
-        told(Daly(), "counts", reply(1, 0x94, f"{cells:02x}01"))
+        decoded(Daly(), "counts", reply(1, 0x94, f"{cells:02x}01"))
 
 
 def test_reserved_bytes_are_never_read() -> None:
-    clean, dirty = (told(counted(3), "counts", reply(1, 0x94, "0301000000" + "0002" + tail)) for tail in ("00", "FF"))
+    clean, dirty = (
+        decoded(counted(3), "counts", reply(1, 0x94, "0301000000" + "0002" + tail)) for tail in ("00", "FF")
+    )
     np.testing.assert_array_equal(clean, dirty)
 
 
@@ -320,7 +322,7 @@ def test_the_request_is_thirteen_bytes_and_filled_as_weak_ports_like_it() -> Non
     assert find_a5(request) == 0
 
 
-def test_describe_tells_requests_damage_and_bursts() -> None:
+def test_describe_names_requests_damage_and_bursts() -> None:
     daly = Daly()
     assert daly.describe(bytes.fromhex(READ_PACK + "7D")).values["question"] == "pack"
     assert daly.describe(bytes.fromhex(READ_PACK + "7E")).error

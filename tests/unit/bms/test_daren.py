@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ascii_bms import info_of, raised, real, reasons, resealed, told, with_bit
+from ascii_bms import decoded, info_of, raised, real, reasons, resealed, with_bit
 from other_bms import answered, ask, blank, pack_row
 from packbank.bms.daren import Daren
 from packbank.bms.daren_fields import ALARMS
@@ -26,14 +26,14 @@ def analog(address: int = 1, cells: int = 16, **changes: float) -> bytes:
 
 @pytest.mark.parametrize("cells", [8, 13, 15, 16])
 def test_incumbent_reads_16_cells_and_4_sensors_at_fixed_places(cells: int) -> None:
-    row = told(Daren(), "analog", 1, analog(cells=cells))
+    row = decoded(Daren(), "analog", 1, analog(cells=cells))
     assert np.isfinite(row[CELL_VOLTAGES]).sum() == cells == row[Column.CELL_COUNT]
     Daren().check(row, blank())
 
 
 @needs_shared
 def test_incumbent_has_no_place_for_two_sensors() -> None:
-    row = told(Daren(), "analog", 1, real("daren-013"))
+    row = decoded(Daren(), "analog", 1, real("daren-013"))
     assert row[list(BATTERY_TEMPERATURES)][:2] == pytest.approx([20.0, 19.0])
     assert np.isnan(row[list(BATTERY_TEMPERATURES)][2:]).all()
     assert row[Column.VOLTAGE] == 53.19
@@ -41,7 +41,7 @@ def test_incumbent_has_no_place_for_two_sensors() -> None:
 
 @needs_shared
 def test_incumbent_cuts_capacities_to_whole_ampere_hours() -> None:
-    row = told(Daren(), "analog", 1, real("daren-004"))
+    row = decoded(Daren(), "analog", 1, real("daren-004"))
     assert (row[Column.REMAINING_CAPACITY], row[Column.FULL_CAPACITY]) == (102.68, 102.92)
 
 
@@ -53,21 +53,21 @@ def test_incumbent_asks_three_questions_with_sleeps_for_a_status() -> None:
 @needs_shared
 def test_incumbent_calls_led_and_buzzer_a_failure() -> None:
     frame = with_bit(real("daren-004"), WORDS_AT + 19 + 1, 0x60)
-    assert raised(told(Daren(), "analog", 1, frame)) == {}
+    assert raised(decoded(Daren(), "analog", 1, frame)) == {}
 
 
 @pytest.mark.parametrize(("bit", "what"), ALARMS.items(), ids=str)
 @needs_shared
 def test_each_bit_alone_in_a_real_frame(bit: tuple[int, int], what: tuple[str, Alarm, int]) -> None:
     frame = with_bit(real("daren-004"), WORDS_AT + bit[0], bit[1])
-    assert raised(told(Daren(), "analog", 1, frame)) == {what[1]: what[2]}
+    assert raised(decoded(Daren(), "analog", 1, frame)) == {what[1]: what[2]}
     assert Daren().describe(frame).values["alarms"] == [what[0]]
 
 
 @needs_shared
 def test_what_is_balanced_is_behind_the_words() -> None:
-    assert told(Daren(), "analog", 1, with_bit(real("daren-004"), WORDS_AT + 23 + 9, 0x04))[Column.BALANCING] == 2
-    assert told(Daren(), "analog", 1, real("daren-004"))[Column.BALANCING] == 0
+    assert decoded(Daren(), "analog", 1, with_bit(real("daren-004"), WORDS_AT + 23 + 9, 0x04))[Column.BALANCING] == 2
+    assert decoded(Daren(), "analog", 1, real("daren-004"))[Column.BALANCING] == 0
 
 
 @pytest.mark.parametrize(("bits", "on"), [(0, 0.0), (1, np.nan), (2, np.nan), (3, 1.0)])
@@ -75,13 +75,13 @@ def test_what_is_balanced_is_behind_the_words() -> None:
 def test_one_mosfet_alone_is_unknown_because_documents_differ(bits: int, on: float) -> None:
     info = bytearray(info_of(real("daren-004")))
     info[WORDS_AT + 22] = info[WORDS_AT + 22] & 0xFC | bits
-    row = told(Daren(), "analog", 1, resealed(real("daren-004"), bytes(info)))
+    row = decoded(Daren(), "analog", 1, resealed(real("daren-004"), bytes(info)))
     np.testing.assert_array_equal(row[[Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]], [on, on])
 
 
 @needs_shared
 def test_a_current_that_contradicts_its_direction_is_refused() -> None:
-    row = told(Daren(), "analog", 1, real("daren-005"))
+    row = decoded(Daren(), "analog", 1, real("daren-005"))
     assert (row[Column.CURRENT], row[Column.FLOW]) == (-11.16, -1)
     Daren().check(row, blank())
     row[Column.CURRENT] *= -1
@@ -93,7 +93,7 @@ def test_a_current_that_contradicts_its_direction_is_refused() -> None:
     ("soc", "remaining", "expected"), [(1.0, 280.0, 100.0), (0.64, 179.2, 64.0), (0.64, 1.8, 0.64)]
 )
 def test_a_charge_in_whole_percent_is_known_by_the_capacities(soc: float, remaining: float, expected: float) -> None:
-    row = told(Daren(), "analog", 1, analog(soc=soc, remaining_capacity=remaining))
+    row = decoded(Daren(), "analog", 1, analog(soc=soc, remaining_capacity=remaining))
     assert row[Column.SOC] == pytest.approx(expected)
 
 
@@ -101,7 +101,7 @@ def test_the_charge_limit_bounds_what_the_owner_writes() -> None:
     row, identity = ask(Daren(), DarenResponder(2, Identity(model="16S100JC25", serial="DR-1")), pack_row())
     assert row[Column.CHARGE_CURRENT_LIMIT] == 120.0
     assert np.isnan(row[Column.DISCHARGE_CURRENT_LIMIT])
-    assert not Daren.tells_limits
+    assert not Daren.reports_limits
     assert (identity.model, identity.hardware, identity.serial) == ("16S100JC25", "STD08", "DR-1")
 
 

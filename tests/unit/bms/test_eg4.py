@@ -27,7 +27,7 @@ def groups(*parts: str) -> bytes:
     return bytes.fromhex("01040CE50CE60CE70CE8 02017530 03011388 08010528" + "".join(parts))
 
 
-def told(payload: bytes) -> Row:
+def decoded(payload: bytes) -> Row:
     exchange, row = Eg4().exchange("status", 1), blank()
     assert exchange.feed(frame(1, 0x01, payload))
     Eg4().decode(1, exchange.question, exchange.answer, row, Identity())
@@ -87,7 +87,7 @@ def test_incumbent_checks_neither_check_byte_nor_address_nor_command(answer: byt
     assert [error.reason for error in exchange.rejected] == ([reason] if reason else [])
 
 
-def test_a_refusal_is_told_by_name() -> None:
+def test_a_refusal_is_reported_by_name() -> None:
     exchange = Eg4().exchange("status", 1)
     exchange.feed(frame(1, 0x01, b"\x04"))
     assert "error 4 (command)" in str(exchange.rejected[0])
@@ -120,21 +120,21 @@ def test_a_broken_answer_hides_no_whole_one() -> None:
 @pytest.mark.parametrize("cells", [4, 8, 15, 16, 32])
 def test_incumbent_expects_ten_groups_of_six_temperatures(cells: int) -> None:
     payload = groups_of(pack_row(cells))
-    row = told(payload)
+    row = decoded(payload)
     assert np.isfinite(row[CELL_VOLTAGES]).sum() == row[Column.CELL_COUNT] == cells
-    short = told(groups("05030049 0048204B".replace(" ", "")))
+    short = decoded(groups("05030049 0048204B".replace(" ", "")))
     assert (short[Column.TEMPERATURE_1], short[Column.TEMPERATURE_2]) == (23.0, 22.0)
     assert np.isnan(short[[Column.TEMPERATURE_4, Column.TEMPERATURE_MOS]]).all()
 
 
-def test_temperatures_are_told_apart_by_their_tags_not_their_places() -> None:
-    row = told(groups("0505", "2030", "8042", "003C", "0037", "4041"))
+def test_temperatures_are_distinguished_by_their_tags_not_their_places() -> None:
+    row = decoded(groups("0505", "2030", "8042", "003C", "0037", "4041"))
     assert row[Column.TEMPERATURE_MOS] == 16.0
     assert (row[Column.TEMPERATURE_1], row[Column.TEMPERATURE_2]) == (10.0, 5.0)
 
 
 def test_cells_keep_fourteen_bits_of_voltage() -> None:
-    row = told(bytes.fromhex("0103 8D20CDE34CE4 02017530 03011388 08010528"))
+    row = decoded(bytes.fromhex("0103 8D20CDE34CE4 02017530 03011388 08010528"))
     np.testing.assert_allclose(row[CELL_VOLTAGES][:3], [3.360, 3.555, 3.300])
 
 
@@ -142,7 +142,7 @@ def test_cells_keep_fourteen_bits_of_voltage() -> None:
     ("raw", "amperes"), [(0x7530, 0.0), (0x7354, 4.76), (0x84A7, -39.59), (0xFFFF, -355.35), (0, 300.0)]
 )
 def test_a_raw_current_below_30000_charges(raw: int, amperes: float) -> None:
-    row = told(bytes.fromhex(f"01010CE5 0201{raw:04x} 03011388 08010149"))
+    row = decoded(bytes.fromhex(f"01010CE5 0201{raw:04x} 03011388 08010149"))
     assert row[Column.CURRENT] == amperes
 
 
@@ -152,13 +152,13 @@ def test_incumbent_knows_five_alarm_bits(place: tuple[int, int]) -> None:
     _, alarms, level = BITS[place]
     status = bytearray(10)
     status[byte] = mask
-    assert raised(told(groups("0605", status.hex()))) == dict.fromkeys(alarms, level)
+    assert raised(decoded(groups("0605", status.hex()))) == dict.fromkeys(alarms, level)
 
 
 def test_incumbent_calls_every_over_current_a_charging_one() -> None:
-    discharge = told(groups("0605", "00" * 9 + "20"))
+    discharge = decoded(groups("0605", "00" * 9 + "20"))
     assert raised(discharge) == {Alarm.HIGH_DISCHARGE_CURRENT: 1}
-    charge = told(groups("0605", "00" * 9 + "10"))
+    charge = decoded(groups("0605", "00" * 9 + "10"))
     assert raised(charge) == {Alarm.HIGH_CHARGE_CURRENT: 1}
 
 
@@ -166,21 +166,21 @@ def test_incumbent_calls_every_over_current_a_charging_one() -> None:
     ("word", "charge", "discharge"), [("0000", 1, 1), ("1000", 0, 1), ("2000", 1, 0), ("3000", 0, 0)]
 )
 def test_incumbent_does_not_read_the_mosfets(word: str, charge: int, discharge: int) -> None:
-    row = told(groups("0605", "0000", word, "000000000000"))
+    row = decoded(groups("0605", "0000", word, "000000000000"))
     assert (row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET]) == (charge, discharge)
 
 
-def test_what_is_not_told_is_unknown() -> None:
-    row = told(groups())
+def test_what_is_not_reported_is_unknown() -> None:
+    row = decoded(groups())
     unknown = [Column.CHARGE_MOSFET, Column.HEATING, Column.SOH, Column.CYCLES, Column.CHARGE_CURRENT_LIMIT]
     assert np.isnan(row[unknown]).all()
     assert np.isnan(row[ALARMS]).all()
-    assert np.isnan(told(groups("0602", "00000000"))[ALARMS]).all()
+    assert np.isnan(decoded(groups("0602", "00000000"))[ALARMS]).all()
 
 
 @pytest.mark.parametrize("tail", ["11010000", "7F", "20FF"])
 def test_an_unknown_group_ends_the_list_and_spoils_nothing(tail: str) -> None:
-    assert told(groups("07010009", tail))[Column.CYCLES] == 9
+    assert decoded(groups("07010009", tail))[Column.CYCLES] == 9
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_an_unknown_group_ends_the_list_and_spoils_nothing(tail: str) -> None:
 )
 def test_groups_that_cannot_be_are_refused(payload: str, why: str) -> None:
     with pytest.raises(FrameError, match=why):
-        told(bytes.fromhex(payload))
+        decoded(bytes.fromhex(payload))
 
 
 def test_silence_is_nobodys_protocol() -> None:
@@ -243,7 +243,7 @@ def test_every_answer_comes_within_the_time_that_is_waited() -> None:
     assert max(delays) < Eg4.line.first_byte_timeout
 
 
-def test_describe_tells_damage_from_strangers() -> None:
+def test_describe_separates_damage_from_strangers() -> None:
     eg4 = Eg4()
     assert eg4.describe(frame(1, 0x01, groups())[:-3]).error.startswith("truncated")
     assert eg4.describe(frame(1, 0x01, groups())[:-2] + b"\0\r").error.startswith("check")

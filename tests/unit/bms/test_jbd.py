@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ascii_bms import raised, real, reasons, told
+from ascii_bms import decoded, raised, real, reasons
 from other_bms import ask, blank, pack_row
 from packbank.bms.jbd import Jbd, seal
 from packbank.bms.jbd_fields import ALARMS, PROTECTION_AT, made_on
@@ -34,18 +34,18 @@ def test_the_worked_request_of_the_document() -> None:
 @pytest.mark.parametrize(("bit", "what"), ALARMS.items(), ids=str)
 def test_each_protection_alone(bit: int, what: tuple[str, Alarm, int]) -> None:
     protected = changed(frame(), PROTECTION_AT, (1 << bit).to_bytes(2))
-    assert raised(told(Jbd(), "basic", 1, protected)) == {what[1]: what[2]}
+    assert raised(decoded(Jbd(), "basic", 1, protected)) == {what[1]: what[2]}
     assert Jbd().describe(protected).values["alarms"] == [what[0]]
 
 
 @pytest.mark.parametrize("bit", [12, 13, 14, 15])
 def test_the_owner_s_lock_and_unknown_bits_are_no_alarms(bit: int) -> None:
-    assert raised(told(Jbd(), "basic", 1, changed(frame(), PROTECTION_AT, (1 << bit).to_bytes(2)))) == {}
+    assert raised(decoded(Jbd(), "basic", 1, changed(frame(), PROTECTION_AT, (1 << bit).to_bytes(2)))) == {}
 
 
 @pytest.mark.parametrize("mask", range(4))
 def test_the_first_bit_is_the_charge_mosfet(mask: int) -> None:
-    row = told(Jbd(), "basic", 1, changed(frame(), 4 + 20, bytes((mask,))))
+    row = decoded(Jbd(), "basic", 1, changed(frame(), 4 + 20, bytes((mask,))))
     assert (row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET]) == (mask & 1, mask >> 1)
 
 
@@ -55,14 +55,14 @@ def test_start_and_end_bytes_inside_an_answer_do_not_end_it() -> None:
     row[Column.VOLTAGE], row[Column.CURRENT] = 13.99, -89.61
     noise = b"\xdd\x03\x00\x77\xdd"
     pack = JbdResponder()
-    assert told(Jbd(), "basic", 1, noise + pack.frame("basic", row))[Column.CURRENT] == -89.61
-    read = told(Jbd(), "cells", 1, pack.frame("cells", row))
+    assert decoded(Jbd(), "basic", 1, noise + pack.frame("basic", row))[Column.CURRENT] == -89.61
+    read = decoded(Jbd(), "cells", 1, pack.frame("cells", row))
     assert list(read[CELL_VOLTAGES][:4]) == [3.447, 3.549, 3.447, 3.549]
 
 
 def test_newer_boards_say_a_full_capacity_too() -> None:
-    assert told(Jbd(), "basic", 1, frame(more=True, full_capacity=271.5))[Column.FULL_CAPACITY] == 271.5
-    assert np.isnan(told(Jbd(), "basic", 1, frame())[Column.FULL_CAPACITY])
+    assert decoded(Jbd(), "basic", 1, frame(more=True, full_capacity=271.5))[Column.FULL_CAPACITY] == 271.5
+    assert np.isnan(decoded(Jbd(), "basic", 1, frame())[Column.FULL_CAPACITY])
 
 
 @pytest.mark.parametrize("sensors", [0, 1, 3, 6])
@@ -70,7 +70,7 @@ def test_any_number_of_sensors(sensors: int) -> None:
     data = frame()
     words = b"".join((2731 + 10 * (20 + place)).to_bytes(2) for place in range(sensors))
     body = data[4:26] + bytes((sensors,)) + words
-    row = told(Jbd(), "basic", 1, seal(data[:3] + bytes((len(body),)) + body))
+    row = decoded(Jbd(), "basic", 1, seal(data[:3] + bytes((len(body),)) + body))
     columns = [Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_4, Column.TEMPERATURE_5]
     expected = [20, 21, 22, 25] if sensors == 6 else [20, 21, 22][:sensors]
     assert [celsius for celsius in row[columns] if np.isfinite(celsius)] == expected
@@ -110,21 +110,21 @@ def test_requests_and_other_registers_are_passed_over() -> None:
     request = Jbd().exchange("basic", 1).request
     for heard in (request, b"\xdd\x00\xa5\x03\x00\xff\x58\x77", frame("cells"), frame("model"), b"\xdd"):
         assert reasons(Jbd(), "basic", 1, heard) == []
-    assert told(Jbd(), "basic", 1, request + frame())[Column.SOC] == 61
+    assert decoded(Jbd(), "basic", 1, request + frame())[Column.SOC] == 61
 
 
 @needs_shared
 def test_a_real_board_with_the_owner_s_lock() -> None:
-    row = told(Jbd(), "basic", 1, real("jbd-024"))
+    row = decoded(Jbd(), "basic", 1, real("jbd-024"))
     assert (row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET]) == (0, 1)
     assert raised(row) == {}
 
 
 def test_limits_are_the_owners_and_factory_mode_is_never_asked_for() -> None:
     jbd = Jbd()
-    told_row, identity = ask(jbd, JbdResponder(), pack_row())
-    assert not jbd.tells_limits
-    assert np.isnan(told_row[[Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]]).all()
+    reported_row, identity = ask(jbd, JbdResponder(), pack_row())
+    assert not jbd.reports_limits
+    assert np.isnan(reported_row[[Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]]).all()
     assert identity.model == JbdResponder.model
     assert {jbd.exchange(question, 1).request[1] for question in jbd.asked} == {0xA5}
     assert Topic.SETTINGS not in jbd.questions

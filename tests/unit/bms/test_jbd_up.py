@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from ascii_bms import raised, real, reasons, told
+from ascii_bms import decoded, raised, real, reasons
 from other_bms import answered, blank, pack_row
 from packbank.bms.jbd_up import LIMITS, JbdUp
 from packbank.bms.jbd_up_fields import ALARMS, CELLS_AT
@@ -56,7 +56,7 @@ def test_real_limits_of_two_packs() -> None:
         assert exchange.feed(real(name))
         protocol.decode(1, question, exchange.answer, row, Identity())
     assert list(row[LIMITS]) == [100.0, 100.0]
-    assert list(told(protocol, "status", 2, real("jbd_up-017"))[LIMITS]) == [100.0, 100.0]
+    assert list(decoded(protocol, "status", 2, real("jbd_up-017"))[LIMITS]) == [100.0, 100.0]
 
 
 def test_a_bank_that_forbids_charging_forbids_it_to_the_first_pack() -> None:
@@ -87,7 +87,7 @@ def test_only_the_first_pack_is_asked_for_what_is_its_own_and_rarely_where_it_ne
 
 @pytest.mark.parametrize("cells", [4, 8, 15, 16, 24])
 def test_counts_say_where_everything_stands(cells: int) -> None:
-    row = told(JbdUp(), "status", 2, status(cells=cells))
+    row = decoded(JbdUp(), "status", 2, status(cells=cells))
     assert np.isfinite(row[CELL_VOLTAGES]).sum() == row[Column.CELL_COUNT] == cells
     assert (row[Column.TEMPERATURE_1], row[Column.TEMPERATURE_2]) == (24.0, -5.0)
     JbdUp().check(row, blank())
@@ -98,25 +98,25 @@ def test_the_length_is_the_count_s_and_not_that_of_the_registers_asked_for(tail:
     frame = status()
     body = frame[8:-6] + tail
     longer = seal(frame[:6] + len(body).to_bytes(2) + body)
-    assert told(JbdUp(), "status", 2, longer)[Column.SOC] == 61.0
+    assert decoded(JbdUp(), "status", 2, longer)[Column.SOC] == 61.0
 
 
 @pytest.mark.parametrize(("place", "what"), ALARMS.items(), ids=str)
 def test_each_alarm_bit_alone(place: tuple[int, int], what: tuple[str, Alarm, int]) -> None:
     (at, bit), (name, alarm, level) = place, what
     frame = changed(status(), at, (1 << bit).to_bytes(4))
-    assert raised(told(JbdUp(), "status", 2, frame)) == {alarm: level}
+    assert raised(decoded(JbdUp(), "status", 2, frame)) == {alarm: level}
     assert JbdUp().describe(frame).values["alarms"] == [name]
 
 
 def test_full_is_no_alarm() -> None:
     frame = changed(changed(status(), 32, (1 << 25).to_bytes(4)), 36, (1 << 18).to_bytes(4))
-    assert raised(told(JbdUp(), "status", 2, frame)) == {}
+    assert raised(decoded(JbdUp(), "status", 2, frame)) == {}
 
 
 @pytest.mark.parametrize("current", [-2999.99, -0.01, 0.0, 0.01, 320.0])
 def test_the_current_has_its_zero_at_300000(current: float) -> None:
-    row = told(JbdUp(), "status", 2, status(current=current))
+    row = decoded(JbdUp(), "status", 2, status(current=current))
     assert row[Column.CURRENT] == pytest.approx(current, abs=1e-9)
     assert row[Column.FLOW] == np.sign(current)
 
@@ -143,7 +143,7 @@ def test_damage_and_breaks_are_refused_and_others_passed_over() -> None:
     assert reasons(JbdUp(), "own", 2, frame) == []
     request = JbdUp().exchange("status", 2).request
     assert reasons(JbdUp(), "status", 2, request) == []
-    assert told(JbdUp(), "status", 2, request + frame)[Column.SOC] == 61.0
+    assert decoded(JbdUp(), "status", 2, request + frame)[Column.SOC] == 61.0
 
 
 def test_what_a_pack_says_of_itself_must_fill_its_answer() -> None:
@@ -159,7 +159,7 @@ def test_more_sensors_than_columns_keep_the_coldest_and_the_hottest() -> None:
     at = CELLS_AT + 2 + 32
     sensors = b"".join((500 + 10 * celsius).to_bytes(2) for celsius in (20, 21, 22, 35, 3, 30))
     body = frame[8:at] + b"\0\6" + sensors + frame[at + 10 : -2]
-    row = told(JbdUp(), "status", 2, seal(frame[:6] + len(body).to_bytes(2) + body))
+    row = decoded(JbdUp(), "status", 2, seal(frame[:6] + len(body).to_bytes(2) + body))
     columns = [Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_4, Column.TEMPERATURE_5]
     assert list(row[columns]) == [20, 21, 3, 35]
 

@@ -33,7 +33,7 @@ def whole() -> bytes:
     return JkBmsResponder().answer(request, pack_row(), Random(1))[0].data
 
 
-def told(data: bytes) -> Row:
+def decoded(data: bytes) -> Row:
     exchange, row = JkBms().exchange("all", 1), blank()
     assert exchange.feed(data)
     JkBms().decode(1, "all", exchange.answer, row, Identity())
@@ -52,7 +52,7 @@ def test_the_question_is_the_known_one() -> None:
     assert JkBms().exchange("all", 1).request.hex() == "4e5700130000000006030000000000006800000129"
 
 
-def test_one_answer_tells_every_topic() -> None:
+def test_one_answer_reports_every_topic() -> None:
     assert {JkBms.questions[topic] for topic in Topic} == {("all",)}
 
 
@@ -128,7 +128,7 @@ def test_incumbent_never_finds_firmware_without_the_newer_ids() -> None:
     ],
 )
 def test_the_protocol_version_says_what_the_current_means(raw: str, version: str, amperes: float) -> None:
-    row = told(answer(f"{CELLS} 83029A 84{raw} 8532 {version}"))
+    row = decoded(answer(f"{CELLS} 83029A 84{raw} 8532 {version}"))
     assert row[Column.CURRENT] == amperes
     assert row[Column.POWER] == pytest.approx(6.66 * amperes)
     assert not np.signbit(row[Column.CURRENT]) or amperes < 0
@@ -136,18 +136,18 @@ def test_the_protocol_version_says_what_the_current_means(raw: str, version: str
 
 @pytest.mark.parametrize(("raw", "celsius"), [(0, 0), (25, 25), (99, 99), (100, -1), (101, -2), (140, -41)])
 def test_temperatures_below_zero_are_those_of_the_app(raw: int, celsius: float) -> None:
-    row = told(answer(f"{CELLS} 80{raw:04x} 81{raw:04x} 82{raw:04x} 83029A 840000 8532"))
+    row = decoded(answer(f"{CELLS} 80{raw:04x} 81{raw:04x} 82{raw:04x} 83029A 840000 8532"))
     columns = [Column.TEMPERATURE_MOS, Column.TEMPERATURE_1, Column.TEMPERATURE_2]
     assert list(row[columns]) == [celsius] * 3
 
 
 def test_an_impossible_temperature_is_unknown() -> None:
-    assert np.isnan(told(answer(f"{CELLS} 8100FF 83029A 840000 8532"))[Column.TEMPERATURE_1])
+    assert np.isnan(decoded(answer(f"{CELLS} 8100FF 83029A 840000 8532"))[Column.TEMPERATURE_1])
 
 
 @pytest.mark.parametrize("status", range(16))
 def test_incumbent_misreads_the_mosfets_when_bit_3_is_set(status: int) -> None:
-    row = told(answer(f"{ESSENTIAL} 8C{status:04x}"))
+    row = decoded(answer(f"{ESSENTIAL} 8C{status:04x}"))
     columns = [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET, Column.BALANCING]
     assert list(row[columns]) == [status & 1, status >> 1 & 1, status >> 2 & 1]
 
@@ -163,30 +163,30 @@ def test_incumbent_keeps_the_old_voltage_of_a_lost_cell() -> None:
 
 @pytest.mark.parametrize("bit", range(14))
 def test_incumbent_ignores_alarm_bits_and_their_levels(bit: int) -> None:
-    row = told(answer(f"{ESSENTIAL} 8B{1 << bit:04x}"))
+    row = decoded(answer(f"{ESSENTIAL} 8B{1 << bit:04x}"))
     _, alarm, level = BITS[bit]
     assert raised(row) == {alarm: level}
     assert row[Column.ALARM_BITS] == 1 << bit
 
 
 def test_limits_are_those_of_the_over_current_protection() -> None:
-    row = told(answer(f"{ESSENTIAL} 9700C8 980005 990064"))
+    row = decoded(answer(f"{ESSENTIAL} 9700C8 980005 990064"))
     assert (row[Column.DISCHARGE_CURRENT_LIMIT], row[Column.CHARGE_CURRENT_LIMIT]) == (200.0, 100.0)
 
 
 def test_cold_limits_are_signed() -> None:
-    row = told(answer(f"{ESSENTIAL} A5FFEC A70005 A8FFF6"))
+    row = decoded(answer(f"{ESSENTIAL} A5FFEC A70005 A8FFF6"))
     columns = [Column.CHARGE_UTP, Column.DISCHARGE_UTP, Column.DISCHARGE_UTP_RECOVERY]
     assert list(row[columns]) == [-20.0, 5.0, -10.0]
 
 
 def test_an_id_inside_a_value_is_not_taken_for_one() -> None:
-    row = told(answer(f"{CELLS} 83029A 8485C3 854D C001"))
+    row = decoded(answer(f"{CELLS} 83029A 8485C3 854D C001"))
     assert (row[Column.CURRENT], row[Column.SOC]) == (14.75, 77.0)
 
 
-def test_what_is_not_told_is_unknown() -> None:
-    row = told(answer(ESSENTIAL))
+def test_what_is_not_reported_is_unknown() -> None:
+    row = decoded(answer(ESSENTIAL))
     assert np.isnan(row[[Column.CHARGE_MOSFET, Column.CYCLES, Column.TEMPERATURE_1, Column.NOMINAL_CAPACITY]]).all()
     assert np.isnan(row[ALARMS]).all()
 
@@ -196,7 +196,7 @@ def test_what_is_not_told_is_unknown() -> None:
     [(0, 0, 0, False), (0, 0, 1, True), (0, 0, 8, True), (0, 3, 0, True), (5, 0, 0, True)],
 )
 def test_zero_percent_right_after_a_start_is_not_known(soc: int, cycles: int, alarm: int, known: bool) -> None:
-    row = told(answer(f"{CELLS} 83029A 840000 85{soc:02x} 87{cycles:04x} 8B{alarm:04x}"))
+    row = decoded(answer(f"{CELLS} 83029A 840000 85{soc:02x} 87{cycles:04x} 8B{alarm:04x}"))
     assert np.isfinite(row[Column.SOC]) == known
 
 
@@ -219,7 +219,7 @@ def test_lists_that_cannot_be_are_refused(data: str, why: str) -> None:
 
 
 def test_an_unknown_id_behind_the_version_spoils_nothing() -> None:
-    assert told(answer(f"{ESSENTIAL} C001 C10203"))[Column.SOC] == 50
+    assert decoded(answer(f"{ESSENTIAL} C001 C10203"))[Column.SOC] == 50
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_the_password_leaves_neither_in_captures_nor_in_descriptions() -> None:
     assert PASSWORD not in concealed
     assert len(concealed) == len(data)
     assert PASSWORD.decode() not in repr(jkbms.describe(data))
-    np.testing.assert_array_equal(told(concealed), told(data))
+    np.testing.assert_array_equal(decoded(concealed), decoded(data))
     assert not any(conceal(seal(0x05, 0x02, 0x00, b"\xb2" + PASSWORD.ljust(10, b"\0"))))
     question = jkbms.exchange("all", 1).request
     assert conceal(question) == question
@@ -272,7 +272,7 @@ def test_a_password_is_hidden_wherever_it_stands_in_the_list() -> None:
     value = PASSWORD.ljust(10, b"\0")
     alone = answer(f"{ESSENTIAL} B2{value.hex()} B300")
     assert PASSWORD not in conceal(alone)
-    assert np.array_equal(told(conceal(alone)), told(alone), equal_nan=True)
+    assert np.array_equal(decoded(conceal(alone)), decoded(alone), equal_nan=True)
     assert PASSWORD not in conceal(answer(f"{ESSENTIAL} C001 F7 B2{value.hex()}")), "behind an id that nobody knows"
 
 
@@ -281,7 +281,7 @@ def test_the_table_has_every_id_of_the_document_once() -> None:
     assert len(ids().roll(record_of(pack_row(16), Identity()))) == 291 - 20
 
 
-def test_describe_tells_requests_and_damage() -> None:
+def test_describe_names_requests_and_damage() -> None:
     jkbms = JkBms()
     assert jkbms.describe(jkbms.exchange("all", 1).request).values == {"command": "read all"}
     assert jkbms.describe(whole()[:-1]).error.startswith("truncated")

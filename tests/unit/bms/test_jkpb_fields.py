@@ -112,7 +112,7 @@ def test_the_bits_that_others_confuse(bit: int, name: str, alarm: Alarm | None) 
     assert ALARMS[bit][:2] == (name, alarm)
 
 
-def test_alarms_are_told_as_fine_when_no_bit_is_set() -> None:
+def test_alarms_are_reported_as_fine_when_no_bit_is_set() -> None:
     row = decoded({166: ("<I", 0)})
     own = {Alarm.LOW_SOC, Alarm.BMS_CABLE, Alarm.STATE_OF_HEALTH}  # that the bank raises
     assert {alarm for alarm in Alarm if np.isnan(row[alarm.column])} == own

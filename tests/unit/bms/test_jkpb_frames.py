@@ -132,7 +132,7 @@ def test_conceal_leaves_other_frames_alone() -> None:
         assert conceal(sample_answer(topic)) == sample_answer(topic)
 
 
-def test_refusal_tells_truncated_from_wrong() -> None:
+def test_refusal_separates_truncated_from_wrong() -> None:
     assert refusal(ABOUT[:200]).reason == "truncated"
     assert refusal(ABOUT[:200] + ABOUT[:100]).reason == "truncated"
     assert refusal(patched(100, b"x")[:299] + b"\0").reason == "sum8"

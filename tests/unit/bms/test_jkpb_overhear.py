@@ -21,7 +21,7 @@ BYTE = 10 / 115_200
 FRAME = sample_frame()
 
 
-def told(heard: list[Answer | Request]) -> list[tuple[str, int, str]]:
+def summaries(heard: list[Answer | Request]) -> list[tuple[str, int, str]]:
     return [("request" if isinstance(one, Request) else "answer", one.address, one.topic.value) for one in heard]
 
 
@@ -34,7 +34,7 @@ def listen(*timed: tuple[float, bytes]) -> tuple[list[tuple[str, int, str]], lis
         end = start + len(data) * BYTE
         heard += ear.feed(data, end)
     heard += ear.feed(b"", end + 1.0)
-    return told(heard), [error.reason for error in ear.rejected]
+    return summaries(heard), [error.reason for error in ear.rejected]
 
 
 def test_a_slot_of_the_master_and_its_own_broadcast() -> None:
@@ -76,7 +76,7 @@ def test_without_acknowledgement_the_request_counts_when_the_frame_begins_in_tim
     assert rejected == ([] if address is not None else ["unattributed"])
 
 
-def test_the_request_must_ask_for_what_the_frame_tells() -> None:
+def test_the_request_must_ask_for_what_the_frame_holds() -> None:
     heard, rejected = listen((0, request(5, SETTINGS)), (0.006, FRAME))
     assert heard[1:] == []
     assert rejected == ["unattributed"]
@@ -91,7 +91,7 @@ def test_a_request_answers_for_one_frame_only() -> None:
 def test_without_times_a_request_does_not_count() -> None:
     ear = JkPbOverhearing()
     heard = ear.feed(request(5, STATUS) + FRAME) + ear.feed(b"")
-    assert told(heard) == [("request", 5, "status")]
+    assert summaries(heard) == [("request", 5, "status")]
     assert [error.reason for error in ear.rejected] == ["unattributed"]
 
 
@@ -113,7 +113,7 @@ def test_a_frame_waits_for_its_acknowledgement_and_no_longer() -> None:
     ear = JkPbOverhearing()
     assert ear.feed(sample_frame(Topic.SETTINGS, 7), 1.000) == []
     assert ear.feed(b"", 1.010) == []
-    assert told(ear.feed(b"", 1.100)) == [("answer", 7, "settings")]
+    assert summaries(ear.feed(b"", 1.100)) == [("answer", 7, "settings")]
 
 
 def test_truncated_and_broken_frames_are_dropped_and_counted() -> None:
@@ -134,7 +134,7 @@ def test_the_log_book_is_refused_by_its_type() -> None:
     assert listen((0, bytes(data) + acknowledgement(3, STATUS))) == ([], ["type"])
 
 
-def test_requests_for_actions_are_not_told_as_questions() -> None:
+def test_requests_for_actions_are_not_reported_as_questions() -> None:
     assert listen((0, request(5, 0x160C))) == ([], [])
 
 
@@ -155,7 +155,7 @@ def test_any_chunks_give_the_same() -> None:
     whole, bytewise = JkPbOverhearing(), JkPbOverhearing()
     one = whole.feed(stream, 1.0)
     each = [heard for k in range(len(stream)) for heard in bytewise.feed(stream[k : k + 1], k * BYTE)]
-    assert told(one) == told(each)
+    assert summaries(one) == summaries(each)
     assert len(one) == 7
 
 
@@ -172,7 +172,7 @@ def test_frames_are_attributed_where_32_bits_of_positions_end(monkeypatch: pytes
     monkeypatch.setattr(jkpb_overhear, "Scanner", partial(Scanner, before))
     ear = JkPbOverhearing()
     asked = ear.feed(request(3, STATUS), 1.0)
-    assert told(asked + ear.feed(FRAME, 1.032) + ear.feed(b"", 1.2)) == [
+    assert summaries(asked + ear.feed(FRAME, 1.032) + ear.feed(b"", 1.2)) == [
         ("request", 3, "status"),
         ("answer", 3, "status"),
     ]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ascii_bms import info_of, raised, real, reasons, resealed, told, with_bit
+from ascii_bms import decoded, info_of, raised, real, reasons, resealed, with_bit
 from other_bms import answered, ask, blank, pack_row
 from packbank.bms.pace import Pace
 from packbank.bms.pace_fields import ALARMS, SOC_TAILS
@@ -34,7 +34,7 @@ def analog(address: int = 2, *, cells: int = 16, tail: int = 6, **changes: float
 def test_incumbent_reads_alarms_one_character_late(bit: tuple[int, int], what: tuple[str, object, int]) -> None:
     """Each bit set alone in a real frame: that driver makes another alarm of it, or none."""
     frame = with_bit(real("pace-020"), 2 + 1 + 16 + 1 + 6 + bit[0], bit[1])
-    row = told(Pace(), "warning", 2, frame)
+    row = decoded(Pace(), "warning", 2, frame)
     assert raised(row) == {what[1]: what[2]}
     assert (row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET], row[Column.BALANCING]) == (1, 1, 0)
     assert Pace().describe(frame).values["alarms"] == [what[0]]
@@ -47,27 +47,27 @@ def test_incumbent_shows_mosfets_as_always_on_and_their_state_as_balancing(
 ) -> None:
     info = bytearray(info_of(real("pace-020")))
     info[31] ^= mask
-    row = told(Pace(), "warning", 2, resealed(real("pace-020"), bytes(info)))
+    row = decoded(Pace(), "warning", 2, resealed(real("pace-020"), bytes(info)))
     assert (row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET], row[Column.BALANCING]) == (charge, discharge, 0)
     info[35] |= 0x10
-    assert told(Pace(), "warning", 2, resealed(real("pace-020"), bytes(info)))[Column.BALANCING] == 2
+    assert decoded(Pace(), "warning", 2, resealed(real("pace-020"), bytes(info)))[Column.BALANCING] == 2
 
 
 @needs_shared
 def test_fully_charged_and_signs_of_life_are_no_alarms() -> None:
     frame = with_bit(with_bit(real("pace-020"), 30, 0x80), 31, 0x80)
-    assert raised(told(Pace(), "warning", 2, frame)) == {}
+    assert raised(decoded(Pace(), "warning", 2, frame)) == {}
 
 
 @needs_shared
 def test_incumbent_reads_another_voltage_and_current_where_five_sensors_are() -> None:
-    row = told(Pace(), "analog", 2, real("pace-006"))  # Itel: 9.994 V and -81.44 A there
+    row = decoded(Pace(), "analog", 2, real("pace-006"))  # Itel: 9.994 V and -81.44 A there
     assert (row[Column.VOLTAGE], row[Column.CURRENT]) == (57.391, 0.0)
 
 
 @pytest.mark.parametrize("cells", [1, 8, 13, 15, 16, 32])
 def test_incumbent_fails_on_packs_that_have_not_16_cells(cells: int) -> None:
-    row = told(Pace(), "analog", 2, analog(cells=cells))
+    row = decoded(Pace(), "analog", 2, analog(cells=cells))
     assert row[Column.CELL_COUNT] == cells
     assert np.isfinite(row[CELL_VOLTAGES]).sum() == cells
     Pace().check(row, blank())
@@ -75,7 +75,7 @@ def test_incumbent_fails_on_packs_that_have_not_16_cells(cells: int) -> None:
 
 @pytest.mark.parametrize("current", [-327.68, -300.0, -245.77, -10.84, -0.01, 0.0, 0.01, 327.67])
 def test_incumbent_turns_large_discharge_currents_round(current: float) -> None:
-    assert told(Pace(), "analog", 2, analog(current=current))[Column.CURRENT] == pytest.approx(current, abs=1e-9)
+    assert decoded(Pace(), "analog", 2, analog(current=current))[Column.CURRENT] == pytest.approx(current, abs=1e-9)
 
 
 @needs_shared
@@ -103,7 +103,7 @@ def test_incumbent_takes_the_answer_about_all_packs_for_that_of_one() -> None:
 
 @needs_shared
 def test_incumbent_refuses_answers_that_the_master_passes_on() -> None:
-    row = told(Pace(), "warning", 2, real("pace-020"))  # ADR 1, number 2
+    row = decoded(Pace(), "warning", 2, real("pace-020"))  # ADR 1, number 2
     assert row[Column.CHARGE_MOSFET] == 1
     assert reasons(Pace(), "warning", 3, real("pace-020")) == []
     assert reasons(Pace(), "warning", 1, real("pace-020")) == []
@@ -111,7 +111,7 @@ def test_incumbent_refuses_answers_that_the_master_passes_on() -> None:
 
 @needs_shared
 def test_some_boards_call_themselves_number_0() -> None:
-    assert told(Pace(), "warning", 2, real("pace-019"))[Column.CHARGE_MOSFET] == 1
+    assert decoded(Pace(), "warning", 2, real("pace-019"))[Column.CHARGE_MOSFET] == 1
 
 
 def test_a_pack_of_0_v_is_none() -> None:
@@ -121,18 +121,18 @@ def test_a_pack_of_0_v_is_none() -> None:
     assert reasons(Pace(), "analog", 2, frame) == ["empty"]
 
 
-def test_a_voltage_beyond_its_word_is_told_by_the_cells() -> None:
-    row = told(Pace(), "analog", 2, analog(cells=20))
+def test_a_voltage_beyond_its_word_is_reported_by_the_cells() -> None:
+    row = decoded(Pace(), "analog", 2, analog(cells=20))
     assert row[Column.VOLTAGE] == pytest.approx(20 * 3.3115, abs=0.1)
     Pace().check(row, blank())
 
 
 @pytest.mark.parametrize("tail", [4, 6, 7, 14, 16, 20, 33])
 def test_the_charge_is_counted_whatever_the_tail(tail: int) -> None:
-    row = told(Pace(), "analog", 2, analog(tail=tail, soc=60.0, remaining_capacity=170.8, full_capacity=280.0))
+    row = decoded(Pace(), "analog", 2, analog(tail=tail, soc=60.0, remaining_capacity=170.8, full_capacity=280.0))
     assert row[Column.SOC] == (60.0 if tail in SOC_TAILS else 61.0)
     assert np.isnan(row[Column.NOMINAL_CAPACITY]) == (tail == 4)
-    far = told(Pace(), "analog", 2, analog(tail=tail, soc=90.0, remaining_capacity=170.8, full_capacity=280.0))
+    far = decoded(Pace(), "analog", 2, analog(tail=tail, soc=90.0, remaining_capacity=170.8, full_capacity=280.0))
     assert far[Column.SOC] == 61.0  # what stands there is something else
 
 
@@ -142,7 +142,7 @@ def test_other_tails_are_another_familys_or_another_packs(tail: int) -> None:
     assert reasons(Pace(), "analog", 2, seal(0x25, 2, 0x46, 0, info[: len(info) - 66 + tail])) == ["layout"]
 
 
-def test_settings_of_one_form_are_told_apart_by_what_they_say() -> None:
+def test_settings_of_one_form_are_distinguished_by_what_they_say() -> None:
     pace, responder = Pace(), PaceResponder(2)
     frames = {name: seal(0x25, 2, 0x46, 0, responder.info(name, blank())) for name in pace.questions[Topic.SETTINGS]}
     for name in frames:
@@ -154,7 +154,7 @@ def test_the_currents_at_which_it_protects_bound_what_the_owner_writes() -> None
     responder = PaceResponder(2, Identity(software="P16S200A-1B470-3.01", serial="AB 17"))
     row, identity = ask(Pace(), responder, pack_row())
     assert (row[Column.CHARGE_CURRENT_LIMIT], row[Column.DISCHARGE_CURRENT_LIMIT]) == (104.0, 105.0)
-    assert not Pace.tells_limits
+    assert not Pace.reports_limits
     assert (identity.model, identity.software, identity.serial) == ("P16S200A", "P16S200A-1B470-3.01", "AB 17")
 
 
@@ -186,7 +186,7 @@ def test_addresses_are_those_of_four_switches() -> None:
 
 
 def test_alarms_are_unknown_until_they_are_read() -> None:
-    row = told(Pace(), "analog", 2, analog())
+    row = decoded(Pace(), "analog", 2, analog())
     assert np.isnan(row[ALARM_COLUMNS]).all()
 
 
@@ -195,4 +195,4 @@ def test_a_frame_broken_off_is_named_in_the_description() -> None:
     for before, after in pairwise((1, 20, len(frame) - 1)):
         assert Pace().describe(frame[before:after]).error
     with pytest.raises(FrameError):
-        Pace().check(told(Pace(), "analog", 2, analog(voltage=40.0)), blank())
+        Pace().check(decoded(Pace(), "analog", 2, analog(voltage=40.0)), blank())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ascii_bms import info_of, raised, real, reasons, resealed, told, with_bit
+from ascii_bms import decoded, info_of, raised, real, reasons, resealed, with_bit
 from other_bms import ask, blank, pack_row
 from packbank.bms.pace import Pace
 from packbank.bms.protocol import Topic
@@ -22,7 +22,7 @@ LIMITS = bytes.fromhex("02D002AFC80172FE8EC0")  # of a US3000C: 53.25 V, 45 V, 3
 def limits(info: bytes = LIMITS, cells: float = 15) -> tuple[float, float, float]:
     row = blank()
     row[Column.CELL_COUNT] = cells
-    told(Pylontech(), "limits", 2, seal(0x20, 2, 0x46, 0, info), row)
+    decoded(Pylontech(), "limits", 2, seal(0x20, 2, 0x46, 0, info), row)
     charge, discharge, voltage = row[
         [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT, Column.CELL_CHARGE_REQUEST]
     ]
@@ -54,7 +54,7 @@ def test_without_the_number_of_cells_the_voltage_stays_unknown() -> None:
 
 def test_limits_are_asked_with_every_status() -> None:
     assert "limits" in Pylontech.questions[Topic.STATUS]
-    assert Pylontech.tells_limits
+    assert Pylontech.reports_limits
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_incumbent_takes_itel_for_pylontech_and_a_current_for_a_tenth() -> None:
     """Both have VER 20, a count of 2 and four bytes behind it; only the capacity can be one or the other's."""
     assert reasons(Pylontech(), "analog", 2, real("pace-006")) == ["layout"]
     us2000 = resealed(real("pylontech-013"), b"\0\2" + info_of(real("pylontech-013"))[2:], address=2)
-    assert told(Pylontech(), "analog", 2, us2000)[Column.FULL_CAPACITY] == 50.0
+    assert decoded(Pylontech(), "analog", 2, us2000)[Column.FULL_CAPACITY] == 50.0
     pace = Pace()
     for _ in range(2):
         assert not pace.exchange("analog", 2).feed(us2000)
@@ -87,7 +87,7 @@ def test_incumbent_takes_itel_for_pylontech_and_a_current_for_a_tenth() -> None:
 
 @needs_shared
 def test_of_five_cell_sensors_the_coldest_and_the_hottest_count() -> None:
-    row = told(Pylontech(), "analog", 2, real("pylontech-002"))
+    row = decoded(Pylontech(), "analog", 2, real("pylontech-002"))
     columns = [Column.TEMPERATURE_MOS, Column.TEMPERATURE_1, Column.TEMPERATURE_2]
     assert row[columns] == pytest.approx([34.0, 28.9, 29.7])
     assert row[[Column.TEMPERATURE_4, Column.TEMPERATURE_5]] == pytest.approx([29.2, 30.3])
@@ -96,7 +96,7 @@ def test_of_five_cell_sensors_the_coldest_and_the_hottest_count() -> None:
 @pytest.mark.parametrize(("bit", "what"), ALARMS.items(), ids=str)
 @needs_shared
 def test_each_alarm_alone_in_a_real_frame(bit: tuple[int, int], what: tuple[str, Alarm, int]) -> None:
-    row = told(Pylontech(), "alarm", 2, with_bit(real("pylontech-017"), 2 + 1 + 15 + 1 + 5 + bit[0], bit[1]))
+    row = decoded(Pylontech(), "alarm", 2, with_bit(real("pylontech-017"), 2 + 1 + 15 + 1 + 5 + bit[0], bit[1]))
     assert raised(row) == {what[1]: what[2]}
     assert (row[Column.CHARGE_MOSFET], row[Column.DISCHARGE_MOSFET]) == (1, 1)
 
@@ -113,7 +113,7 @@ def test_each_alarm_alone_in_a_real_frame(bit: tuple[int, int], what: tuple[str,
 )
 @needs_shared
 def test_the_state_of_each_cell_and_sensor_is_a_warning(at: int, state: int, expected: dict[Alarm, int]) -> None:
-    assert raised(told(Pylontech(), "alarm", 2, with_bit(real("pylontech-017"), at, state))) == expected
+    assert raised(decoded(Pylontech(), "alarm", 2, with_bit(real("pylontech-017"), at, state))) == expected
 
 
 @needs_shared

@@ -35,5 +35,5 @@ def test_mapping() -> None:
 
 def test_names_cost_no_protocol() -> None:
     code = "import sys, packbank.bms.registry; print([m for m in sys.modules if m.startswith('packbank.cext.')])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

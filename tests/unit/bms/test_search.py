@@ -34,7 +34,7 @@ def test_a_frame_is_found_in_any_chunks() -> None:
         assert [found.feed(chunk) for chunk in chunks] == [b""] * (len(chunks) - 1) + [frame]
 
 
-def test_a_frame_inside_a_damaged_one_is_found_and_the_damage_told_once() -> None:
+def test_a_frame_inside_a_damaged_one_is_found_and_the_damage_reported_once() -> None:
     found = search()
     assert found.feed(b"#\x04" + sealed(b"a") + b"zz") == sealed(b"a")
     assert [error.reason for error in found.refused] == ["sum"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ascii_bms import raised, real, reasons, told
+from ascii_bms import decoded, raised, real, reasons
 from other_bms import ask, blank, pack_row
 from packbank.bms.modbus import seal
 from packbank.bms.seplos_v3 import SeplosV3
@@ -30,7 +30,7 @@ def changed(data: bytes, at: int, new: bytes) -> bytes:
 def test_incumbent_reads_alarms_from_the_switches(place: tuple[int, int], what: tuple[str, Alarm, int]) -> None:
     (byte, mask), (name, alarm, level) = place, what
     data = changed(frame("bits"), byte, bytes((mask,)))
-    assert raised(told(SeplosV3(), "bits", 1, data)) == {alarm: level}
+    assert raised(decoded(SeplosV3(), "bits", 1, data)) == {alarm: level}
     assert SeplosV3().describe(data).values["alarms"] == [name]
 
 
@@ -38,20 +38,20 @@ def test_states_are_no_alarms() -> None:
     data = frame("bits")
     for byte, mask in ((8, 0x3F), (15, 0x0F), (16, 0xFF), (0, 0xFF), (3, 0xFF), (6, 0xFF)):
         data = changed(data, byte, bytes((mask,)))
-    row = told(SeplosV3(), "bits", 1, data)
+    row = decoded(SeplosV3(), "bits", 1, data)
     assert raised(row) == {}
     assert (row[Column.BALANCING], row[Column.HEATING]) == (2, 1)
 
 
 @pytest.mark.parametrize("mask", range(4))
 def test_switches_are_the_mosfets(mask: int) -> None:
-    row = told(SeplosV3(), "bits", 1, changed(frame("bits"), 15, bytes((mask,))))
+    row = decoded(SeplosV3(), "bits", 1, changed(frame("bits"), 15, bytes((mask,))))
     assert (row[Column.DISCHARGE_MOSFET], row[Column.CHARGE_MOSFET]) == (mask & 1, mask >> 1)
 
 
 def test_incumbent_reads_temperatures_a_tenth_too_high() -> None:
     data = changed(frame("cells"), 32, (2731).to_bytes(2) + (2981).to_bytes(2))
-    row = told(SeplosV3(), "cells", 1, data)
+    row = decoded(SeplosV3(), "cells", 1, data)
     assert (row[Column.TEMPERATURE_1], row[Column.TEMPERATURE_2]) == (0.0, 25.0)
 
 
@@ -73,7 +73,7 @@ def test_words_behind_the_last_cell_are_none(cells: int) -> None:
 
 
 def test_a_cell_at_0_v_between_others_is_a_cell() -> None:
-    row = told(SeplosV3(), "cells", 1, changed(frame("cells"), 4, b"\0\0"))
+    row = decoded(SeplosV3(), "cells", 1, changed(frame("cells"), 4, b"\0\0"))
     assert row[CELL_VOLTAGES][2] == 0.0
     assert np.isfinite(row[CELL_VOLTAGES]).sum() == 16
 
@@ -82,7 +82,7 @@ def test_a_cell_at_0_v_between_others_is_a_cell() -> None:
 def test_a_bank_s_values_are_no_cells_although_they_are_as_long() -> None:
     assert reasons(SeplosV3(), "cells", 0, real("seplosv3-008")) == ["layout"]
     late = real("seplosv3-008") + frame("cells", address=0)
-    assert told(SeplosV3(), "cells", 0, late)[CELL_VOLTAGES][0] == pytest.approx(3.31)
+    assert decoded(SeplosV3(), "cells", 0, late)[CELL_VOLTAGES][0] == pytest.approx(3.31)
 
 
 def test_the_halves_of_the_settings_are_not_taken_for_each_other() -> None:
@@ -104,7 +104,7 @@ def test_real_settings() -> None:
 
 
 def test_the_charge_voltage_waits_for_the_cells() -> None:
-    row = told(SeplosV3(), "wishes", 1, frame("wishes"))
+    row = decoded(SeplosV3(), "wishes", 1, frame("wishes"))
     assert np.isnan(row[Column.CELL_CHARGE_REQUEST])
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_answer(question: str, data: bytes, why: list[str]) -> None:
 
 def test_address_0_is_a_pack() -> None:
     assert SeplosV3().exchange("pack", 0).request.hex() == seal(bytes.fromhex("000410000011")).hex()
-    assert told(SeplosV3(), "pack", 0, frame("pack", address=0))[Column.SOC] == 61
+    assert decoded(SeplosV3(), "pack", 0, frame("pack", address=0))[Column.SOC] == 61
     assert "DIP" in SeplosV3().explain_address(16)
     with pytest.raises(ValueError, match="0x0F"):
         SeplosV3().exchange("pack", 16)

@@ -39,13 +39,13 @@ def family(monkeypatch: pytest.MonkeyPatch) -> tuple[Protocol, Responder]:
 def test_it_reads_what_its_simulated_pack_says(family: tuple[Protocol, Responder]) -> None:
     protocol, responder = family
     row = pack_row(15, high_cell_voltage=1)
-    told, _ = ask(protocol, responder, row)
+    reported, _ = ask(protocol, responder, row)
     columns = [Column.VOLTAGE, Column.CURRENT, Column.SOC]
-    np.testing.assert_allclose(told[columns], row[columns])
-    np.testing.assert_allclose(told[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
-    assert told[Alarm.HIGH_CELL_VOLTAGE.column] == 1
-    assert told[Alarm.LOW_CELL_VOLTAGE.column] == 0
-    assert np.isnan(told[Column.SOH])
+    np.testing.assert_allclose(reported[columns], row[columns])
+    np.testing.assert_allclose(reported[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
+    assert reported[Alarm.HIGH_CELL_VOLTAGE.column] == 1
+    assert reported[Alarm.LOW_CELL_VOLTAGE.column] == 0
+    assert np.isnan(reported[Column.SOH])
 
 
 def test_it_refuses_what_is_damaged_and_passes_over_what_is_not_its_own(family: tuple[Protocol, Responder]) -> None:

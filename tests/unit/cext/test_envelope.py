@@ -67,7 +67,7 @@ def test_one_changed_character_never_opens(info: bytes, at: int, wrong: int) -> 
         (b"~~20024642E002", -1),
     ],
 )
-def test_a_size_is_told_as_soon_as_it_is_known(data: bytes, size: int) -> None:
+def test_a_size_is_reported_as_soon_as_it_is_known(data: bytes, size: int) -> None:
     assert frame_size(data) == size
 
 

@@ -16,7 +16,7 @@ ROWS = st.lists(VALUES, min_size=4, max_size=12).map(np.array)
 
 
 @given(ROWS, st.lists(st.tuples(st.integers(0, 3), st.floats(-9.0, 0.0), st.floats(0.0, 9.0)), max_size=6))
-def test_the_first_range_that_a_value_is_out_of_is_told(
+def test_the_first_range_that_a_value_is_out_of_is_reported(
     row: np.ndarray[tuple[int], np.dtype[np.float64]], table: list[tuple[int, float, float]]
 ) -> None:
     outside = [row[column] < low or row[column] > high for column, low, high in table]

@@ -60,11 +60,11 @@ ACK_CRCS = {
 
 @pytest.mark.parametrize("address", range(16))
 def test_the_crcs_of_every_request_and_acknowledgement(address: int) -> None:
-    for register, asked, told in zip(
+    for register, asked, sum_ in zip(
         (0x161C, 0x161E, 0x1620), REQUEST_CRCS[address].split(), ACK_CRCS[address].split(), strict=True
     ):
         assert request(address, register).hex() == f"{address:02x}10{register:04x}0001020000{asked}"
-        assert acknowledgement(address, register).hex() == f"{address:02x}10{register:04x}0001{told}"
+        assert acknowledgement(address, register).hex() == f"{address:02x}10{register:04x}0001{sum_}"
 
 
 @pytest.mark.parametrize(("address", "register"), [(-1, STATUS), (16, STATUS), (1, -1), (1, 0x10000)])
@@ -164,8 +164,8 @@ def test_bits_of_a_request_or_acknowledgement_flipped() -> None:
 
 def test_writes_to_the_settings_are_requests_too() -> None:
     write = bytes.fromhex("0110107000020400000001f88b")
-    told = bytes.fromhex("01101070000244d3")
-    assert kinds(scan(write + told)) == [("request", 0), ("ack", 13)]
+    answer = bytes.fromhex("01101070000244d3")
+    assert kinds(scan(write + answer)) == [("request", 0), ("ack", 13)]
 
 
 def test_addresses_that_no_switches_make_are_noise() -> None:

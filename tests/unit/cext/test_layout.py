@@ -127,7 +127,7 @@ def test_flags_give_the_highest_level(raw: int, levels: list[float]) -> None:
     assert decode([], pack("<H", raw), FLAGS) == levels
 
 
-def test_flags_are_encoded_unless_the_word_has_told_them() -> None:
+def test_flags_are_encoded_unless_the_word_has_reported_them() -> None:
     word = Field(2, 0, "u16")
     assert encode([word], [2, 2, NAN], 2, FLAGS) == pack("<H", 0x110)
     assert encode([word], [1, NAN, 0], 2, FLAGS) == pack("<H", 1)

@@ -43,7 +43,7 @@ def but(special: dict[int, list[tuple[float, bytes]]]) -> Script:
 
 
 class Packs:
-    """A thread that answers the requests on a pseudo-terminal by a script, until it is told to stop.
+    """A thread that answers the requests on a pseudo-terminal by a script, until it is stopped.
 
     It looks for the stop signal between two waits, and whoever waits for it does so for a limited time: whatever a
     test or a signal does to the bytes on the terminal, no test waits for ever.
@@ -200,7 +200,7 @@ def test_answers_of_the_least_and_the_greatest_usual_length_are_no_surprise() ->
         assert [len(data) for data in answers(ask(ours, 4))] == [4, 6, 4, 6]
 
 
-def test_a_closed_port_ends_it_at_once_and_is_told() -> None:
+def test_a_closed_port_ends_it_at_once_and_is_reported() -> None:
     master, ours = os.openpty()
     os.set_blocking(ours, False)
     os.close(master)

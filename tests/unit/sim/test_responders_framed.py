@@ -54,7 +54,7 @@ def test_a_pack_is_read_back_whole(name: str, cells: int) -> None:
     assert told[Column.POWER] == pytest.approx(told[Column.VOLTAGE] * told[Column.CURRENT])
     assert bool(identity.model) == (name != "seplos-v3")
     limits = told[[Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]]
-    assert list(limits) == [100.0, 150.0] if protocol.tells_limits else np.isnan(limits).all()
+    assert list(limits) == [100.0, 150.0] if protocol.reports_limits else np.isnan(limits).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -63,7 +63,7 @@ class Master:
         self._strangers = frozenset(protocol.addresses) - {member.address for member in members}
         self._clock = clock
         self._guard = Guard(protocol.line)
-        period = SETTINGS_PERIOD if protocol.tells_limits else STEADY_PERIOD
+        period = SETTINGS_PERIOD if protocol.reports_limits else STEADY_PERIOD
         self._schedule = Schedule(expected, candidates, protocol.questions, clock(), period)
 
     def run(self, link: Link, stop: Event, patience: float = inf) -> None:
