@@ -104,11 +104,11 @@ def check(battery: VirtualBattery, rows: Rows) -> None:
             view = battery.packs[limit.pack]
             own = view.charge_limit if limit is battery.charge_current_limit else view.discharge_limit
             assert own == 0.0, "0 only when a pack's own limit is 0 or nothing conducts"
-    told = [rows[i, Column.SOC] for i, p in enumerate(battery.packs) if p.presence in {"fresh", "held", "joining"}]
-    told = [soc for soc in told if not isnan(soc)]
-    assert isnan(battery.soc) == (not told)
-    if told:
-        assert min(told) - 1e-9 <= battery.soc <= max(told) + 1e-9
+    reported = [rows[i, Column.SOC] for i, p in enumerate(battery.packs) if p.presence in {"fresh", "held", "joining"}]
+    reported = [soc for soc in reported if not isnan(soc)]
+    assert isnan(battery.soc) == (not reported)
+    if reported:
+        assert min(reported) - 1e-9 <= battery.soc <= max(reported) + 1e-9
     assert battery.consumed_ah <= 0.0 or isnan(battery.consumed_ah)
 
 
@@ -360,7 +360,7 @@ def test_after_any_loss_the_others_stay_below_their_limits(drawn: Any, direction
     currents=st.lists(st.floats(-100.0, 100.0), min_size=3, max_size=12),
 )
 @settings(max_examples=60, deadline=None)
-def test_a_pack_that_tells_no_current_is_never_freed_by_it(
+def test_a_pack_that_reports_no_current_is_never_freed_by_it(
     packs: list[dict[str, Any]], which: int, currents: list[float]
 ) -> None:
     rows = rows_of(packs)

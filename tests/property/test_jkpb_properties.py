@@ -125,10 +125,10 @@ def test_only_its_own_acknowledgement_makes_a_frame_an_answer(
     frame: bytes, topic: Topic, address: int, acknowledger: int
 ) -> None:
     kinds = {1: Topic.SETTINGS, 2: Topic.STATUS, 3: Topic.ABOUT}
-    for told in Topic:
+    for acknowledged in Topic:
         exchange = JkPb().exchange(topic.value, address)
-        complete = exchange.feed(frame + acknowledgement(acknowledger, REGISTERS[told]))
-        assert complete == (acknowledger == address and told is topic and kinds.get(frame[4]) is topic)
+        complete = exchange.feed(frame + acknowledgement(acknowledger, REGISTERS[acknowledged]))
+        assert complete == (acknowledger == address and acknowledged is topic and kinds.get(frame[4]) is topic)
 
 
 def _values(draw: st.DrawFn, table: tuple[Field, ...]) -> Row:
@@ -159,8 +159,8 @@ def status_rows(draw: st.DrawFn) -> Row:
 def test_a_status_row_survives_encoding(row: Row) -> None:
     again = np.full(COLUMNS, np.nan)
     status_layout().decode_into(status_layout().encode_from(row), again)
-    told = sorted({c for f in STATUS for c in range(f.column, f.column + f.count)})
-    np.testing.assert_array_equal(again[told], row[told])
+    columns = sorted({c for f in STATUS for c in range(f.column, f.column + f.count)})
+    np.testing.assert_array_equal(again[columns], row[columns])
 
 
 @st.composite

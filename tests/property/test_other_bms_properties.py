@@ -25,12 +25,12 @@ MOST_HELD = 1024  # bytes
 
 
 def answers(name: str) -> dict[str, bytes]:
-    protocol, address, told = registry.protocol(name), ADDRESSES[name], {}
+    protocol, address, found = registry.protocol(name), ADDRESSES[name], {}
     pack = responder(name, address, Identity(serial="A1"))
     for question in {question for asked in protocol.questions.values() for question in asked}:
         request = next(r for _ in range(2) if pack.wants(r := protocol.exchange(question, address).request))
-        told[question] = pack.answer(request, pack_row(), Random(1))[0].data
-    return told
+        found[question] = pack.answer(request, pack_row(), Random(1))[0].data
+    return found
 
 
 SAMPLES = {name: answers(name) for name in NAMES}
