@@ -25,7 +25,7 @@ from packbank.cli.simulate import add_bank_arguments, plans_of, stanza
 from packbank.cli.simulator import Simulator
 
 PACKS = 15
-SETTLE = 25.0  # s: the start is over, the guard learnt in part
+SETTLE = 25.0  # s: the start is over, the silence learnt in part
 SECONDS = 60.0
 FLOOR = """
 #include <fcntl.h>

@@ -102,9 +102,9 @@ class Acme(Protocol):
         baudrates=(9_600,),
         first_byte_timeout=0.200,
         idle_timeout=0.050,
-        guard=0.050,
-        guard_min=0.020,
-        guard_max=0.300,
+        silence=0.050,
+        silence_min=0.020,
+        silence_max=0.300,
         same_pack_gap=0.050,
     )
     addresses = range(0x01, 0x10)

@@ -31,9 +31,9 @@ LINE = Line(
     baudrates=(115200,),
     first_byte_timeout=0.15,  # a busy machine must not make packs late that are not
     idle_timeout=0.01,
-    guard=0.01,
-    guard_min=0.005,
-    guard_max=0.04,
+    silence=0.01,
+    silence_min=0.005,
+    silence_max=0.04,
     same_pack_gap=0.002,
 )
 COLUMN = {"v": Column.VOLTAGE, "c": Column.CURRENT, "s": Column.CELL_OVP, "a": Column.CYCLES}
@@ -136,7 +136,7 @@ class PlainProtocol(Protocol):
 class BriefProtocol(PlainProtocol):
     """One question tells a status, so packs can be asked in a sweep; a turn takes 34 ms, of which 20 are silence."""
 
-    line = replace(LINE, guard=0.02, guard_min=0.02)
+    line = replace(LINE, silence=0.02, silence_min=0.02)
     steady_question = "v"
     questions = {Topic.STATUS: ("v",), Topic.SETTINGS: ("s",), Topic.ABOUT: ("a",)}  # noqa: RUF012
 

@@ -40,6 +40,6 @@ def test_two_buses_ask_nobody_who_is_deaf(tmp_path: Path, tap: Tap | None) -> No
         assert all(bus.join(3.0) for bus in buses)
     stats = [bus.stats() for bus in buses]
     assert [wire.tally.deaf for wire in wires] == [0, 0]
-    assert all(one.guard < JkPb.line.guard for one in stats), "the silence is being shortened"
+    assert all(one.silence < JkPb.line.silence for one in stats), "the silence is being shortened"
     assert min(one.rounds for one in stats) >= 3
     assert max(one.wakeups / one.answers for one in stats) < 3.5

@@ -42,13 +42,13 @@ def test_all_topics_of_all_packs_arrive_with_their_times(tmp_path: Path) -> None
     assert stats.state is BusState.STOPPED
 
 
-def test_the_guard_is_kept_between_packs_and_not_within_one(tmp_path: Path) -> None:
+def test_the_silence_is_kept_between_packs_and_not_within_one(tmp_path: Path) -> None:
     with Rig(tmp_path, all_answer) as rig:
         rig.wait(lambda: rig.bus.stats().rounds >= 2)
     times = rig.wire.requests
     for (before, first, _), (after, second, _) in pairwise(times):
         if first != second:
-            assert after - before >= 0.003 + LINE.guard_min
+            assert after - before >= 0.003 + LINE.silence_min
 
 
 def glitched(address: int, question: str) -> list[tuple[float, bytes]]:

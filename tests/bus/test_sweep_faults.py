@@ -10,7 +10,7 @@ import pytest
 from plain_protocol import ANSWER_LENGTH, BriefProtocol, PlainExchange, Rig, answer
 from sweep_watch import Sweeps, Values, watch_sweeps
 
-from packbank.sources.serial.pacing import Guard
+from packbank.sources.serial.pacing import Silence
 
 PACKS = 9
 SECOND, SIXTH = 2, 6  # places in a sweep
@@ -78,20 +78,20 @@ def test_nothing_is_asked_while_a_late_answer_may_still_come(tmp_path: Path, swe
     assert min(after) >= faults.done[1] + LATE
 
 
-def test_the_guard_is_told_no_silence_from_before_the_request(
+def test_no_silence_from_before_the_request_is_learnt(
     tmp_path: Path, sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = []
+    silences = []
     for name in ("answered", "missed"):
-        original = getattr(Guard, name)
+        original = getattr(Silence, name)
 
-        def note(guard: Guard, silence: float, now: float, original: object = original) -> None:
-            told.append(silence)
-            original(guard, silence, now)  # type: ignore[operator]
+        def note(learnt: Silence, kept: float, now: float, original: object = original) -> None:
+            silences.append(kept)
+            original(learnt, kept, now)  # type: ignore[operator]
 
-        monkeypatch.setattr(Guard, name, note)
+        monkeypatch.setattr(Silence, name, note)
     faults = TwoFaults(sweeps, None)
     with Rig(tmp_path, faults, PACKS, protocol=BriefProtocol()) as rig:
         rig.wait(lambda: len(faults.done) == 2 and rig.bus.stats().retries >= 2, 20.0)
-    assert told
-    assert min(told) >= 0.0
+    assert silences
+    assert min(silences) >= 0.0

@@ -78,7 +78,7 @@ def test_packs_are_asked_in_sweeps_until_the_bus_is_stopped(tmp_path: Path, swee
     assert after.missed == after.retries == after.lost == after.foreign == 0
     assert after.refused == {}
     assert asked == after.answers - before.answers
-    assert min(np.diff(times)) >= 0.003 + BriefProtocol.line.guard_min, "from the end of an answer as they give it"
+    assert min(np.diff(times)) >= 0.003 + BriefProtocol.line.silence_min, "from the end of an answer as they give it"
 
 
 @pytest.mark.usefixtures("sweeps")

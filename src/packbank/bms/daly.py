@@ -38,9 +38,9 @@ class Daly(Protocol):
         baudrates=(9_600,),
         first_byte_timeout=0.250,
         idle_timeout=0.060,
-        guard=0.040,
-        guard_min=0.020,
-        guard_max=0.200,
+        silence=0.040,
+        silence_min=0.020,
+        silence_max=0.200,
         same_pack_gap=0.020,
     )
     addresses = range(1, 17)

@@ -127,9 +127,9 @@ class Daren(AsciiProtocol):
         baudrates=(19_200, 9_600),
         first_byte_timeout=0.500,
         idle_timeout=0.080,
-        guard=0.100,
-        guard_min=0.050,
-        guard_max=0.500,
+        silence=0.100,
+        silence_min=0.050,
+        silence_max=0.500,
         same_pack_gap=0.050,
     )
     latency = 0.050

@@ -138,9 +138,9 @@ class Eg4(Protocol):
         baudrates=(9_600,),
         first_byte_timeout=0.400,
         idle_timeout=0.050,
-        guard=0.100,
-        guard_min=0.050,
-        guard_max=0.500,
+        silence=0.100,
+        silence_min=0.050,
+        silence_max=0.500,
         same_pack_gap=0.700,
     )
     addresses = range(0x01, 0x10)

@@ -140,9 +140,9 @@ class Jbd(FramedProtocol):
         baudrates=(9_600,),
         first_byte_timeout=0.500,
         idle_timeout=0.060,
-        guard=0.050,
-        guard_min=0.020,
-        guard_max=0.300,
+        silence=0.050,
+        silence_min=0.020,
+        silence_max=0.300,
         same_pack_gap=0.050,
     )
     latency = 0.050

@@ -71,9 +71,9 @@ class JkBms(Protocol):
         baudrates=(115_200,),
         first_byte_timeout=0.200,
         idle_timeout=0.050,
-        guard=0.100,
-        guard_min=0.100,
-        guard_max=0.500,
+        silence=0.100,
+        silence_min=0.100,
+        silence_max=0.500,
         same_pack_gap=0.400,
     )
     addresses = range(ONLY, ONLY + 1)

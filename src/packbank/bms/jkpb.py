@@ -151,9 +151,9 @@ class JkPb(Protocol):
         baudrates=(115_200,),
         first_byte_timeout=0.100,
         idle_timeout=0.020,
-        guard=0.040,
-        guard_min=0.030,
-        guard_max=0.120,
+        silence=0.040,
+        silence_min=0.030,
+        silence_max=0.120,
         same_pack_gap=0.005,
     )
     addresses = range(0x01, 0x10)

@@ -214,9 +214,9 @@ class Pace(AsciiProtocol):
         baudrates=(9_600, 19_200),
         first_byte_timeout=0.500,
         idle_timeout=0.080,
-        guard=0.100,
-        guard_min=0.050,
-        guard_max=0.500,
+        silence=0.100,
+        silence_min=0.050,
+        silence_max=0.500,
         same_pack_gap=0.050,
     )
     latency = 0.050

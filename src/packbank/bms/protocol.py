@@ -37,9 +37,9 @@ class Line:
     baudrates: tuple[int, ...]  # all that occur, the one in use or most usual first
     first_byte_timeout: float  # from the end of the request
     idle_timeout: float  # silence inside an answer after which it is over
-    guard: float  # silence between one pack's answer and the next pack's request, at the start
-    guard_min: float
-    guard_max: float
+    silence: float  # silence between one pack's answer and the next pack's request, at the start
+    silence_min: float
+    silence_max: float
     same_pack_gap: float  # silence between two requests to one pack
 
     @property

@@ -196,9 +196,9 @@ class Pylontech(AsciiProtocol):
         baudrates=(115_200, 9_600),
         first_byte_timeout=0.500,
         idle_timeout=0.060,
-        guard=0.050,
-        guard_min=0.020,
-        guard_max=0.300,
+        silence=0.050,
+        silence_min=0.020,
+        silence_max=0.300,
         same_pack_gap=0.030,
     )
     latency = 0.030

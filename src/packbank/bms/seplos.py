@@ -95,9 +95,9 @@ class Seplos(AsciiProtocol):
         baudrates=(19_200, 9_600),
         first_byte_timeout=0.500,
         idle_timeout=0.080,
-        guard=0.100,
-        guard_min=0.050,
-        guard_max=0.500,
+        silence=0.100,
+        silence_min=0.050,
+        silence_max=0.500,
         same_pack_gap=0.050,
     )
     latency = 0.050

@@ -61,6 +61,6 @@ def bus_line(stats: BusStats) -> str:
     refused = ", ".join(f"{count} {reason}" for reason, count in stats.refused.items())
     return (
         f"{stats.name}: round {number(stats.round_time, '.2f')} s (mean {number(stats.round_time_mean, '.2f')} s), "
-        f"guard {number(1000 * stats.guard, '.0f')} ms, {stats.answers} answers, {stats.missed} missed, "
+        f"silence {number(1000 * stats.silence, '.0f')} ms, {stats.answers} answers, {stats.missed} missed, "
         f"{stats.lost} lost, {refused or '0'} refused"
     )

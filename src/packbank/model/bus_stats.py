@@ -55,7 +55,7 @@ class BusStats:
     port: str
     state: BusState
     error: str  # why the port is not open, "" when it is
-    guard: float  # silence kept between two packs
+    silence: float  # silence kept between two packs
     rounds: int
     round_time: float  # of the last round
     round_time_mean: float

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 PACKS_ON_A_BUS = 15
-TURN = 0.08  # s from one pack's status request to the next pack's on one bus, with the guard between them
+TURN = 0.08  # s from one pack's status request to the next pack's on one bus, with the silence between them
 ROUND = 1.1  # s, a bus of few packs is not asked more often
 WRONG_GAIN = 0.2  # a sensor whose gain differs more from 1 is wrong
 WRONG_OFFSET = 10.0  # A, or whose zero is further off

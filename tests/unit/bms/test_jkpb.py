@@ -144,7 +144,7 @@ def test_addresses_are_explained() -> None:
 
 def test_line_figures_leave_room_for_the_slowest_pack() -> None:
     line = JkPb.line
-    assert line.guard_min <= line.guard <= line.guard_max
+    assert line.silence_min <= line.silence <= line.silence_max
     assert line.first_byte_timeout > 0.0137
     assert line.idle_timeout > 0.0080
     assert JkPbExchange.answer_time == pytest.approx(0.0386, abs=0.001)

@@ -20,7 +20,7 @@ BUS: tuple[Row, ...] = (
     _row("port", "device or address of the gateway", Unit.TEXT),
     _row("state", "opening, listening, polling, standing back, receiving or stopped", Unit.TEXT),
     _row("error", "why the port is not open; empty when it is", Unit.TEXT),
-    _row("guard", "silence kept between two packs", Unit.MILLISECONDS),
+    _row("silence", "silence kept between two packs", Unit.MILLISECONDS),
     _row("rounds", "rounds in which every pack was asked", Unit.NUMBER),
     _row("round_time", "time of the last round", Unit.MILLISECONDS),
     _row("round_time_mean", "mean time of a round", Unit.MILLISECONDS),

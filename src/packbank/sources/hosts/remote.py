@@ -29,8 +29,8 @@ SHOWN = 200  # bytes kept of a message that was refused
 BAUDRATE = 9600  # nothing is counted on a line of ours
 
 _REPORTED = (
-    "guard", "rounds", "round_time", "round_time_mean", "requests", "missed", "retries", "lost", "foreign", "reopened",
-    "line_use", "wakeups",
+    "silence", "rounds", "round_time", "round_time_mean", "requests", "missed", "retries", "lost", "foreign",
+    "reopened", "line_use", "wakeups",
 )  # fmt: skip
 _log = logging.getLogger(__name__)
 

@@ -32,8 +32,8 @@ _CEILINGS = (
     (Column.DISCHARGE_CURRENT_LIMIT, "max_battery_discharge_current"),
 )
 _REPORTED = (
-    "guard", "rounds", "round_time", "round_time_mean", "requests", "missed", "retries", "lost", "foreign", "reopened",
-    "line_use", "wakeups", "error",
+    "silence", "rounds", "round_time", "round_time_mean", "requests", "missed", "retries", "lost", "foreign",
+    "reopened", "line_use", "wakeups", "error",
 )  # fmt: skip
 
 

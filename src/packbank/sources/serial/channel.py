@@ -17,7 +17,7 @@ from packbank.cext.sweep import SWEEP_ROOM
 from packbank.errors import FrameError
 from packbank.sources.serial.link import Link, Reception, Timing
 from packbank.sources.serial.listener import Listener
-from packbank.sources.serial.pacing import Guard, ReadMoment
+from packbank.sources.serial.pacing import ReadMoment, Silence
 from packbank.sources.serial.statistics import BITS_A_BYTE, Statistics
 
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
@@ -58,7 +58,7 @@ class Channel:
         self,
         link: Link,
         protocol: Protocol,
-        guard: Guard,
+        silence: Silence,
         listener: Listener | None,
         statistics: Statistics,
         *,
@@ -68,7 +68,7 @@ class Channel:
         """After ``name_after`` answers of which none was the protocol's, their family is looked for."""
         self._link = link
         self._protocol = protocol
-        self._guard = guard
+        self._silence = silence
         self._listener = listener
         self._statistics = statistics
         self._clock = clock
@@ -94,7 +94,7 @@ class Channel:
         answer_time = len(first.request) * self._byte_time + first.answer_time
         self._answer_times[first.question] = answer_time
         longest = min(shortest + MEANINGFUL, SWEEP_ROOM) - 1
-        timing = Timing(answer_time + self._moment.value, self._guard.value, shortest, longest)
+        timing = Timing(answer_time + self._moment.value, self._silence.value, shortest, longest)
         receptions = self._link.ask([exchange.request for exchange in exchanges], timing)
         asked, ended, speaker = [], self._quiet_since, self._speaker
         for exchange, reception in zip(exchanges, receptions, strict=False):
@@ -149,7 +149,7 @@ class Channel:
         shortest = self._shortest.get(question, SWEEP_ROOM)
         if shortest + MEANINGFUL > SWEEP_ROOM:
             return inf
-        return self._answer_times[question] + self._moment.value + self._guard.value
+        return self._answer_times[question] + self._moment.value + self._silence.value
 
     def _await_rest(self, exchange: Exchange, heard: bytes, sent: float) -> tuple[bytes, float]:
         """Read until the answer is complete, or the line has been silent for so long that none will come."""
@@ -180,13 +180,13 @@ class Channel:
 
     def _keep_silence(self, address: int) -> None:
         """Wait until ``address`` hears again after what was on the line last."""
-        gap = self._protocol.line.same_pack_gap if address == self._speaker else self._guard.value
+        gap = self._protocol.line.same_pack_gap if address == self._speaker else self._silence.value
         self._link.sleep(self._quiet_since + gap - self._clock())
         if self._clock() - self._looked > JUST_NOW:
             stray = self._link.read()
             if stray and self._drain(stray):
                 self._quiet_since = self._clock()
-                self.listen(self._guard.value)
+                self.listen(self._silence.value)
 
     def _drain(self, stray: bytes) -> bool:
         """Read away what is no answer to us until the line is quiet, never for long; whether it made sense."""

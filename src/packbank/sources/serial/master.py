@@ -13,7 +13,7 @@ from packbank.sources.serial.channel import Asked, Channel, Outcome
 from packbank.sources.serial.gate import Gate, Member, Verdict
 from packbank.sources.serial.link import Link
 from packbank.sources.serial.listener import Listener
-from packbank.sources.serial.pacing import Guard
+from packbank.sources.serial.pacing import Silence
 from packbank.sources.serial.schedule import SETTINGS_PERIOD, STEADY_PERIOD, Schedule, Turn
 from packbank.sources.serial.statistics import Statistics
 
@@ -62,7 +62,7 @@ class Master:
         self._searches = False  # the schedule does
         self._strangers = frozenset(protocol.addresses) - {member.address for member in members}
         self._clock = clock
-        self._guard = Guard(protocol.line)
+        self._silence = Silence(protocol.line)
         period = SETTINGS_PERIOD if protocol.reports_limits else STEADY_PERIOD
         self._schedule = Schedule(expected, candidates, protocol.questions, clock(), period)
 
@@ -73,7 +73,7 @@ class Master:
         """
         give_up, answers = self._clock() + patience, self._statistics.counted("answers")
         link.read()  # what waited in the port's buffer is of unknown age
-        channel = Channel(link, self._protocol, self._guard, self._listener, self._statistics, clock=self._clock)
+        channel = Channel(link, self._protocol, self._silence, self._listener, self._statistics, clock=self._clock)
         self._schedule.restart(self._clock())
         self._statistics.begin_round()
         while not stop.is_set():
@@ -90,7 +90,7 @@ class Master:
             link.check_alive()
             if self._clock() > give_up and self._statistics.counted("answers") == answers:
                 raise LinkError(f"{link.port}: no pack answers at {self._protocol.line.baudrate} baud")
-            self._statistics.guard_is(self._guard.value)
+            self._statistics.silence_is(self._silence.value)
             if self._listener and self._statistics.counted("foreign") > foreign:
                 if self._listener.requests_since(self._clock() - FOREIGN_SPAN) >= FOREIGN_MANY:
                     return
@@ -154,7 +154,7 @@ class Master:
         """Take the answer to a question; with ``retry``, when there is none, ask once more."""
         outcome = self._take(channel, asked)
         if outcome.answer and asked.after_other:
-            self._guard.answered(asked.silence, outcome.arrived)
+            self._silence.answered(asked.silence, outcome.arrived)
         if outcome.answer or not retry:
             return outcome
         exchange = asked.exchange
@@ -162,7 +162,7 @@ class Master:
         (again,) = channel.ask([self._protocol.exchange(exchange.question, exchange.address)])
         second = self._take(channel, again)
         if second.answer and not outcome.heard and asked.after_other:
-            self._guard.missed(asked.silence, second.arrived)
+            self._silence.missed(asked.silence, second.arrived)
         return second
 
     def _take(self, channel: Channel, asked: Asked) -> Outcome:

@@ -1,7 +1,7 @@
 """How long the wire must be silent before a request, and when to read an answer: pure, every time is passed in.
 
-Two small learners, in seconds of one monotonic clock: :class:`Guard` finds the shortest silence that the packs of a bus
-bear, :class:`ReadMoment` the moment at which one read finds the whole answer.
+Two values that are learnt, in seconds of one monotonic clock: :class:`Silence` finds the shortest silence that the
+packs of a bus need, :class:`ReadMoment` the moment at which one read finds the whole answer.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from math import inf
 
 from packbank.bms.protocol import Line
 
-# Guard
-ANSWERS_PER_STEP = 15  # answers in a row before the guard is lowered
-GUARD_STEP = 0.025  # of its value
-GUARD_RAISE = 1.25
-GUARD_JURY = 8  # requests, of which all but one must have been missed to raise it over its start value
-GUARD_MARGIN = 0.001  # s above a silence that was too short
-GUARD_HOLD = 600.0  # s for which that is remembered the first time; doubled every time
-GUARD_HOLD_MAX = 86400.0
+# Silence
+ANSWERS_PER_STEP = 15  # answers in a row before the silence is lowered
+SILENCE_STEP = 0.025  # of its value
+SILENCE_RAISE = 1.25
+SILENCE_REQUESTS = 8  # the last requests: all but one of them must have been missed to raise it over its start value
+SILENCE_MARGIN = 0.001  # s above a silence that was too short
+SILENCE_HOLD = 600.0  # s for which that is remembered the first time; twice as long each further time
+SILENCE_HOLD_MAX = 86400.0
 
 # ReadMoment
 READ_LATER = 0.0002  # s, when an answer was not whole yet
@@ -27,21 +27,21 @@ READ_START = 0.001
 READ_SPAN = 0.010
 
 
-class Guard:
+class Silence:
     """The silence between one pack's answer and the request to another: learnt, within the line's bounds."""
 
     def __init__(self, line: Line) -> None:
-        self.value = line.guard
+        self.value = line.silence
         self._line = line
-        self._floor = line.guard_min
+        self._floor = line.silence_min
         self._floor_until = -inf
-        self._hold = GUARD_HOLD
+        self._hold = SILENCE_HOLD
         self._answers = 0
-        self._misses: deque[bool] = deque(maxlen=GUARD_JURY)
+        self._misses: deque[bool] = deque(maxlen=SILENCE_REQUESTS)
 
-    def answered(self, silence: float, now: float) -> None:
-        """A request after ``silence`` was answered; only silences about as short as the guard prove anything."""
-        if silence > self.value * GUARD_RAISE:
+    def answered(self, kept: float, now: float) -> None:
+        """A request after a silence of ``kept`` was answered; one much longer than the value proves nothing."""
+        if kept > self.value * SILENCE_RAISE:
             return
         self._answers += 1
         self._misses.append(False)
@@ -49,28 +49,28 @@ class Guard:
             return
         self._answers = 0
         if now >= self._floor_until:
-            self._floor = self._line.guard_min
-        self.value = max(self._floor, self.value * (1.0 - GUARD_STEP))
+            self._floor = self._line.silence_min
+        self.value = max(self._floor, self.value * (1.0 - SILENCE_STEP))
 
-    def missed(self, silence: float, now: float) -> None:
-        """A request after ``silence`` was not heard although the pack is there: its retry was answered.
+    def missed(self, kept: float, now: float) -> None:
+        """A request after a silence of ``kept`` was not heard although the pack is there: its retry was answered.
 
-        A pack is deaf for a certain time and not a moment longer. So below the start value, which packs are known
-        to bear, one miss is enough, and is remembered ever longer; above it only misses that are the rule count.
+        A pack does not hear a request for a fixed time after an answer. So below the start value, which is known to be
+        long enough, one miss raises the value and is remembered longer each time. Above it, only frequent misses count.
         """
-        if silence > self.value * GUARD_RAISE:
+        if kept > self.value * SILENCE_RAISE:
             return
         self._answers = 0
         self._misses.append(True)
-        if self.value >= self._line.guard:
-            if sum(self._misses) >= GUARD_JURY - 1:
-                self.value = min(self.value * GUARD_RAISE, self._line.guard_max)
+        if self.value >= self._line.silence:
+            if sum(self._misses) >= SILENCE_REQUESTS - 1:
+                self.value = min(self.value * SILENCE_RAISE, self._line.silence_max)
                 self._misses.clear()
             return
-        self._floor = min(max(silence, self.value) + GUARD_MARGIN, self._line.guard)
+        self._floor = min(max(kept, self.value) + SILENCE_MARGIN, self._line.silence)
         self._floor_until = now + self._hold
-        self._hold = min(2.0 * self._hold, GUARD_HOLD_MAX)
-        self.value = min(self.value * GUARD_RAISE, self._line.guard)
+        self._hold = min(2.0 * self._hold, SILENCE_HOLD_MAX)
+        self.value = min(self.value * SILENCE_RAISE, self._line.silence)
 
 
 class ReadMoment:

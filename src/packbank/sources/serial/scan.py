@@ -23,7 +23,7 @@ from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
 from packbank.sources.serial.channel import Channel, Outcome
 from packbank.sources.serial.link import Link, Timing, open_link
-from packbank.sources.serial.pacing import Guard
+from packbank.sources.serial.pacing import Silence
 from packbank.sources.serial.statistics import Statistics
 
 HEAR_FIRST = 1.0  # s: two slots of the slowest JK master
@@ -88,7 +88,7 @@ def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
         master, overheard = _listen(link, protocol)
         if master:
             return Scan(port, protocol.name, protocol.line.baudrate, master=True, overheard=overheard)
-        channel = Channel(link, protocol, Guard(protocol.line), None, statistics, name_after=1)
+        channel = Channel(link, protocol, Silence(protocol.line), None, statistics, name_after=1)
         results = {address: _probe(channel, protocol, address, tell) for address in protocol.addresses}
         if any(results.values()) or protocol.line.first_byte_timeout <= FAST:
             for address, result in results.items():

@@ -28,7 +28,7 @@ class Statistics:
         self._port = port
         self._state = BusState.OPENING
         self._error = ""
-        self._guard = nan
+        self._silence = nan
         self._round_time = nan
         self._round_time_mean = nan
         self._counts: dict[Counted, int] = {}
@@ -79,9 +79,9 @@ class Statistics:
         """The bus is in another state now; ``error`` says why its port is not open."""
         self._state, self._error = state, error
 
-    def guard_is(self, seconds: float) -> None:
+    def silence_is(self, seconds: float) -> None:
         """The silence that is kept between two packs now."""
-        self._guard = seconds
+        self._silence = seconds
 
     def begin_round(self) -> None:
         """The packs are asked from the beginning: the round before was not finished."""
@@ -115,7 +115,7 @@ class Statistics:
             self._port,
             self._state,
             error=self._error,
-            guard=self._guard,
+            silence=self._silence,
             rounds=count("rounds"),
             round_time=self._round_time,
             round_time_mean=self._round_time_mean,

@@ -16,7 +16,7 @@ from packbank.sources.serial import schedule as scheduling
 from packbank.sources.serial.schedule import Schedule, Turn
 
 TOPICS = (Topic.STATUS, Topic.SETTINGS, Topic.ABOUT)
-GUARD = 0.040
+SILENCE = 0.040
 ANSWER = 0.040
 TIMEOUT = 0.100
 
@@ -37,7 +37,7 @@ class Play:
         until = self.now + seconds
         while self.now < until:
             turn = self.schedule.next(self.now)
-            self.now = max(self.now, turn.start) + GUARD
+            self.now = max(self.now, turn.start) + SILENCE
             self.turns.append(turn)
             self._visit(turn)
 
@@ -77,7 +77,7 @@ def test_status_ages_are_even_and_settings_are_read_again_one_pack_at_a_time() -
     play.run(900.0)
     for address in range(1, 16):
         ages = gaps(play.times(address, since=start))
-        assert max(ages) <= 15 * (ANSWER + GUARD) + 2 * ANSWER + 1e-6
+        assert max(ages) <= 15 * (ANSWER + SILENCE) + 2 * ANSWER + 1e-6
         assert max(gaps(play.times(address, Topic.SETTINGS, start))) <= 30.0, "a new limit holds within half a minute"
         assert min(gaps(play.times(address, Topic.SETTINGS, start))) >= scheduling.SETTINGS_PERIOD
         assert not play.times(address, Topic.ABOUT, start)
@@ -256,7 +256,7 @@ def test_a_search_asks_each_silent_pack_and_each_stranger_and_costs_the_others_l
     asked = [address for now, address, *_ in play.asked if now > began]
     assert set(asked) == set(range(1, 16))
     assert all(asked.count(address) == 1 for address in range(7, 16))
-    lost = sum(TIMEOUT + GUARD for address in asked if address > 2)
+    lost = sum(TIMEOUT + SILENCE for address in asked if address > 2)
     assert lost / (play.now - began) < 0.5
     assert max(gaps(play.times(1, since=began))) < 1.0
     play.run(60.0)
