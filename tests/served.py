@@ -78,10 +78,10 @@ def bank(second: float = 100.0, **changes: Any) -> Snapshot:
 
 def line(shown: Snapshot) -> dict[str, Any]:
     """``shown`` as a client of the socket has it, with the settings of all packs."""
-    told: dict[str, Any] = json.loads(json.dumps(snapshot_dict(shown)))
-    for pack, of_snapshot in zip(told["packs"], shown.packs(), strict=True):
+    report: dict[str, Any] = json.loads(json.dumps(snapshot_dict(shown)))
+    for pack, of_snapshot in zip(report["packs"], shown.packs(), strict=True):
         pack["settings"] = plain(PACK_SETTINGS, of_snapshot)
-    return told
+    return report
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def overview() -> argparse.ArgumentParser:
         prog="packbank",
         usage="packbank [-h] [--version] COMMAND ...",
         description=f"Many battery packs, one virtual battery on Venus OS.\n\ncommands:\n{commands}",
-        epilog="Exit codes: 0 ok, 1 failed, 2 usage or configuration. 'packbank COMMAND --help' tells more.",
+        epilog="Exit codes: 0 ok, 1 failed, 2 usage or configuration. 'packbank COMMAND --help' says more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"packbank {__version__}")

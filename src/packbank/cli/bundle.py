@@ -51,15 +51,15 @@ def check_place(path: Path) -> None:
 
 def write_bundle(path: Path, config_file: Path | None, ports: list[str], page: str, seconds: float) -> None:
     """Write the archive, for its owner only; takes ``seconds`` for the capture."""
-    told = _told(config_file)
+    report = _report(config_file)
     texts = {
         "README.txt": CONTENT,
         "doctor.txt": page,
         "versions.txt": "\n".join(_versions()) + "\n",
         "config.ini": redacted(config_file) if config_file else "# no configuration was named\n",
-        "daemon.json": told,
+        "daemon.json": report,
         "log.txt": _log(),
-        "capture.jsonl": _capture(config_file, ports, seconds, running=told.startswith("{")),
+        "capture.jsonl": _capture(config_file, ports, seconds, running=report.startswith("{")),
     }
     path.touch(0o600)
     with tarfile.open(path, "w:gz") as archive:
@@ -70,7 +70,7 @@ def write_bundle(path: Path, config_file: Path | None, ports: list[str], page: s
             archive.addfile(about, io.BytesIO(data))
 
 
-def _told(config_file: Path | None) -> str:
+def _report(config_file: Path | None) -> str:
     try:
         with closing(open_feed(config_file)) as feed:
             return json.dumps(feed.first(), indent=1) + "\n"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.cli.pages.words import PACK_ROWS, Told, known, with_unit
+from packbank.cli.pages.words import PACK_ROWS, Report, known, with_unit
 from packbank.findings import Finding, note, ok
 from packbank.model.audit import differing
 from packbank.model.catalogue import PACK_SETTINGS, Quantity
@@ -38,44 +38,44 @@ class Difference:
     peers: int  # how many have it
 
 
-def value_of(pack: Told, row: Quantity[Any]) -> Any:
-    """What ``pack`` tells of ``row``; None when it is not known, or an empty text."""
+def value_of(pack: Report, row: Quantity[Any]) -> Any:
+    """The value of ``row`` in ``pack``; None when it is not known, or an empty text."""
     value = known(pack, row.key) if row.key in PACK_ROWS else (pack.get("settings") or {}).get(row.key)
     return None if value == "" else value
 
 
-def compared(packs: Sequence[Told]) -> list[Difference]:
+def compared(packs: Sequence[Report]) -> list[Difference]:
     """Every difference between packs of one model, in the order of the table."""
     if not packs:
         return []
     kinds = _codes([pack["model"] for pack in packs])
-    told = [[value_of(pack, row) for pack in packs] for row in COMPARED]
-    differs = differing(np.column_stack(list(map(_numbers, told))), kinds, _TOLERANCES)
+    values = [[value_of(pack, row) for pack in packs] for row in COMPARED]
+    differs = differing(np.column_stack(list(map(_numbers, values))), kinds, _TOLERANCES)
     return [
-        _difference(COMPARED[number], told[number], differs[:, number] & (kinds == kind), kinds == kind)
+        _difference(COMPARED[number], values[number], differs[:, number] & (kinds == kind), kinds == kind)
         for number in np.flatnonzero(differs.any(axis=0)).tolist()
         for kind in np.unique(kinds[differs[:, number]])
     ]
 
 
-def _difference(row: Quantity[Any], told: list[Any], odd: NDArray[np.bool_], peers: NDArray[np.bool_]) -> Difference:
+def _difference(row: Quantity[Any], values: list[Any], odd: NDArray[np.bool_], peers: NDArray[np.bool_]) -> Difference:
     """The difference in ``row`` between the packs that are ``odd`` and the rest of their ``peers``."""
-    usual = [told[index] for index in np.flatnonzero(peers & ~odd).tolist() if told[index] is not None]
-    values = {index: told[index] for index in np.flatnonzero(odd).tolist()}
-    return Difference(row, values, usual[0] if usual else None, len(usual))
+    usual = [values[index] for index in np.flatnonzero(peers & ~odd).tolist() if values[index] is not None]
+    unusual = {index: values[index] for index in np.flatnonzero(odd).tolist()}
+    return Difference(row, unusual, usual[0] if usual else None, len(usual))
 
 
-def settings_findings(packs: Sequence[Told]) -> Iterator[Finding]:
+def settings_findings(packs: Sequence[Report]) -> Iterator[Finding]:
     """The differences for ``doctor``: notes, since who sets packs differently may have a reason."""
     differences = compared(packs)
     for one in differences:
         yield note(sentence(one, packs), _REMEDY)
     if not differences:
-        told = sum(any(value is not None for value in (pack.get("settings") or {}).values()) for pack in packs)
-        yield ok(f"settings and versions of {told} of {len(packs)} packs read: those of one model are alike")
+        read = sum(any(value is not None for value in (pack.get("settings") or {}).values()) for pack in packs)
+        yield ok(f"settings and versions of {read} of {len(packs)} packs read: those of one model are alike")
 
 
-def sentence(one: Difference, packs: Sequence[Told]) -> str:
+def sentence(one: Difference, packs: Sequence[Report]) -> str:
     """``cell over-voltage protection: pack 7 has 3.550 V, 14 others have 3.650 V``."""
     by_value: dict[str, list[str]] = {}
     for index, value in one.values.items():

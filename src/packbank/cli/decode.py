@@ -26,7 +26,7 @@ as well as one with its acknowledgement, which is what says who sent it. Passcod
   packbank decode --json < frames.txt | jq .voltage
 
 With --json each line of output is one object: kind, ok, error, address, and the values by name in V, A, W, Ah, degC, %,
-s and ohm; what a frame does not tell is null. The exit code is 1 when a frame was refused."""
+s and ohm; what a frame does not hold is null. The exit code is 1 when a frame was refused."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     check_bank_arguments(args)
     plans = plans_of(args)
     packs = sum(len(plan.addresses) for plan in plans)
-    print(f"packs: {packs}, buses: {len(plans)}; the battery appears when all have told their settings", flush=True)
+    print(f"packs: {packs}, buses: {len(plans)}; the battery appears when all settings have been read", flush=True)
     account = play(args, open_display)
     if account is None:
         print("no battery appeared", file=sys.stderr)

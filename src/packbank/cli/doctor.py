@@ -20,7 +20,7 @@ from packbank.findings import Finding, Verdict, note, ok, wrong
 from packbank.model.battery import Presence
 from packbank.sources.serial.ports import serial_ports
 
-_WORST = 15  # packs whose link is told
+_WORST = 15  # packs whose link is reported
 _RATE_AFTER = 600.0  # s; a count of less time makes no rate
 _REFUSED = 0.01  # of the answers; a few damaged ones are nothing to worry about
 
@@ -88,19 +88,19 @@ def _ask_daemon(args: Namespace) -> tuple[Mapping[str, Any], list[Finding]]:
     """The newest line of the daemon that runs here, and what is to be said of it."""
     try:
         with closing(open_feed(args.config)) as feed:
-            told = feed.first()
+            report = feed.first()
     except PackbankError as error:
         what, _, cure = str(error).partition("; ")
         return {}, [note(f"not asked: {what}", cure)]
-    lost = [pack["name"] for pack in told["packs"] if pack["presence"] == Presence.LOST]
-    findings = [ok(f"runs and reads {told['connection']}")]
+    lost = [pack["name"] for pack in report["packs"] if pack["presence"] == Presence.LOST]
+    findings = [ok(f"runs and reads {report['connection']}")]
     if lost:
         findings.append(
             wrong(f"lost: {', '.join(lost)}", "check power, address and cable; 'packbank show PACK' says more")
         )
-    if told["raised"]:
-        findings.append(wrong(f"alarms: {told['raised']}", "'packbank show' names the packs"))
-    return told, findings
+    if report["raised"]:
+        findings.append(wrong(f"alarms: {report['raised']}", "'packbank show' names the packs"))
+    return report, findings
 
 
 def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
@@ -115,7 +115,7 @@ def _configuration(args: Namespace) -> tuple[list[str], list[Finding]]:
 
 
 def _dbus_page() -> Generator[tuple[str, list[Finding]], None, Mapping[str, Any]]:
-    """What stands on the D-Bus; returns what the daemon tells of its buses and packs there, empty without a D-Bus."""
+    """What is on the D-Bus; returns what the daemon publishes there of its buses and packs, empty without a D-Bus."""
     try:
         from packbank.outputs.venus import diagnosis  # noqa: PLC0415  (the core runs without dbus-python)
         from packbank.outputs.venus.bus import DBus  # noqa: PLC0415
@@ -137,7 +137,7 @@ def _settings_page(config: Path | None) -> Iterator[tuple[str, list[Finding]]]:
         with closing(open_feed(config)) as feed:
             packs = feed.first()["packs"]
     except PackbankError:
-        return  # what is said of the battery tells whether one should
+        return  # the finding about the battery says whether one should
     yield "Settings", list(settings_findings(packs))
 
 
@@ -148,7 +148,7 @@ def remark_finding(remark: Mapping[str, Any]) -> Finding:
 
 
 def bus_findings(stats: Mapping[str, Any]) -> Iterator[Finding]:
-    """A bus of the running daemon, as :class:`packbank.model.bus_stats.BusStats` tells it in JSON."""
+    """A bus of the running daemon, as :class:`packbank.model.bus_stats.BusStats` is in JSON."""
     name = f"bus {stats['name']} ({stats['port']})"
     remote = "/" in stats["name"]  # another host reads it
     if stats["error"]:
@@ -177,10 +177,10 @@ def _link_findings(name: str, stats: Mapping[str, Any]) -> Iterator[Finding]:
     for one in links[:_WORST]:
         counts = [(one["retries"], "retries"), (one["refused"], "refused answers")]
         if seconds < _RATE_AFTER:
-            told = f"{_words(counts, '.0f')} in {seconds:.0f} s"
+            rate = f"{_words(counts, '.0f')} in {seconds:.0f} s"
         else:
-            told = f"{_words([(count / seconds * 3600.0, what) for count, what in counts], '.1f')} an hour"
-        yield note(f"{name}, pack {one['address']:#04x}: {told}")
+            rate = f"{_words([(count / seconds * 3600.0, what) for count, what in counts], '.1f')} an hour"
+        yield note(f"{name}, pack {one['address']:#04x}: {rate}")
 
 
 def _words(counts: Sequence[tuple[float, str]], form: str) -> str:

@@ -1,4 +1,4 @@
-"""What a running daemon tells of its bank: finds its socket and reads its lines (docs/json.md)."""
+"""What a running daemon reports of its bank: finds its socket and reads its lines (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from packbank.errors import LinkError
 from packbank.outputs.local_socket import SUFFIX, capture_beside, config_of, connect, runtime_folders, socket_name
 
-FIRST_TIMEOUT = 5.0  # s; a daemon that is well tells its line within one
+FIRST_TIMEOUT = 5.0  # s; a daemon that works sends a line every second
 CHUNK = 1 << 18  # bytes
 START = "start one with 'packbank run --config FILE', or 'packbank demo' to try without hardware"
 
@@ -46,20 +46,20 @@ class Feed:
         self._connection.close()
 
     def newest(self) -> Line | None:
-        """The newest line that has come since the last call, without waiting; :attr:`ended` tells of the end."""
+        """The newest line that has come since the last call, without waiting; :attr:`ended` is true at the end."""
         with suppress(BlockingIOError):
             while data := self._receive():
                 self._unread += data
             self.ended = True
         *lines, self._unread = self._unread.split(b"\n")
-        told: Line | None = None
-        for told in map(json.loads, lines):
-            settings = [pack["settings"] for pack in told["packs"] if "settings" in pack]  # all have them or none
+        line: Line | None = None
+        for line in map(json.loads, lines):
+            settings = [pack["settings"] for pack in line["packs"] if "settings" in pack]  # all have them or none
             self._settings = settings or self._settings
-        if told is not None:
-            for pack, remembered in zip(told["packs"], self._settings, strict=True):
+        if line is not None:
+            for pack, remembered in zip(line["packs"], self._settings, strict=True):
                 pack["settings"] = remembered
-        return told
+        return line
 
     def first(self) -> Line:
         """Wait for a line. Raises LinkError when none comes."""

@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bus", action="append", metavar="NAME", help="only this bus of the recording; may be repeated"
     )
-    parser.add_argument("--protocol", default="jkpb", choices=registry.NAMES, help="where the recording does not tell")
+    parser.add_argument("--protocol", default="jkpb", choices=registry.NAMES, help="if the recording does not name it")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="names and limits of the packs from this config.ini"
     )
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if not buses:
         lacks = f"no traffic of that bus in it; it has {', '.join(there)}" if there else "no traffic in it"
         raise ConfigError(f"{args.file}: {lacks}")
-    told = read_protocols(args.file)
-    player = Player({bus: registry.protocol(told.get(bus, args.protocol)) for bus in buses})
+    protocols = read_protocols(args.file)
+    player = Player({bus: registry.protocol(protocols.get(bus, args.protocol)) for bus in buses})
     replay = _Replay(player, _bank(player.places, args.config), args)
     replay.play(event for event in read_events(args.file) if event.bus in buses)
     return 0 if replay.finish() else 1

@@ -44,8 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-dbus", action="store_true", help="read and merge only, for a machine without Venus OS")
     parser.epilog = """\
 Every pack of the configuration is asked about once a second. The battery appears on the D-Bus of Venus OS as
-com.victronenergy.battery.packbank as soon as all packs have told their settings, or after START_TIMEOUT with those
-that did; docs/venus.md says what the GX then shows. Logs to standard error, one line for each change.
+com.victronenergy.battery.packbank as soon as the settings of all packs have been read, or after START_TIMEOUT with
+the packs read by then; docs/venus.md says what the GX then shows. Logs to standard error, one line for each change.
 
   packbank run config.ini
   packbank run config.ini --no-dbus --json | jq .soc

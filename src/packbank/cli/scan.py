@@ -197,7 +197,7 @@ def _stanza(number: int, found: Scan) -> str:
         lines.append(f"BAUDRATES = {found.baudrate}")
     lines.append("MODE = listen" if found.master else f"BATTERY_ADDRESSES = {ranges(addresses)}")
     if not protocol.reports_limits:
-        lines.append("# What this BMS does not tell: the currents that each pack allows, in A. Fill them in.")
+        lines.append("# What this BMS does not report: the currents that each pack allows, in A. Fill them in.")
         lines += ["MAX_BATTERY_CHARGE_CURRENT =", "MAX_BATTERY_DISCHARGE_CURRENT ="]
     return "\n".join(lines)
 

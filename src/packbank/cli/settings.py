@@ -11,7 +11,7 @@ from typing import Any
 from packbank.cli.comparison import IDENTITY, Difference, compared, sentence, value_of
 from packbank.cli.feed import open_feed
 from packbank.cli.pages.settings import settings_page
-from packbank.cli.pages.words import Told
+from packbank.cli.pages.words import Report
 from packbank.cli.show import page_width, print_page
 
 
@@ -30,7 +30,7 @@ that runs on this machine, as the same user or as root. Exit code 1: none runs.
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what the daemon tells."""
+    """Print what the daemon reports."""
     feed = open_feed(args.config)
     try:
         packs = feed.first()["packs"]
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(packs: Sequence[Told], differences: Sequence[Difference]) -> dict[str, Any]:
+def as_json(packs: Sequence[Report], differences: Sequence[Difference]) -> dict[str, Any]:
     """Identities and settings of each pack with the keys that differ, and the differences in words."""
     return {
         "packs": [

@@ -12,7 +12,7 @@ from pathlib import Path
 from packbank.cli.feed import open_feed
 from packbank.cli.pages.bank import bank_page
 from packbank.cli.pages.pack import pack_page
-from packbank.cli.pages.words import Line, Told
+from packbank.cli.pages.words import Line, Report
 from packbank.errors import ConfigError
 
 SUGGESTIONS = 2
@@ -36,17 +36,17 @@ Asks a daemon that runs on this machine, as the same user or as root. Exit code 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what the daemon tells."""
+    """Print what the daemon reports."""
     feed = open_feed(args.config)
     try:
-        told = feed.first()
+        report = feed.first()
     finally:
         feed.close()
-    index = find_pack(told["packs"], " ".join(args.pack)) if args.pack else None
+    index = find_pack(report["packs"], " ".join(args.pack)) if args.pack else None
     if args.json:
-        print(json.dumps(told if index is None else told["packs"][index]))
+        print(json.dumps(report if index is None else report["packs"][index]))
     else:
-        print_page(bank_page(told, page_width()) if index is None else pack_page(told, index, page_width()))
+        print_page(bank_page(report, page_width()) if index is None else pack_page(report, index, page_width()))
     return 0
 
 
@@ -56,7 +56,7 @@ def print_page(lines: Sequence[Line]) -> None:
         print(line.text.rstrip())
 
 
-def find_pack(packs: Sequence[Told], wanted: str) -> int:
+def find_pack(packs: Sequence[Report], wanted: str) -> int:
     """The index of the pack that a user means. Raises ConfigError with a suggestion."""
     named = _names(packs)
     word = wanted.strip().casefold()
@@ -70,7 +70,7 @@ def find_pack(packs: Sequence[Told], wanted: str) -> int:
     )
 
 
-def _names(packs: Sequence[Told]) -> dict[str, int]:
+def _names(packs: Sequence[Report]) -> dict[str, int]:
     """Every way to call a pack; a name wins over a number."""
     named: dict[str, int] = {}
     for index, pack in enumerate(packs):

@@ -39,7 +39,7 @@ settings, about) only, and only the first N are damaged:
 {faults}
 """
 LIMITS = """[DEFAULT]
-; not every make tells the currents that it allows
+; not every make reports the currents that it allows
 MAX_BATTERY_CHARGE_CURRENT = 100
 MAX_BATTERY_DISCHARGE_CURRENT = 150
 """

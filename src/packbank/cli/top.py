@@ -60,9 +60,9 @@ def _drawable() -> bool:
 
 
 def _print_for_ever(feed: Feed) -> None:
-    told = feed.first()
+    report = feed.first()
     while True:
-        print_page(bank_page(told, page_width()))
+        print_page(bank_page(report, page_width()))
         print(flush=True)
         time.sleep(PRINT_EVERY)
-        told = feed.first()
+        report = feed.first()

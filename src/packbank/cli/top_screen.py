@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from packbank.cli.feed import Feed, open_feed
-from packbank.cli.pages.words import Style, Told, cut, padded
+from packbank.cli.pages.words import Report, Style, cut, padded
 from packbank.cli.top_view import Frame, Key, View, frame, press
 from packbank.errors import LinkError
 
@@ -44,13 +44,13 @@ COLOURS = {Style.WARNING: curses.COLOR_YELLOW, Style.ALARM: curses.COLOR_RED}
 
 
 def watch(feed: Feed, config_file: Path | None) -> None:
-    """Show what ``feed`` tells until the user quits or the terminal is gone; the terminal is then as it was."""
-    told = feed.first()
+    """Show what ``feed`` reports until the user quits or the terminal is gone; the terminal is then as it was."""
+    report = feed.first()
     with suppress(locale.Error):
         locale.setlocale(locale.LC_ALL, "")
     curses.set_escdelay(25)
     with suppress(curses.error):  # the terminal is gone
-        curses.wrapper(lambda window: _Screen(window).watch(feed, told, config_file))
+        curses.wrapper(lambda window: _Screen(window).watch(feed, report, config_file))
 
 
 class _Screen:
@@ -68,12 +68,12 @@ class _Screen:
                 self._styles[style] |= curses.color_pair(number)
         window.nodelay(True)
 
-    def watch(self, feed: Feed, told: Told, config_file: Path | None) -> None:
+    def watch(self, feed: Feed, report: Report, config_file: Path | None) -> None:
         """Until a key to quit, or the end of the input."""
         view, heard, trouble = View(), time.monotonic(), ""
         while True:
             height, width = self._window.getmaxyx()
-            shown = frame(view, told, width, height)
+            shown = frame(view, report, width, height)
             silence = time.monotonic() - heard
             self._draw(shown, trouble or (f"no news for {silence:.0f} s" if silence > STALE else ""), width, height)
             waited_for = [sys.stdin] if feed.ended else [sys.stdin, feed]
@@ -83,11 +83,11 @@ class _Screen:
             if QUIT.intersection(keys) or (not keys and sys.stdin in readable):  # nothing to read: the end of it
                 return
             for key in filter(None, map(KEYS.get, keys)):
-                view = press(view, key, told, width)
+                view = press(view, key, report, width)
             if feed.ended:
                 feed, trouble = _again(feed, config_file)
             if line := feed.newest():
-                told, heard, trouble = line, time.monotonic(), ""
+                report, heard, trouble = line, time.monotonic(), ""
 
     def _draw(self, shown: Frame, trouble: str, width: int, height: int) -> None:
         self._window.erase()

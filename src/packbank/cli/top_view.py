@@ -8,7 +8,7 @@ from enum import Enum
 
 from packbank.cli.pages.bank import Column, buses, extremes, pack_columns, presence_style, row_text, summary
 from packbank.cli.pages.pack import pack_page
-from packbank.cli.pages.words import Line, Style, Told
+from packbank.cli.pages.words import Line, Report, Style
 
 ROOMY = 20  # lines of a screen that has room for the extremes and the buses
 FEWEST_ROWS = 3  # packs that are seen however much there is to say above them
@@ -55,9 +55,9 @@ class Frame:
     view: View
 
 
-def press(view: View, key: Key, told: Told, width: int) -> View:
+def press(view: View, key: Key, report: Report, width: int) -> View:
     """The view after ``key``."""
-    return _press_in_pack(view, key, len(told["packs"])) if view.opened else _press_in_bank(view, key, told, width)
+    return _press_in_pack(view, key, len(report["packs"])) if view.opened else _press_in_bank(view, key, report, width)
 
 
 def _press_in_pack(view: View, key: Key, packs: int) -> View:
@@ -68,8 +68,8 @@ def _press_in_pack(view: View, key: Key, packs: int) -> View:
     return replace(view, opened=key is Key.REVERSE)
 
 
-def _press_in_bank(view: View, key: Key, told: Told, width: int) -> View:
-    columns = pack_columns(told, width)
+def _press_in_bank(view: View, key: Key, report: Report, width: int) -> View:
+    columns = pack_columns(report, width)
     if key in SIDES:
         return replace(view, sort=(view.sort + SIDES[key]) % len(_sortable(columns)), reverse=False)
     if key in STEPS:
@@ -81,28 +81,28 @@ def _press_in_bank(view: View, key: Key, told: Told, width: int) -> View:
     return replace(view, opened=key is Key.OPEN, scroll=0)
 
 
-def frame(view: View, told: Told, width: int, height: int) -> Frame:
+def frame(view: View, report: Report, width: int, height: int) -> Frame:
     """What a screen of ``width`` and ``height`` shows; one line is left for the footer."""
-    view = replace(view, selected=min(view.selected, len(told["packs"]) - 1))
+    view = replace(view, selected=min(view.selected, len(report["packs"]) - 1))
     shown = _pack_frame if view.opened else _bank_frame
-    return shown(view, told, width, max(height - 1, 1))
+    return shown(view, report, width, max(height - 1, 1))
 
 
-def _pack_frame(view: View, told: Told, width: int, height: int) -> Frame:
-    lines = pack_page(told, view.selected, width)
+def _pack_frame(view: View, report: Report, width: int, height: int) -> Frame:
+    lines = pack_page(report, view.selected, width)
     view = replace(view, scroll=min(view.scroll, max(len(lines) - height, 0)))
     seen = lines[view.scroll : view.scroll + height]
     where = f"{view.scroll + 1}-{view.scroll + len(seen)} of {len(lines)}"
     return Frame(seen, None, f"q quit  Esc back  </> other packs  up/down: {where}", view)
 
 
-def _bank_frame(view: View, told: Told, width: int, height: int) -> Frame:
-    columns = pack_columns(told, width)
-    packs = told["packs"]
+def _bank_frame(view: View, report: Report, width: int, height: int) -> Frame:
+    columns = pack_columns(report, width)
+    packs = report["packs"]
     view = replace(view, sort=min(view.sort, len(_sortable(columns)) - 1))
     roomy = height + 1 >= ROOMY
-    head = [*summary(told, width), *(extremes(told, width) if roomy else ())]
-    head += [line for line in buses(told, width) if roomy or line.style is Style.ALARM]
+    head = [*summary(report, width), *(extremes(report, width) if roomy else ())]
+    head += [line for line in buses(report, width) if roomy or line.style is Style.ALARM]
     head = head[: max(height - FEWEST_ROWS - 1, 0)]
     if roomy:
         head.append(Line(""))

@@ -85,9 +85,9 @@ class Task:
         """About what it costs."""
         return self.scenario.seconds / self.scenario.step * (100 + self.packs)
 
-    def run(self, tell: Callable[[Run], None] | None = None) -> Result:
+    def run(self, each_second: Callable[[Run], None] | None = None) -> Result:
         """Simulate."""
-        return Run(self.scenario, self.policy, self.packs, self.seed).play(self.scenario.seconds, tell)
+        return Run(self.scenario, self.policy, self.packs, self.seed).play(self.scenario.seconds, each_second)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -224,17 +224,17 @@ def _results(tasks: Sequence[Task], jobs: int, plot: Path | None) -> Iterator[tu
 
 
 def _share_of(task: Task, done: Callable[[float], None]) -> Callable[[Run], None]:
-    """Tells of a run a hundredth at a time."""
-    told = 0
+    """Reports the progress of a run to ``done``, in hundredths."""
+    reported = 0
 
-    def tell(run: Run) -> None:
-        nonlocal told
+    def each_second(run: Run) -> None:
+        nonlocal reported
         percent = int(100 * run.bank.time / task.scenario.seconds)
-        if percent > told:
-            done((percent - told) / 100 * task.weight)
-            told = percent
+        if percent > reported:
+            done((percent - reported) / 100 * task.weight)
+            reported = percent
 
-    return tell
+    return each_second
 
 
 def _show_json(results: dict[Task, Result]) -> None:

@@ -102,8 +102,8 @@ class Run:
         )
         self.limits = ABSENT
 
-    def play(self, seconds: float, tell: Callable[[Run], None] | None = None) -> Result:
-        """Simulate ``seconds``; ``tell`` is called after every second."""
+    def play(self, seconds: float, each_second: Callable[[Run], None] | None = None) -> Result:
+        """Simulate ``seconds``; ``each_second`` is called after every second."""
         bank, events, restarts = self.bank, list(self.scenario.events), list(self.scenario.restarts)
         sun, load = (self.ampere * x for x in self.scenario.profile.fractions(int(seconds) + 1, self.seed))
         look = float(self.seed % int(DVCC_PERIOD))  # the next one of DVCC
@@ -123,8 +123,8 @@ class Run:
                 self.inverter.take_limits(self.limits.cvl, self.limits.ccl, self.limits.dcl)
                 look += DVCC_PERIOD * np.ceil((bank.time + 1e-3 - look) / DVCC_PERIOD)
             self._advance(self._pace(), sun[second], load[second])
-            if tell:
-                tell(self)
+            if each_second:
+                each_second(self)
         return self._result()
 
     def _pauses(self) -> bool:

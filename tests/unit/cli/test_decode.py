@@ -45,33 +45,33 @@ def run_json(capsys: pytest.CaptureFixture[str], *frames: bytes | str) -> tuple[
 
 def test_status(capsys: pytest.CaptureFixture[str]) -> None:
     answer = status(alarm_bits=1 << 4 | 1 << 19 | 1 << 31) + b"\0" + acknowledgement(3, REGISTERS[Topic.STATUS])
-    code, (told,) = run_json(capsys, answer)
+    code, (decoded,) = run_json(capsys, answer)
     assert code == 0
-    assert (told["kind"], told["ok"], told["error"], told["address"]) == ("status", True, None, 3)
-    assert (told["voltage"], told["current"], told["power"], told["soc"]) == (13.2, -5.0, -66.0, 55)
-    assert told["cell_voltages"] == [3.3] * 4
-    assert told["cell_resistances"] == [0.0] * 4
-    assert told["temperatures"] == {"mos": None, "t1": -1.5, "t2": None, "t3": None, "t4": None, "t5": None}
-    assert told["alarms"] == ["cell over-voltage", "change the authorisation password", "bit 31"]
-    assert not any(key.startswith("temperature_") for key in told)
-    assert str(Alarm.HIGH_CELL_VOLTAGE) not in told
+    assert (decoded["kind"], decoded["ok"], decoded["error"], decoded["address"]) == ("status", True, None, 3)
+    assert (decoded["voltage"], decoded["current"], decoded["power"], decoded["soc"]) == (13.2, -5.0, -66.0, 55)
+    assert decoded["cell_voltages"] == [3.3] * 4
+    assert decoded["cell_resistances"] == [0.0] * 4
+    assert decoded["temperatures"] == {"mos": None, "t1": -1.5, "t2": None, "t3": None, "t4": None, "t5": None}
+    assert decoded["alarms"] == ["cell over-voltage", "change the authorisation password", "bit 31"]
+    assert not any(key.startswith("temperature_") for key in decoded)
+    assert str(Alarm.HIGH_CELL_VOLTAGE) not in decoded
 
 
 def test_settings_have_their_own_address(capsys: pytest.CaptureFixture[str]) -> None:
-    code, (told,) = run_json(capsys, settings())
+    code, (decoded,) = run_json(capsys, settings())
     assert code == 0
-    assert (told["kind"], told["address"]) == ("settings", 9)
-    assert (told["cell_ovp"], told["cell_count"], told["short_circuit_delay"]) == (3.65, 4, 0.0015)
-    assert told["heating_start"] is None
-    assert "voltage" not in told
+    assert (decoded["kind"], decoded["address"]) == ("settings", 9)
+    assert (decoded["cell_ovp"], decoded["cell_count"], decoded["short_circuit_delay"]) == (3.65, 4, 0.0015)
+    assert decoded["heating_start"] is None
+    assert "voltage" not in decoded
 
 
 def test_about_without_passcodes(capsys: pytest.CaptureFixture[str]) -> None:
     data = frame(Topic.ABOUT, empty_matrix(1)[0], 3, IDENTITY)
     assert PASSCODE in data
-    code, (told,) = run_json(capsys, data)
+    code, (decoded,) = run_json(capsys, data)
     assert code == 0
-    assert told == {
+    assert decoded == {
         "kind": "about", "ok": True, "error": None, "address": None, "model": "JK_PB2A16S20P", "hardware": "15A",
         "software": "15.41", "serial": "40119491480", "name": "House 3", "manufactured": "2024-09-14",
         "runtime": 48_572_700, "power_on_count": 22,
@@ -81,10 +81,10 @@ def test_about_without_passcodes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_request_and_acknowledgement(capsys: pytest.CaptureFixture[str]) -> None:
-    code, (asked, told) = run_json(capsys, request(3, 0x1620), acknowledgement(4, 0x161E))
+    code, (asked, decoded) = run_json(capsys, request(3, 0x1620), acknowledgement(4, 0x161E))
     assert code == 0
     assert (asked["kind"], asked["address"], asked["topic"], asked["register"]) == ("request", 3, "status", "0x1620")
-    assert (told["kind"], told["address"], told["topic"]) == ("ack", 4, "settings")
+    assert (decoded["kind"], decoded["address"], decoded["topic"]) == ("ack", 4, "settings")
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,16 @@ def test_request_and_acknowledgement(capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_refused(capsys: pytest.CaptureFixture[str], data: bytes | str, kind: str, error: str) -> None:
-    code, (told,) = run_json(capsys, data)
+    code, (decoded,) = run_json(capsys, data)
     assert code == 1
-    assert (told["kind"], told["ok"], told["address"]) == (kind, False, None)
-    assert error in told["error"]
+    assert (decoded["kind"], decoded["ok"], decoded["address"]) == (kind, False, None)
+    assert error in decoded["error"]
 
 
 def test_one_bad_frame_of_many_fails(capsys: pytest.CaptureFixture[str]) -> None:
-    code, told = run_json(capsys, status(), bytes(8), status())
+    code, frames = run_json(capsys, status(), bytes(8), status())
     assert code == 1
-    assert [one["ok"] for one in told] == [True, False, True]
+    assert [one["ok"] for one in frames] == [True, False, True]
 
 
 def standard_input(text: str) -> io.TextIOWrapper:

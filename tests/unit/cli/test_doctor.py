@@ -120,8 +120,8 @@ def stats(answers: int, refused: dict[str, int], **changes: Any) -> dict[str, An
     for reason, count in refused.items():
         for _ in range(count):
             statistics.refuse(5, FrameError(reason, "0x12 is not 0x34"), b"secret")
-    told: dict[str, Any] = {"state": BusState.POLLING, "requests": requests, "answers": answers} | changes
-    done = replace(statistics.snapshot(60.0, 115200), **told)
+    values: dict[str, Any] = {"state": BusState.POLLING, "requests": requests, "answers": answers} | changes
+    done = replace(statistics.snapshot(60.0, 115200), **values)
     return plain(BUS, done) | refusals(done)
 
 

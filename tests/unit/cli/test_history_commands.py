@@ -87,7 +87,7 @@ def test_a_pack_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("lived")
 def test_what_is_not_known_is_empty_or_null(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody told the second to fourth sensor; the row of the bank has no such value either."""
+    """Nobody reported the second to fourth sensor; the row of the bank has no such value either."""
     (line, *_) = said(capsys, "history", "--json", "--rows", "1", *FROM).splitlines()
     assert json.loads(line)["voltage"]["mean"] is not None
     assert "NaN" not in line

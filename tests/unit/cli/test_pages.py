@@ -60,7 +60,7 @@ def test_a_bus_without_its_port_says_why() -> None:
 def test_no_alarm_and_no_settings_are_said() -> None:
     page = text(bank_page(line(bank(alarms={}, ready=False)), 100))
     assert "alarms: none" in page
-    assert "not published: packs have not told their settings" in page
+    assert "not published: the settings of some packs are not read yet" in page
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
@@ -86,7 +86,7 @@ def test_a_pack_has_everything() -> None:
         "settings, read 30.0 s ago",
         "3.650 V  cell over-voltage protection",
         "yes  charging switched on by the user",
-        f"not told by this pack: {len(PACK_SETTINGS) - 2} of {len(PACK_SETTINGS)}",
+        f"not reported by this pack: {len(PACK_SETTINGS) - 2} of {len(PACK_SETTINGS)}",
         "link: bus roof, counts since its start",
         "an hour: 5.0 retries, 5.0 missed, 2.0 refused",
         "refused of this pack: sum8 (12 instead of 34)",
@@ -99,9 +99,9 @@ def test_a_pack_has_everything() -> None:
 
 def test_who_a_pack_is() -> None:
     page = text(pack_page(line(bank()), 0, 80))
-    assert "JK_PB2A16S20P  model that the BMS tells" in page
+    assert "JK_PB2A16S20P  model that the BMS reports" in page
     assert "123  serial number" in page
-    assert "firmware version" not in page  # not told
+    assert "firmware version" not in page  # not known
 
 
 def test_a_pack_that_was_never_heard_is_a_page_too() -> None:
@@ -118,9 +118,9 @@ def test_a_pack_that_was_never_heard_is_a_page_too() -> None:
 def test_a_new_quantity_of_the_catalogue_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     new: Quantity[Any] = Quantity("new_thing", "what was not there before", Unit.AMPERES, Rate.SLOW, lambda _: 1.0)
     monkeypatch.setattr("packbank.cli.pages.pack.PACK", (*PACK, new))
-    told = line(bank())
-    told["packs"][0]["new_thing"] = 1.5
-    assert "1.5 A  what was not there before" in text(pack_page(told, 0, 80))
+    report = line(bank())
+    report["packs"][0]["new_thing"] = 1.5
+    assert "1.5 A  what was not there before" in text(pack_page(report, 0, 80))
 
 
 def test_an_unequal_bank_with_a_dead_cell_shows_its_place() -> None:
@@ -132,19 +132,19 @@ def test_an_unequal_bank_with_a_dead_cell_shows_its_place() -> None:
 
 
 def test_names_cannot_command_the_terminal() -> None:
-    told = json.loads(json.dumps(snapshot_dict(bank())).replace("pack 2", "\\u001b[2Jpack\\u0007"))
-    for pack in told["packs"]:
+    report = json.loads(json.dumps(snapshot_dict(bank())).replace("pack 2", "\\u001b[2Jpack\\u0007"))
+    for pack in report["packs"]:
         pack["settings"] = None
-    for page in (bank_page(told, 80), pack_page(told, 1, 80)):
+    for page in (bank_page(report, 80), pack_page(report, 1, 80)):
         assert text(page).replace("\n", "").isprintable()
-    assert "?[2Jpack?" in text(bank_page(told, 80))
+    assert "?[2Jpack?" in text(bank_page(report, 80))
 
 
 def test_wide_names_keep_the_columns_in_line() -> None:
-    told = line(bank())
-    told["packs"][0]["name"] = "电池组一"
-    told["packs"][1]["name"] = "the second pack from the left in the attic"
-    table = text(bank_page(told, 100)).splitlines()[-4:]
+    report = line(bank())
+    report["packs"][0]["name"] = "电池组一"
+    report["packs"][1]["name"] = "the second pack from the left in the attic"
+    table = text(bank_page(report, 100)).splitlines()[-4:]
     assert len({width_of(row) for row in table}) == 1
     assert "the second pack from th…" in table[2]
 

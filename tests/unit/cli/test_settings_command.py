@@ -45,7 +45,7 @@ def bank(packs: int, changes: Changes | None = None, who: dict[int, Identity] | 
     return replace(shown, identities=tuple((who or {}).get(n, WHO) for n in range(1, packs + 1)))
 
 
-def told(*of_bank: Any) -> list[dict[str, Any]]:
+def reported(*of_bank: Any) -> list[dict[str, Any]]:
     packs: list[dict[str, Any]] = line(bank(*of_bank))["packs"]
     return packs
 
@@ -83,19 +83,19 @@ OVP = "cell over-voltage protection"
             {(1, Column.NOMINAL_CAPACITY): 200.0},
             ["capacity the user has set: pack 1 has 200.0 Ah, 3 others have 280.0 Ah"],
         ),
-        (4, {(1, Column.CELL_OVP): float("nan")}, []),  # not told
+        (4, {(1, Column.CELL_OVP): float("nan")}, []),  # not known
     ],
 )  # fmt: skip
 def test_differences_in_words(packs: int, changes: Changes, said: list[str]) -> None:
-    assert sentences(told(packs, changes)) == said
+    assert sentences(reported(packs, changes)) == said
 
 
 def test_firmware_is_compared_within_a_model_only() -> None:
     old = replace(WHO, software="14.20")
-    assert sentences(told(4, {}, {2: old})) == ["firmware version: pack 2 has 14.20, 3 others have 15.41"]
+    assert sentences(reported(4, {}, {2: old})) == ["firmware version: pack 2 has 14.20, 3 others have 15.41"]
     other = Identity(model="Daly", software="2.1")
-    assert sentences(told(4, {(3, Column.CELL_OVP): 3.5, (4, Column.CELL_OVP): 3.5}, {3: other, 4: other})) == []
-    assert sentences(told(4, {}, {2: replace(WHO, software="")})) == []  # not told
+    assert sentences(reported(4, {(3, Column.CELL_OVP): 3.5, (4, Column.CELL_OVP): 3.5}, {3: other, 4: other})) == []
+    assert sentences(reported(4, {}, {2: replace(WHO, software="")})) == []  # not known
 
 
 def test_the_table_marks_what_differs_and_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,16 +109,16 @@ def test_the_table_marks_what_differs_and_fits(tmp_path: Path, capsys: pytest.Ca
         "* differs from the other packs of its model:",
         f"  {OVP}: pack 2 has 3.550 V, 4 others have 3.650 V",
     ]
-    assert not [words for words in lines if words.startswith("heating_start")]  # nobody tells it
+    assert not [words for words in lines if words.startswith("heating_start")]  # no pack reports it
 
 
 def test_a_table_of_many_packs_is_whole() -> None:
-    packs = told(300, {(300, Column.CELL_OVP): 3.55})
+    packs = reported(300, {(300, Column.CELL_OVP): 3.55})
     page = settings_page(packs, compared(packs), 80)
     shown = " ".join(one.text for one in page)
     assert all(f"pack {number} " in shown + " " for number in (1, 150, 300))
     assert sum(one.style is Style.WARNING and one.text.startswith("cell_ovp") for one in page) == 1
-    assert settings_page([], [], 80)[-1].text == "packs of one model are set alike, as far as they tell"
+    assert settings_page([], [], 80)[-1].text == "packs of one model are set alike, as far as is known"
 
 
 def test_json_has_every_pack_and_every_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,6 +154,6 @@ def test_doctor_notes_the_differences(
 
 
 def test_packs_that_are_alike_are_a_finding_too() -> None:
-    (finding,) = settings_findings(told(3))
+    (finding,) = settings_findings(reported(3))
     assert finding.verdict is Verdict.OK
     assert finding.text == "settings and versions of 3 of 3 packs read: those of one model are alike"

@@ -11,8 +11,8 @@ from packbank.cli.pages.words import (
     BUS_ROWS,
     INDENT,
     Line,
+    Report,
     Style,
-    Told,
     cut,
     duration,
     explained,
@@ -31,7 +31,7 @@ from packbank.model.reasons import LEVELS
 from packbank.outputs.terminal import GAP, WIDEST, fitting
 
 LIMITS = {"CVL": "charge_voltage_limit", "CCL": "charge_current_limit", "DCL": "discharge_current_limit"}
-SILENT = (Alarm.BMS_CABLE.venus, Presence.LOST)  # an alarm that a pack cannot tell itself
+SILENT = (Alarm.BMS_CABLE.venus, Presence.LOST)  # an alarm that a pack cannot report itself
 LONGEST_NAME = 24  # columns of a name in the table
 PRESENCE_STYLES = {Presence.HELD: Style.WARNING, Presence.JOINING: Style.WARNING, Presence.LOST: Style.ALARM}
 EXTREMES = (("lowest_cell", "highest_cell"), ("lowest_temperature", "highest_temperature"))
@@ -53,34 +53,34 @@ class Column:
         return max(WIDEST.get(self.head, 0), *map(width_of, (self.head, *self.texts)))
 
 
-def bank_page(told: Told, width: int) -> list[Line]:
+def bank_page(report: Report, width: int) -> list[Line]:
     """The whole page."""
-    columns = pack_columns(told, width)
-    rows = range(len(told["packs"]))
+    columns = pack_columns(report, width)
+    rows = range(len(report["packs"]))
     return [
-        *summary(told, width),
-        *extremes(told, width),
-        *buses(told, width),
+        *summary(report, width),
+        *extremes(report, width),
+        *buses(report, width),
         Line(""),
         Line(row_text(columns, None), Style.TITLE),
-        *(Line(row_text(columns, index), presence_style(told["packs"][index])) for index in rows),
+        *(Line(row_text(columns, index), presence_style(report["packs"][index])) for index in rows),
     ]
 
 
-def summary(told: Told, width: int) -> list[Line]:
+def summary(report: Report, width: int) -> list[Line]:
     """What the bank is, its limits with their reasons, its charge stage and its alarms."""
-    total = f"{told['online']} of {len(told['packs'])} packs"
-    measured = [say(BANK_ROWS[key], told) for key in ("voltage", "current", "power", "soc")]
-    left, whole = (without_unit(BANK_ROWS[key], told[key]) for key in ("remaining_capacity", "installed_capacity"))
-    to_go = told["time_to_go"]
-    ends = [f"empty in {duration(to_go)}"] if to_go is not None and (told["current"] or 0.0) < 0.0 else []
+    total = f"{report['online']} of {len(report['packs'])} packs"
+    measured = [say(BANK_ROWS[key], report) for key in ("voltage", "current", "power", "soc")]
+    left, whole = (without_unit(BANK_ROWS[key], report[key]) for key in ("remaining_capacity", "installed_capacity"))
+    to_go = report["time_to_go"]
+    ends = [f"empty in {duration(to_go)}"] if to_go is not None and (report["current"] or 0.0) < 0.0 else []
     limits = [
-        f"{name} {say(BANK_ROWS[f'{key}.value'], told)}: {told[key]['reason'] or 'no reason known'}"
+        f"{name} {say(BANK_ROWS[f'{key}.value'], report)}: {report[key]['reason'] or 'no reason known'}"
         for name, key in LIMITS.items()
     ]
-    raised = alarms(told)
-    stage = [f"charge stage: {told['charge_mode'] or '-'}"]
-    stage += [] if told["ready"] else ["not published: packs have not told their settings"]
+    raised = alarms(report)
+    stage = [f"charge stage: {report['charge_mode'] or '-'}"]
+    stage += [] if report["ready"] else ["not published: the settings of some packs are not read yet"]
     stage += [] if raised else ["alarms: none"]
     return [
         *(Line(text, Style.TITLE) for text in flowed([total, *measured, f"{left} of {whole} Ah", *ends], width)),
@@ -90,26 +90,26 @@ def summary(told: Told, width: int) -> list[Line]:
     ]
 
 
-def alarms(told: Told) -> list[Line]:
-    """A line for each alarm that is on in the bank or the pack ``told``; a bank's names the packs that raise it."""
-    return [_alarm(name, level, told.get("packs", ())) for name, level in told["alarms"].items() if level]
+def alarms(report: Report) -> list[Line]:
+    """A line for each alarm that is on in ``report``, a bank or a pack; a bank's names the packs that raise it."""
+    return [_alarm(name, level, report.get("packs", ())) for name, level in report["alarms"].items() if level]
 
 
-def _alarm(name: str, level: int, packs: Sequence[Told]) -> Line:
+def _alarm(name: str, level: int, packs: Sequence[Report]) -> Line:
     raising = ", ".join(pack["name"] for pack in packs if pack["alarms"][name] or (name, pack["presence"]) == SILENT)
     text = f"{LEVELS[level].upper()} {name}: {explained(BANK_ROWS[f'alarms.{name}'])}{raising and f' ({raising})'}"
     return Line(printable(text), Style.WARNING if level == 1 else Style.ALARM)
 
 
-def extremes(told: Told, width: int) -> list[Line]:
+def extremes(report: Report, width: int) -> list[Line]:
     """The lowest and highest cell and temperature, with their places."""
-    of_cells, of_sensors = (f"{_extreme(told, low)} to {_extreme(told, high)}" for low, high in EXTREMES)
+    of_cells, of_sensors = (f"{_extreme(report, low)} to {_extreme(report, high)}" for low, high in EXTREMES)
     return [Line(text) for text in flowed([f"cells {of_cells}", of_sensors], width, INDENT)]
 
 
-def buses(told: Told, width: int) -> Iterator[Line]:
+def buses(report: Report, width: int) -> Iterator[Line]:
     """How each bus is doing; counts that are 0 are left out."""
-    for bus in told["buses"]:
+    for bus in report["buses"]:
         if bus["error"]:
             yield Line(printable(f"{bus['name']}: {bus['error']}"), Style.ALARM)
             continue
@@ -121,19 +121,19 @@ def buses(told: Told, width: int) -> Iterator[Line]:
         yield from map(trouble_line, bus["troubles"])
 
 
-def trouble_line(trouble: Told) -> Line:
+def trouble_line(trouble: Report) -> Line:
     """A pack that is heard, but not read as it should be."""
     return Line(printable(f"{INDENT}{trouble['address']:#04x}: {trouble['text']}; {trouble['remedy']}"), Style.WARNING)
 
 
-def presence_style(pack: Told) -> Style:
+def presence_style(pack: Report) -> Style:
     """How the line of a pack stands out."""
     return PRESENCE_STYLES.get(pack["presence"], Style.PLAIN)
 
 
-def pack_columns(told: Told, width: int) -> list[Column]:
+def pack_columns(report: Report, width: int) -> list[Column]:
     """The columns of the packs' table that ``width`` holds uncut."""
-    packs = told["packs"]
+    packs = report["packs"]
     names = [cut(printable(pack["name"]), LONGEST_NAME) for pack in packs]
     presences = [pack["presence"] for pack in packs]
     numbers = range(1, len(packs) + 1)
@@ -157,7 +157,7 @@ def row_text(columns: Sequence[Column], index: int | None) -> str:
     )
 
 
-def _extreme(told: Told, key: str) -> str:
+def _extreme(report: Report, key: str) -> str:
     """``"3.301 V (P2C4)"``."""
-    place = known(told, f"{key}.id")
-    return say(BANK_ROWS[f"{key}.value"], told) + (f" ({place})" if place else "")
+    place = known(report, f"{key}.id")
+    return say(BANK_ROWS[f"{key}.value"], report) + (f" ({place})" if place else "")

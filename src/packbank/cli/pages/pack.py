@@ -1,4 +1,4 @@
-"""One pack: cells, temperatures, limits with reasons, alarms, what else it tells, identity, settings, link."""
+"""One pack: cells, temperatures, limits with reasons, alarms, what else it reports, identity, settings, link."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from packbank.cli.pages.words import (
     INDENT,
     PACK_ROWS,
     Line,
+    Report,
     Style,
-    Told,
     flowed,
     known,
     padded,
@@ -36,15 +36,15 @@ ELSEWHERE = {  # in the other parts of the page; a dotted key by its first part
 }
 
 
-def pack_page(told: Told, index: int, width: int) -> list[Line]:
+def pack_page(report: Report, index: int, width: int) -> list[Line]:
     """The whole page of the pack at ``index``."""
-    pack = told["packs"][index]
-    bus = next((bus for bus in told["buses"] if bus["name"] == pack["bus"]), None)
+    pack = report["packs"][index]
+    bus = next((bus for bus in report["buses"] if bus["name"] == pack["bus"]), None)
     rest = [row for row in PACK if row.key.partition(".")[0] not in ELSEWHERE]
     settings = pack["settings"] or {}
     read = f"settings, read {say(PACK_ROWS['settings_age'], pack)} ago" if any(settings.values()) else "settings"
     return [
-        *_head(pack, index, len(told["packs"]), width),
+        *_head(pack, index, len(report["packs"]), width),
         *_limits(pack),
         *(alarms(pack) or [Line("alarms: not known" if pack["presence"] in SILENT else "alarms: none")]),
         *_cells(pack, width),
@@ -56,7 +56,7 @@ def pack_page(told: Told, index: int, width: int) -> list[Line]:
     ]
 
 
-def _head(pack: Told, index: int, packs: int, width: int) -> Iterator[Line]:
+def _head(pack: Report, index: int, packs: int, width: int) -> Iterator[Line]:
     where = f"{pack['bus']}/{pack['address']:#04x}"
     heard = "never heard" if pack["age"] is None else f"heard {say(PACK_ROWS['age'], pack)} ago"
     who = [pack["name"], f"pack {index + 1} of {packs}", where, pack["presence"], heard]
@@ -67,7 +67,7 @@ def _head(pack: Told, index: int, packs: int, width: int) -> Iterator[Line]:
     yield from map(Line, flowed(measured, width) if any(pack[key] is not None for key in HEAD) else ["no values known"])
 
 
-def _limits(pack: Told) -> Iterator[Line]:
+def _limits(pack: Report) -> Iterator[Line]:
     for name, direction in (("CCL", "charge"), ("DCL", "discharge")):
         limit = pack[f"{direction}_limit"]
         estimated = "taken from other packs" if limit["estimated"] else ""
@@ -79,7 +79,7 @@ def _limits(pack: Told) -> Iterator[Line]:
         yield Line(f"{name} {value}: {why}{carries}{blocks}", Style.WARNING if blocks else Style.PLAIN)
 
 
-def _cells(pack: Told, width: int) -> Iterator[Line]:
+def _cells(pack: Report, width: int) -> Iterator[Line]:
     cells = pack["cells"]
     there = [volts for volts in cells if volts is not None]
     if not there:
@@ -93,7 +93,7 @@ def _cells(pack: Told, width: int) -> Iterator[Line]:
     yield from _grid(texts, CELL_WIDTH, width)
 
 
-def _cell(pack: Told, number: int, volts: float | None, mean: float) -> str:
+def _cell(pack: Report, number: int, volts: float | None, mean: float) -> str:
     if volts is None:
         return f"{number:2d} -"
     marks = [mark for mark in ("low", "high") if known(pack, f"{mark}est_cell.number") == number]
@@ -107,7 +107,7 @@ def _grid(texts: Sequence[str], each: int, width: int) -> Iterator[Line]:
         yield Line("".join(padded(text, each) for text in texts[at : at + across]).rstrip())
 
 
-def _temperatures(pack: Told, width: int) -> Iterator[Line]:
+def _temperatures(pack: Report, width: int) -> Iterator[Line]:
     row = PACK_ROWS["temperatures"]
     sensors = [f"sensor {n} {with_unit(row, value)}" for n, value in enumerate(pack["temperatures"], start=1)]
     yield Line("")
@@ -115,20 +115,20 @@ def _temperatures(pack: Told, width: int) -> Iterator[Line]:
     yield from map(Line, flowed([*sensors, f"MOSFETs {say(PACK_ROWS['temperature_mos'], pack)}"], width))
 
 
-def _section(title: str, rows: Sequence[Quantity[Any]], told: Told) -> Iterator[Line]:
+def _section(title: str, rows: Sequence[Quantity[Any]], report: Report) -> Iterator[Line]:
     """A line for each row that is known; how many are not, so that nobody looks for them."""
-    shown = {row.title: say(row, told) for row in rows if known(told, row.key) not in (None, "")}
-    unknown = sum(known(told, row.key) is None for row in rows)
+    shown = {row.title: say(row, report) for row in rows if known(report, row.key) not in (None, "")}
+    unknown = sum(known(report, row.key) is None for row in rows)
     wide = max(map(len, shown.values()), default=0)
     yield Line("")
     yield Line(title, Style.TITLE)
     for meaning, value in shown.items():
         yield Line(printable(f"{INDENT}{padded(value, wide, left=False)}  {meaning}"))
     if unknown:
-        yield Line(f"{INDENT}not told by this pack: {unknown} of {len(rows)}")
+        yield Line(f"{INDENT}not reported by this pack: {unknown} of {len(rows)}")
 
 
-def _link(pack: Told, bus: Told) -> Iterator[Line]:
+def _link(pack: Report, bus: Report) -> Iterator[Line]:
     """The pack's bus, with its counts an hour, and the refused answers of this pack among the last ones."""
     yield from _section(f"link: bus {bus['name']}, counts since its start", BUS[1:], bus)
     hours = bus["seconds"] / 3600

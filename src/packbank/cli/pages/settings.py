@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from packbank.cli.comparison import IDENTITY, Difference, sentence, value_of
-from packbank.cli.pages.words import PACK_ROWS, Line, Style, Told, cut, padded, printable, width_of, without_unit
+from packbank.cli.pages.words import PACK_ROWS, Line, Report, Style, cut, padded, printable, width_of, without_unit
 from packbank.model.catalogue import PACK_SETTINGS, Quantity, Unit
 from packbank.model.columns import Column
 
@@ -16,7 +16,7 @@ GAP = 1
 ROWS = (*IDENTITY, PACK_ROWS[Column.CELL_COUNT.key], *PACK_SETTINGS)
 
 
-def settings_page(packs: Sequence[Told], differences: Sequence[Difference], width: int) -> list[Line]:
+def settings_page(packs: Sequence[Report], differences: Sequence[Difference], width: int) -> list[Line]:
     """The whole page: as many packs side by side as ``width`` holds, then the next; last what is marked, in words."""
     odd = {(one.row.key, index) for one in differences for index in one.values}
     heads = ["", *map(_head, ROWS)]
@@ -32,9 +32,9 @@ def settings_page(packs: Sequence[Told], differences: Sequence[Difference], widt
     return [*lines, *_words(packs, differences)]
 
 
-def _words(packs: Sequence[Told], differences: Sequence[Difference]) -> Iterator[Line]:
+def _words(packs: Sequence[Report], differences: Sequence[Difference]) -> Iterator[Line]:
     if not differences:
-        yield Line("packs of one model are set alike, as far as they tell")
+        yield Line("packs of one model are set alike, as far as is known")
         return
     yield Line(f"{MARK} differs from the other packs of its model:")
     yield from (Line(printable(f"  {sentence(one, packs)}"), Style.WARNING) for one in differences)
@@ -45,7 +45,7 @@ def _head(row: Quantity[Any]) -> str:
     return f"{row.key} {row.unit.unit}".rstrip()
 
 
-def _column(pack: Told, index: int, odd: set[tuple[str, int]]) -> list[str]:
+def _column(pack: Report, index: int, odd: set[tuple[str, int]]) -> list[str]:
     """The pack's name, then its value of each row, each with a place for the mark."""
     texts = (_text(value_of(pack, row), row) + (MARK if (row.key, index) in odd else " ") for row in ROWS)
     return [cut(printable(pack["name"]), LONGEST) + " ", *texts]

@@ -13,12 +13,12 @@ from packbank.model.catalogue import BANK, BUS, PACK, Quantity, Unit
 INDENT = "  "
 DURATIONS_FROM = 120.0  # s; less is said in seconds
 
-Told = dict[str, Any]
+Report = dict[str, Any]
 BANK_ROWS, PACK_ROWS, BUS_ROWS = ({row.key: row for row in table} for table in (BANK, PACK, BUS))
 
 
 class Style(Enum):
-    """How a terminal may show a line; its words tell the same without."""
+    """How a terminal may show a line; its words say the same without."""
 
     PLAIN = ""
     TITLE = "title"
@@ -34,17 +34,17 @@ class Line:
     style: Style = Style.PLAIN
 
 
-def known(told: Told, key: str) -> Any:
-    """What ``told`` has under a dotted key; None when it is not known."""
-    value: Any = told
+def known(report: Report, key: str) -> Any:
+    """What ``report`` has under a dotted key; None when it is not known."""
+    value: Any = report
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
 
 
-def say(row: Quantity[Any], told: Told) -> str:
-    """The value of ``row`` in ``told`` with its unit; ``-`` when it is not known."""
-    return with_unit(row, known(told, row.key))
+def say(row: Quantity[Any], report: Report) -> str:
+    """The value of ``row`` in ``report`` with its unit; ``-`` when it is not known."""
+    return with_unit(row, known(report, row.key))
 
 
 def with_unit(row: Quantity[Any], value: Any) -> str:

@@ -121,7 +121,7 @@ _IDENTITY = tuple(
         ("name", "name in the configuration", "view.name"),
         ("bus", "its bus", "place.bus"),
         ("address", "address on its bus", "place.address"),
-        ("model", "model that the BMS tells", "identity.model"),
+        ("model", "model that the BMS reports", "identity.model"),
         ("hardware", "hardware version", "identity.hardware"),
         ("software", "firmware version", "identity.software"),
         ("serial", "serial number", "identity.serial"),
