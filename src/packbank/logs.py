@@ -56,7 +56,7 @@ class QueueWriter:
                 while data:
                     data = data[os.write(self._descriptor, data) :]
             except OSError:
-                continue  # nobody can be told
+                continue  # there is nowhere to report it
 
 
 class _Handler(logging.Handler):

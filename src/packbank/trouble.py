@@ -16,17 +16,17 @@ class Trouble:
     def __init__(self, name: str) -> None:
         """``name`` says what it is about, without a secret."""
         self._name = name
-        self._told: dict[str, float] = {}  # text -> when it was logged
+        self._logged: dict[str, float] = {}  # text -> when it was logged
 
     def say(self, now: float, text: str, level: int = logging.WARNING) -> None:
         """Log ``text``, unless that was done within the hour."""
-        if now - self._told.get(text, float("-inf")) < AGAIN_AFTER:
+        if now - self._logged.get(text, float("-inf")) < AGAIN_AFTER:
             return
-        if len(self._told) >= TEXTS_KEPT:
-            self._told.clear()
-        self._told[text] = now
+        if len(self._logged) >= TEXTS_KEPT:
+            self._logged.clear()
+        self._logged[text] = now
         log.log(level, "%s: %s", self._name, text)
 
     def over(self) -> None:
         """All has been well for a while: what comes next is news."""
-        self._told.clear()
+        self._logged.clear()

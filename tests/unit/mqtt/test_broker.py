@@ -80,4 +80,4 @@ def test_a_broker_with_ever_new_troubles_costs_no_memory(caplog: pytest.LogCaptu
     trouble = Trouble("x")
     for number in range(1000):
         trouble.say(0.0, f"trouble {number}")
-    assert len(trouble._told) <= TEXTS_KEPT
+    assert len(trouble._logged) <= TEXTS_KEPT

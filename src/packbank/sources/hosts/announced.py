@@ -47,10 +47,10 @@ class Asked:
     def packs(self) -> HostPacks:
         """What is announced so far."""
         buses = self._state.buses if self._state else ()
-        told = [
+        announced = [
             (bus, tuple(sorted(pack.address for pack in self._packs[bus].packs))) for bus in buses if bus in self._packs
         ]
-        return tuple((bus, addresses) for bus, addresses in told if addresses)
+        return tuple((bus, addresses) for bus, addresses in announced if addresses)
 
     def close(self) -> None:
         """Leave the broker."""

@@ -73,7 +73,7 @@ class RemoteBus:
         self._budget = LogBudget(_log)
         self._began = now
         self._announced: Announcement | None = None
-        self._to_tell: dict[int, PackInfo] = {}  # what was announced and the gate has not got yet
+        self._to_pass_on: dict[int, PackInfo] = {}  # what was announced and the gate has not got yet
         self._accepted: dict[int, float] = {}  # when each pack's last row arrived
         self._heard = -inf  # when a message with rows came last
         self._strangers: set[int] = set()
@@ -87,7 +87,7 @@ class RemoteBus:
             if pack.address not in self._members:
                 self._name_stranger(pack.address, now)
             elif pack != known.get(pack.address):
-                self._to_tell[pack.address] = pack
+                self._to_pass_on[pack.address] = pack
 
     def take(self, fresh: Sequence[Fresh], report: dict[str, Any], offset: float, now: float) -> None:
         """New rows; ``offset`` is our clock minus the sender's, s."""
@@ -98,9 +98,9 @@ class RemoteBus:
                 self._name_stranger(address, now)
                 continue
             if one.arrived - self._accepted.get(address, -inf) > FORGET_AFTER and self._announced:
-                self._to_tell |= {pack.address: pack for pack in self._announced.packs if pack.address == address}
-            if info := self._to_tell.pop(address, None):
-                self._tell(info, offset, one.arrived)
+                self._to_pass_on |= {pack.address: pack for pack in self._announced.packs if pack.address == address}
+            if info := self._to_pass_on.pop(address, None):
+                self._pass_on(info, offset, one.arrived)
             if self._gate.take(Answer(address, Topic.STATUS, {Topic.STATUS: _bytes(one.pack)}, one.arrived)).accepted:
                 self._accepted[address] = one.arrived
 
@@ -131,7 +131,7 @@ class RemoteBus:
         report = {key: self._report[key] for key in _REPORTED if isinstance(self._report.get(key), int | float)}
         return replace(self._statistics.snapshot(now - self._began, BAUDRATE), **report)
 
-    def _tell(self, info: PackInfo, offset: float, now: float) -> None:
+    def _pass_on(self, info: PackInfo, offset: float, now: float) -> None:
         """Identity first: with another pack's name the settings of the one before are forgotten."""
         about = json.dumps(asdict(info.identity)).encode()
         self._gate.take(Answer(info.address, Topic.ABOUT, {Topic.ABOUT: about}, now))

@@ -88,8 +88,8 @@ class Sender:
         """What the bank's configuration has to expect; ``None`` until every bus is announced."""
         if len(self._announced) < len(self._config.buses):
             return None
-        told = {bus: tuple(pack.address for pack in one.packs) for bus, one in self._announced.items()}
-        return tuple((bus.name, told[bus.name]) for bus in self._config.buses)
+        addresses = {bus: tuple(pack.address for pack in one.packs) for bus, one in self._announced.items()}
+        return tuple((bus.name, addresses[bus.name]) for bus in self._config.buses)
 
     def _hear(self, payload: bytes, now: float) -> None:
         """The bank says how early our rows come; words from before the last move are out of date."""
@@ -122,9 +122,9 @@ class Sender:
                 continue
             rows = self._rows_of[bus.name]
             packs = [_info(self._config.packs[index], matrix[index], identities[index]) for index in rows]
-            told = tuple(info for info, index in zip(packs, rows, strict=True)
+            infos = tuple(info for info, index in zip(packs, rows, strict=True)
                          if self._config.packs[index].expected or _answered(matrix[index]))  # fmt: skip
-            announcement = Announcement(self._boot, told, listed=bool(bus.addresses))
+            announcement = Announcement(self._boot, infos, listed=bool(bus.addresses))
             if _differ(self._announced.get(bus.name), announcement):
                 changed[bus.name] = self._announced[bus.name] = announcement
         return changed
@@ -148,7 +148,7 @@ def _answered(row: Row) -> bool:
 def _info(pack: PackConfig, row: Row, identity: Identity) -> PackInfo:
     read = float(row[Column.SETTINGS_TIME])
     known = wire.settings_of(row)
-    if isnan(read) and known:  # a BMS that tells them with its status
+    if isnan(read) and known:  # a BMS that sends them with its status
         read = float(row[Column.STATUS_TIME])
     return PackInfo(pack.address, identity, known, None if isnan(read) else round(read * 1000.0))
 

@@ -26,7 +26,7 @@ from packbank.model.identity import Identity
 SCHEMA = 1
 LARGEST = 131_072  # bytes of a message: a bus of 64 packs needs 40 000
 PACKS = 256  # of a bus
-DIGITS = 6  # behind the point: a resistance of a cell is told in 1e-6 ohm
+DIGITS = 6  # behind the point: a cell's resistance is sent in 1e-6 ohm
 LONGEST_TEXT = 64
 LARGEST_NUMBER = 1e12
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -149,7 +149,7 @@ class PackRow:
 
     address: int
     measured: int  # ms, sender's clock
-    row: Row  # (COLUMNS,), NaN where nothing was told
+    row: Row  # (COLUMNS,), NaN where nothing was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +168,13 @@ def encode_rows(
     report: Mapping[str, float | str],
 ) -> str:  # fmt: skip
     """``packs`` are addresses and ages in ms, ``matrix`` of shape ``(packs, COLUMNS)`` their rows."""
-    told = np.flatnonzero(STATUS & ~np.isnan(matrix).all(axis=0))
-    values = np.round(matrix[:, told], DIGITS)
+    known = np.flatnonzero(STATUS & ~np.isnan(matrix).all(axis=0))
+    values = np.round(matrix[:, known], DIGITS)
     numbers: list[list[Any]] = values.tolist()
     for pack, column in np.argwhere(np.isnan(values)).tolist():
         numbers[pack][column] = None
     rows = [[address, age, *row] for (address, age), row in zip(packs, numbers, strict=True)]
-    columns = [NAMES[column] for column in told.tolist()]
+    columns = [NAMES[column] for column in known.tolist()]
     message = {"boot": boot, "seq": seq, "t": sent, "columns": columns, "rows": rows, "report": report}
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
@@ -186,42 +186,42 @@ def encode_look(boot: str, early: float) -> str:
 
 def decode_look(payload: bytes) -> tuple[str, float]:
     """The boot and the seconds of :func:`encode_look`. Raises WireError."""
-    told = _object(payload)
-    return _boot(told), _whole(told.get("early")) / 1000.0
+    message = _object(payload)
+    return _boot(message), _whole(message.get("early")) / 1000.0
 
 
 def decode_state(payload: bytes) -> State:
     """Raises WireError."""
-    told = _object(payload)
-    buses = _list(told.get("buses", []), 64)
+    message = _object(payload)
+    buses = _list(message.get("buses", []), 64)
     if not all(isinstance(bus, str) and _NAME.fullmatch(bus) for bus in buses):
         raise WireError("message", "a bus without a name")
-    up = _whole(told.get("up"))
+    up = _whole(message.get("up"))
     if up > 1:
         raise WireError("message", "up is neither 0 nor 1")
-    return State(_boot(told), bool(up), _text(told.get("program", "")), tuple(dict.fromkeys(buses)))
+    return State(_boot(message), bool(up), _text(message.get("program", "")), tuple(dict.fromkeys(buses)))
 
 
 def decode_packs(payload: bytes) -> Announcement:
     """Raises WireError."""
-    told = _object(payload)
-    packs = tuple(_pack_info(pack) for pack in _list(told.get("packs"), PACKS))
+    message = _object(payload)
+    packs = tuple(_pack_info(pack) for pack in _list(message.get("packs"), PACKS))
     if len({pack.address for pack in packs}) < len(packs):
         raise WireError("message", "a pack twice")
-    return Announcement(_boot(told), packs, told.get("listed") is not False)
+    return Announcement(_boot(message), packs, message.get("listed") is not False)
 
 
 def decode_rows(payload: bytes) -> Rows:
     """Raises WireError."""
-    told = _object(payload)
-    names = _list(told.get("columns"), 2 * COLUMNS)
+    message = _object(payload)
+    names = _list(message.get("columns"), 2 * COLUMNS)
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise WireError("message", "columns that are no different names")
     columns = np.array([_COLUMNS.get(name, -1) for name in names], dtype=np.intp)
     columns[columns >= 0] = np.where(STATUS[columns[columns >= 0]], columns[columns >= 0], -1)
-    sent = _whole(told.get("t"))
-    packs = _pack_rows(_list(told.get("rows"), PACKS), columns, sent)
-    return Rows(_boot(told), _whole(told.get("seq")), sent, packs, _report(told.get("report", {})))
+    sent = _whole(message.get("t"))
+    packs = _pack_rows(_list(message.get("rows"), PACKS), columns, sent)
+    return Rows(_boot(message), _whole(message.get("seq")), sent, packs, _report(message.get("report", {})))
 
 
 def settings_of(row: Row) -> dict[str, float]:
@@ -259,52 +259,52 @@ def _pack_rows(rows: Sequence[object], columns: NDArray[np.intp], sent: int) -> 
     return tuple([PackRow(address, sent - age, row) for (address, age), row in zip(places, matrix, strict=True)])
 
 
-def _pack_info(told: object) -> PackInfo:
-    if not isinstance(told, dict):
+def _pack_info(value: object) -> PackInfo:
+    if not isinstance(value, dict):
         raise WireError("message", "a pack that is no object")
-    identity, settings, read = (told.get(key) for key in ("identity", "settings", "read"))
+    identity, settings, read = (value.get(key) for key in ("identity", "settings", "read"))
     if not isinstance(identity, dict) or not isinstance(settings, dict):
         raise WireError("message", "a pack without identity or settings")
     known = {name: _number(value) for name, value in settings.items() if SETTINGS[_COLUMNS.get(name, 0)]}
-    return PackInfo(_address(told.get("address")), _identity(identity), known, None if read is None else _whole(read))
+    return PackInfo(_address(value.get("address")), _identity(identity), known, None if read is None else _whole(read))
 
 
-def _identity(told: Mapping[str, object]) -> Identity:
+def _identity(identity: Mapping[str, object]) -> Identity:
     values: dict[str, Any] = {}
     for one in fields(Identity):
-        value = told.get(one.name, one.default)
+        value = identity.get(one.name, one.default)
         values[one.name] = _text(value) if isinstance(one.default, str) else None if value is None else _whole(value)
     return Identity(**values)
 
 
-def _report(told: object) -> dict[str, float | str]:
+def _report(report: object) -> dict[str, float | str]:
     """What is understood of it: it is for people only."""
-    if not isinstance(told, dict):
+    if not isinstance(report, dict):
         return {}
-    numbers = {key: value for key, value in told.items() if type(value) in {int, float} and isfinite(value)}
-    return {**numbers, **{key: _text(value) for key, value in told.items() if isinstance(value, str)}}
+    numbers = {key: value for key, value in report.items() if type(value) in {int, float} and isfinite(value)}
+    return {**numbers, **{key: _text(value) for key, value in report.items() if isinstance(value, str)}}
 
 
 def _object(payload: bytes) -> dict[str, Any]:
     if len(payload) > LARGEST:
         raise WireError("large", f"{len(payload)} bytes")
     try:
-        told = json.loads(payload)
+        message = json.loads(payload)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         raise WireError("json", "is not JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(message, dict):
         raise WireError("message", "is no object")
-    return told
+    return message
 
 
-def _list(told: object, most: int, at_least: int = 0) -> list[Any]:
-    if not isinstance(told, list) or not at_least <= len(told) <= most:
+def _list(value: object, most: int, at_least: int = 0) -> list[Any]:
+    if not isinstance(value, list) or not at_least <= len(value) <= most:
         raise WireError("message", f"is no list of {at_least} to {most}")
-    return told
+    return value
 
 
-def _boot(told: Mapping[str, object]) -> str:
-    boot = told.get("boot")
+def _boot(message: Mapping[str, object]) -> str:
+    boot = message.get("boot")
     if not isinstance(boot, str) or not _BOOT.fullmatch(boot):
         raise WireError("message", "without a boot of 16 hexadecimal digits")
     return boot

@@ -51,7 +51,7 @@ class Bus:
         """Raises ConfigError when the protocol cannot do what the configuration asks."""
         if config.mode is Mode.LISTEN and protocol.overhear() is None:
             title = protocol.title
-            raise ConfigError(f"{config.name}: {title} cannot be listened to, its answers do not tell who gives them")
+            raise ConfigError(f"{config.name}: {title} cannot be listened to, its answers do not name their pack")
         self._config = config
         self._protocol = protocol
         self._members = members

@@ -21,7 +21,7 @@ from packbank.sources.serial.pacing import ReadMoment, Silence
 from packbank.sources.serial.statistics import BITS_A_BYTE, Statistics
 
 GLITCH = 4  # bytes that a driver letting go of the line may leave: not worth a pause
-MEANINGFUL = 8  # bytes that are no mere noise, where the protocol cannot tell; so much longer than usual is a surprise
+MEANINGFUL = 8  # bytes that are more than noise, where the protocol cannot say; so many too many are unexpected
 SETTLE = 0.002  # s, lets the rest of an answer gather
 NAME_AFTER = 3  # answers that are none
 HEARD = 600  # bytes, at most, in which another family's answer is looked for

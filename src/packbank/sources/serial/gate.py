@@ -40,7 +40,7 @@ class Member:
     address: int
     name: str
     expected: bool = True  # false: a candidate address that need not answer
-    inverted: bool = False  # its BMS tells a charging current as a discharging one
+    inverted: bool = False  # its BMS reports a charging current as a discharging one
 
 
 class Verdict(NamedTuple):

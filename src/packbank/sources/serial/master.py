@@ -20,7 +20,7 @@ from packbank.sources.serial.statistics import Statistics
 TOGETHER = 0.3  # s of packs asked in one go, whose answers come in together
 TOGETHER_MOST = 16  # packs
 JUDGING = 0.02  # s before the store is read, by which the answers must be judged
-SETTINGS_TRIES = 2  # in one visit, each with its retry, while a pack never told its settings
+SETTINGS_TRIES = 2  # in one visit, each with its retry, while a pack's settings were never read
 LOOK_UP = 1.0  # s at most between two looks at what is asked of the bus
 ASIDE = 0.1  # s that another's request is given to be answered
 FOREIGN_MANY = 4  # requests of another master
@@ -30,7 +30,7 @@ FOREIGN_SPAN = 5.0  # s, within which so many make it the master of this bus
 class Master:
     """The master of one bus. It keeps what it has learnt when the port is opened anew.
 
-    ``listener`` makes sense of what others say, ``None`` when the protocol cannot; ``next_read`` tells when the store
+    ``listener`` makes sense of what others say, ``None`` when the protocol cannot; ``next_read`` is when the store
     is read next (monotonic s, NaN when unknown).
     """
 
@@ -141,7 +141,7 @@ class Master:
     def _ask_topic(self, channel: Channel, turn: Turn, topic: Topic) -> Verdict:
         """Ask a pack about a topic; whether its answer was accepted."""
         began, outcome, data = self._clock(), Outcome(), dict[str, bytes]()
-        retry = turn.retry or topic is Topic.SETTINGS  # who has just told its status is there
+        retry = turn.retry or topic is Topic.SETTINGS  # a pack that has just sent its status is there
         for question in self._protocol.questions_to(turn.address, topic):
             (asked,) = channel.ask([self._protocol.exchange(question, turn.address)])
             outcome = self._finish(channel, asked, retry=retry)

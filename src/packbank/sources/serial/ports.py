@@ -29,7 +29,7 @@ def stable_path(port: str) -> str:
     """The path that keeps naming this adapter after a replug or a reboot; ``""`` when there is none better or known.
 
     Adapters without a serial number (CH340) share one by-id name, of which udev keeps the last; those are
-    told apart by the socket they sit in, which is what by-path names.
+    distinguished by the socket they sit in, which is what by-path names.
     """
     device = Path(port)
     try:
@@ -54,7 +54,7 @@ def _stable_path(device: Path) -> str:
 
 
 def _has_serial_number_twin(device: Path, other: Path) -> bool:
-    """Whether ``other`` is a second adapter that udev cannot tell from ``device`` by vendor, product and serial."""
+    """Whether ``other`` is a second adapter with the vendor, product and serial of ``device``, all that udev sees."""
     return other != device and usb_identity(device) == usb_identity(other) != ("", "", "")
 
 

@@ -111,10 +111,10 @@ class Clock:
 
 
 class Record:
-    """The pack at one address, as its accepted answers tell."""
+    """The pack at one address, as its accepted answers describe it."""
 
     def __init__(self, protocol: Reading, *, inverted: bool = False) -> None:
-        """``inverted``: the BMS tells a charging current as a discharging one."""
+        """``inverted``: the BMS reports a charging current as a discharging one."""
         self._protocol = protocol
         self._inverted = inverted
         self._row, self._identity = unknown(), Identity()
@@ -126,7 +126,7 @@ class Record:
         self._caution_until = -inf
         self._caution = np.full(len(LOWERED), np.nan)
         self._settings = np.zeros(COLUMNS, dtype=np.bool_)  # columns that the last settings filled
-        self._suspected = inf  # since when another pack may be at this address, until one tells its serial
+        self._suspected = inf  # since when another pack may be at this address, until one sends its serial
 
     def judge(self, answer: Answer) -> Judgement:
         """Judge an answer, and remember it when it is accepted or a doubt."""
@@ -228,18 +228,18 @@ class Record:
             self._be_cautious(answer.arrived)
         self._remember(answer, reread)
         self._row, self._identity = row, identity
-        told = row
+        bounded = row
         if answer.arrived < self._caution_until:
-            told = row.copy()
+            bounded = row.copy()
             lower = np.fmin(row[LOWERED], self._caution)
-            told[LOWERED] = np.where(np.isnan(row[LOWERED]), np.nan, lower)
-        return Judgement(told, identity, reread=reread, warning=warning)
+            bounded[LOWERED] = np.where(np.isnan(row[LOWERED]), np.nan, lower)
+        return Judgement(bounded, identity, reread=reread, warning=warning)
 
     def _remember(self, answer: Answer, reread: tuple[Topic, ...]) -> None:
         """Note which columns are settings, and since when the pack may be another one."""
         if answer.topic is Topic.SETTINGS:
-            told, _ = self._decoded(answer, unknown(), Identity())
-            self._settings = ~np.isnan(told)
+            settings, _ = self._decoded(answer, unknown(), Identity())
+            self._settings = ~np.isnan(settings)
         if answer.topic is Topic.ABOUT:
             self._suspected = inf
         elif Topic.ABOUT in reread:

@@ -33,7 +33,7 @@ PATIENCE = 1.5  # s that an answer is waited for where something is not explaine
 LATE = "look for a second master or a repeater on the bus, for a gateway that holds bytes back; restart the pack"
 FAST = 0.2  # s of time-out, up to which addresses where nothing at all was heard are asked again
 
-Tell = Callable[[int], None]  # called with each address before it is asked
+BeforeAsking = Callable[[int], None]  # called with each address before it is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Found:
 
     @property
     def cells(self) -> int:
-        """How many cells its status tells."""
+        """How many cells its status holds."""
         return int(np.isfinite(self.row[CELL_VOLTAGES]).sum())
 
     @property
@@ -80,7 +80,7 @@ class Scan:
         return tuple(address for address in range(min(there), max(there)) if address not in heard) if there else ()
 
 
-def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
+def scan(port: str, protocol: Protocol, before_asking: BeforeAsking) -> Scan:
     """Look for packs of ``protocol`` on ``port`` at the rate of its line. Raises LinkError for a port that fails."""
     statistics = Statistics("scan", port)
     link = open_link(port, protocol.line, statistics)
@@ -89,14 +89,14 @@ def scan(port: str, protocol: Protocol, tell: Tell) -> Scan:
         if master:
             return Scan(port, protocol.name, protocol.line.baudrate, master=True, overheard=overheard)
         channel = Channel(link, protocol, Silence(protocol.line), None, statistics, name_after=1)
-        results = {address: _probe(channel, protocol, address, tell) for address in protocol.addresses}
+        results = {address: _probe(channel, protocol, address, before_asking) for address in protocol.addresses}
         if any(results.values()) or protocol.line.first_byte_timeout <= FAST:
             for address, result in results.items():
                 if not isinstance(result, Found):
-                    results[address] = _probe(channel, protocol, address, tell) or result
+                    results[address] = _probe(channel, protocol, address, before_asking) or result
         if statistics.counted("received"):
             for address in _unexplained(results):
-                results[address] = _wait_for(link, protocol, address, tell) or results[address]
+                results[address] = _wait_for(link, protocol, address, before_asking) or results[address]
         found = tuple(result for result in results.values() if isinstance(result, Found))
         troubles = tuple(result for result in results.values() if isinstance(result, Trouble))
         return Scan(port, protocol.name, protocol.line.baudrate, found, troubles)
@@ -113,9 +113,9 @@ def _unexplained(results: Mapping[int, Found | Trouble | None]) -> list[int]:
     return sorted({*gaps, *troubled, *before})
 
 
-def _wait_for(link: Link, protocol: Protocol, address: int, tell: Tell) -> Trouble | None:
+def _wait_for(link: Link, protocol: Protocol, address: int, before_asking: BeforeAsking) -> Trouble | None:
     """Ask one address on a quiet line, and wait for its answer for as long as no daemon does."""
-    tell(address)
+    before_asking(address)
     quiet_by = time.monotonic() + 2.0 * PATIENCE
     while link.read(PATIENCE) and time.monotonic() < quiet_by:
         continue
@@ -147,9 +147,9 @@ def _listen(link: Link, protocol: Protocol) -> tuple[bool, tuple[int, ...]]:
     return master, tuple(sorted(addresses))
 
 
-def _probe(channel: Channel, protocol: Protocol, address: int, tell: Tell) -> Found | Trouble | None:
+def _probe(channel: Channel, protocol: Protocol, address: int, before_asking: BeforeAsking) -> Found | Trouble | None:
     """Ask one address for its status, and if it answers also for what it is; ``None`` where nothing is heard."""
-    tell(address)
+    before_asking(address)
     first, *others = protocol.questions_to(address, Topic.STATUS)
     outcomes = [_ask(channel, protocol, first, address)]
     while not outcomes[-1].answer and len(outcomes) < protocol.ways_to_ask(address):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from packbank.bms.protocol import Topic
 
-MIN_AGE = 0.25  # s between two questions about one pack's status: more tells the bank nothing
+MIN_AGE = 0.25  # s between two questions about one pack's status: more often brings nothing new
 EARLY = 0.1  # s before its turn, at most, that a pack is asked together with others
 SETTINGS_PERIOD = 28.0  # s: a limit that is changed in the app holds within half a minute
-STEADY_PERIOD = 300.0  # s, of settings that tell no limits
+STEADY_PERIOD = 300.0  # s, of settings that hold no limits
 EVERY_ROUND = (
     10.0  # s for which settings or about that are not answered are asked again in every round; then more rarely
 )

@@ -37,8 +37,8 @@ TOPICS = Topics("home", "room2")
 
 
 def rows_message(**changes: Any) -> bytes:
-    told = {"boot": BOOT, "seq": 1, "t": 5000, "columns": ["voltage", "current"], "rows": [[1, 20, 52.8, -3.5]]}
-    return json.dumps(told | changes).encode()
+    message = {"boot": BOOT, "seq": 1, "t": 5000, "columns": ["voltage", "current"], "rows": [[1, 20, 52.8, -3.5]]}
+    return json.dumps(message | changes).encode()
 
 
 def test_every_column_has_a_name_of_its_own_and_travels_one_way() -> None:
@@ -63,9 +63,9 @@ def test_rows_come_back_to_the_last_digit_without_what_is_not_known(
     assert "NaN" not in text
     rows = decode_rows(text.encode())
     assert (rows.boot, rows.seq, rows.sent, rows.report) == (BOOT, 7, 2_000_000, {"rounds": 3})
-    for told, (address, age), row in zip(rows.packs, packs, matrix, strict=True):
-        assert (told.address, told.measured) == (address, 2_000_000 - age)
-        np.testing.assert_array_equal(told.row, np.where(STATUS, row, np.nan))
+    for pack, (address, age), row in zip(rows.packs, packs, matrix, strict=True):
+        assert (pack.address, pack.measured) == (address, 2_000_000 - age)
+        np.testing.assert_array_equal(pack.row, np.where(STATUS, row, np.nan))
 
 
 def test_settings_and_identity_come_back() -> None:
@@ -81,14 +81,14 @@ def test_settings_and_identity_come_back() -> None:
 
 
 def test_what_a_newer_sender_adds_is_passed_over() -> None:
-    told = rows_message(columns=["voltage", "colour"], rows=[[1, 0, 52.0, 7]], weather="fine")
-    assert decode_rows(told).packs[0].row[Column.VOLTAGE] == 52.0
-    assert np.count_nonzero(~np.isnan(decode_rows(told).packs[0].row)) == 1
+    message = rows_message(columns=["voltage", "colour"], rows=[[1, 0, 52.0, 7]], weather="fine")
+    assert decode_rows(message).packs[0].row[Column.VOLTAGE] == 52.0
+    assert np.count_nonzero(~np.isnan(decode_rows(message).packs[0].row)) == 1
 
 
 def test_a_row_cannot_fill_what_is_stamped_here_or_is_a_setting() -> None:
-    told = rows_message(columns=["status_time", "charge_otp"], rows=[[1, 0, 52.0, 7]])
-    assert np.isnan(decode_rows(told).packs[0].row).all()
+    message = rows_message(columns=["status_time", "charge_otp"], rows=[[1, 0, 52.0, 7]])
+    assert np.isnan(decode_rows(message).packs[0].row).all()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ OBJECTS = st.dictionaries(
 
 
 @settings(max_examples=60)
-@given(st.binary(max_size=200) | OBJECTS.map(lambda told: json.dumps(told).encode()))
+@given(st.binary(max_size=200) | OBJECTS.map(lambda message: json.dumps(message).encode()))
 def test_whatever_comes_is_decoded_or_refused(payload: bytes) -> None:
     for decode in DECODERS:
         try:

@@ -26,8 +26,8 @@ def topics(sent: list[tuple[str, str, bool]]) -> list[str]:
 
 def last(sent: list[tuple[str, str, bool]], topic: str) -> dict[str, object]:
     (payload,) = [payload for name, payload, _ in sent if name.endswith(topic)]
-    told: dict[str, object] = json.loads(payload)
-    return told
+    message: dict[str, object] = json.loads(payload)
+    return message
 
 
 def look(far: Far, early: float, boot: str | None = None) -> None:

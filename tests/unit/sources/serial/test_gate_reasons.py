@@ -92,7 +92,7 @@ def test_a_pack_that_falls_silent_and_returns_is_told_once_each(gate: Gate, capl
 
 
 def test_every_reason_for_a_refusal_has_its_remedy() -> None:
-    """Whatever word a FrameError of the protocols begins with, a user is told what to do."""
+    """Whatever word a FrameError of the protocols begins with, a user reads what to do."""
     source = Path(jkpb.__file__).parent
     reasons = {
         reason

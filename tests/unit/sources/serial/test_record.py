@@ -72,7 +72,7 @@ class Bench:
         assert (self.last.row is None) is (self.last.error is not None)
         return self.last.error.reason if self.last.error else ACCEPTED
 
-    def told(self, column: Column) -> float:
+    def value(self, column: Column) -> float:
         assert self.last.row is not None
         return float(self.last.row[column])
 
@@ -88,7 +88,7 @@ def test_a_pack_with_another_number_of_cells_is_accepted_once_its_settings_say_s
     assert bench.last.reread == (Topic.SETTINGS, Topic.ABOUT)
     assert bench.ask(Topic.SETTINGS, 1002.1) == ACCEPTED
     assert "read again" in bench.last.warning
-    assert (bench.told(Column.CELL_COUNT), bench.told(Column.STATUS_TIME)) == (15.0, 1002.0)
+    assert (bench.value(Column.CELL_COUNT), bench.value(Column.STATUS_TIME)) == (15.0, 1002.0)
     assert np.isfinite(bench.last.row[CELL_VOLTAGES]).sum() == 15  # type: ignore[index]
     assert bench.ask(Topic.STATUS, 1003.0) == ACCEPTED
 
@@ -98,7 +98,7 @@ def test_the_settings_may_come_before_the_status(bench: Bench) -> None:
     assert bench.ask(Topic.SETTINGS, 1002.0) == "cells"
     assert bench.last.reread == (Topic.STATUS,)
     assert bench.ask(Topic.STATUS, 1002.1) == ACCEPTED
-    assert bench.told(Column.CELL_COUNT) == 15.0
+    assert bench.value(Column.CELL_COUNT) == 15.0
 
 
 def test_a_status_that_its_own_settings_contradict_stays_out(bench: Bench) -> None:
@@ -134,7 +134,7 @@ def test_another_clock_is_accepted_after_a_new_reading_and_with_the_lower_limits
     assert bench.last.reread == (Topic.SETTINGS, Topic.ABOUT)
     assert bench.ask(Topic.STATUS, 1005.3, other) == "ticks", "not before it was read again"
     assert bench.ask(Topic.SETTINGS, 1005.4, other) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == high / 2
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == high / 2
     assert bench.ask(Topic.ABOUT, 1005.5, other) == ACCEPTED
     assert bench.last.warning == "another pack, serial TWO instead of ONE"
     assert bench.last.identity is not None
@@ -142,9 +142,9 @@ def test_another_clock_is_accepted_after_a_new_reading_and_with_the_lower_limits
     assert bench.ask(Topic.STATUS, 1006.0, other) == ACCEPTED
     other.row[Column.CHARGE_CURRENT_LIMIT] = high
     assert bench.ask(Topic.SETTINGS, 1010.0, other) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == high / 2, "the lower one"
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == high / 2, "the lower one"
     assert bench.ask(Topic.STATUS, 1007.0 + CAUTION, other) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == high
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == high
 
 
 def test_another_clock_is_accepted_after_a_while_where_nothing_else_can_be_read(bench: Bench) -> None:
@@ -178,9 +178,9 @@ def test_after_a_restart_the_lower_of_old_and_new_limits_holds_for_a_minute(benc
     assert bench.ask(Topic.STATUS, 1004.0) == ACCEPTED
     bench.pack.row[Column.CHARGE_CURRENT_LIMIT] = 2 * low
     assert bench.ask(Topic.SETTINGS, 1004.1) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == low
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == low
     assert bench.ask(Topic.STATUS, 1005.0 + CAUTION) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 2 * low
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == 2 * low
 
 
 @pytest.mark.parametrize("column", [Column.NOMINAL_CAPACITY, Column.FULL_CAPACITY])
@@ -192,21 +192,21 @@ def test_a_changed_capacity_makes_the_rest_be_read_again(bench: Bench, column: C
 
 
 def test_a_pack_that_has_become_smaller_keeps_its_limits_in_proportion_until_they_are_read(bench: Bench) -> None:
-    limit, capacity = bench.told(Column.CHARGE_CURRENT_LIMIT), bench.told(Column.FULL_CAPACITY)
+    limit, capacity = bench.value(Column.CHARGE_CURRENT_LIMIT), bench.value(Column.FULL_CAPACITY)
     for second, part in ((1002.0, 0.5), (1003.0, 0.5), (1004.0, 0.8)):  # back up: still not known whose limit it is
         bench.pack.row[Column.FULL_CAPACITY] = part * capacity
         assert bench.ask(Topic.STATUS, second) == ACCEPTED
-        assert bench.told(Column.CHARGE_CURRENT_LIMIT) == pytest.approx(0.5 * limit)
+        assert bench.value(Column.CHARGE_CURRENT_LIMIT) == pytest.approx(0.5 * limit)
     assert bench.ask(Topic.SETTINGS, 1005.0) == ACCEPTED
     assert bench.ask(Topic.STATUS, 1006.0 + CAUTION) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == pytest.approx(limit)
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == pytest.approx(limit)
 
 
 def test_a_limit_that_is_changed_in_the_app_holds_at_once_upwards_and_downwards(bench: Bench) -> None:
     for limit in (20.0, 150.0):
         bench.pack.row[Column.CHARGE_CURRENT_LIMIT] = limit
         assert bench.ask(Topic.SETTINGS, 1010.0) == ACCEPTED
-        assert bench.told(Column.CHARGE_CURRENT_LIMIT) == limit
+        assert bench.value(Column.CHARGE_CURRENT_LIMIT) == limit
 
 
 def test_a_pack_that_stands_still_to_the_last_byte_is_frozen_for_as_long_as_it_does(bench: Bench) -> None:
@@ -214,7 +214,7 @@ def test_a_pack_that_stands_still_to_the_last_byte_is_frozen_for_as_long_as_it_d
     assert [bench.ask(Topic.STATUS, 1001.0 + second) for second in range(1, 1000)] == ["frozen"] * 999
     assert bench.last.reread == ()
     assert bench.ask(Topic.SETTINGS, 2001.0) == ACCEPTED
-    assert bench.told(Column.STATUS_TIME) == 1001.0, "its settings do not bring its status along"
+    assert bench.value(Column.STATUS_TIME) == 1001.0, "its settings do not bring its status along"
     bench.pack.ticking = True
     assert bench.ask(Topic.STATUS, 2002.0) == ACCEPTED
 
@@ -249,12 +249,12 @@ def test_the_limits_of_the_pack_before_are_not_those_of_another_serial(bench: Be
     other = Pack("TWO", -100_000.0)
     other.row[Column.CHARGE_CURRENT_LIMIT] = 50.0
     assert bench.ask(Topic.ABOUT, 1002.0, other) == ACCEPTED
-    assert np.isnan(bench.told(Column.CHARGE_CURRENT_LIMIT))
-    assert np.isnan(bench.told(Column.SETTINGS_TIME))
+    assert np.isnan(bench.value(Column.CHARGE_CURRENT_LIMIT))
+    assert np.isnan(bench.value(Column.SETTINGS_TIME))
     assert bench.ask(Topic.STATUS, 1003.0) == ACCEPTED
-    assert np.isnan(bench.told(Column.CHARGE_CURRENT_LIMIT)), "also with the caution for a changed pack"
+    assert np.isnan(bench.value(Column.CHARGE_CURRENT_LIMIT)), "also with the caution for a changed pack"
     assert bench.ask(Topic.SETTINGS, 1004.0, other) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 50.0
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == 50.0
 
 
 def test_settings_that_came_since_the_clock_was_set_back_are_those_of_the_new_serial(bench: Bench) -> None:
@@ -265,7 +265,7 @@ def test_settings_that_came_since_the_clock_was_set_back_are_those_of_the_new_se
     assert Topic.SETTINGS in bench.last.reread
     assert bench.ask(Topic.SETTINGS, 1009.0, other) == ACCEPTED
     assert bench.ask(Topic.ABOUT, 1010.0, other) == ACCEPTED
-    assert bench.told(Column.CHARGE_CURRENT_LIMIT) == 50.0
+    assert bench.value(Column.CHARGE_CURRENT_LIMIT) == 50.0
 
 
 def test_a_new_serial_number_is_a_warning_and_the_limits_are_read_again(bench: Bench) -> None:

@@ -22,7 +22,7 @@ TIMEOUT = 0.100
 
 
 class Play:
-    """A schedule played on a bus where ``present(address, now)`` tells who answers."""
+    """A schedule played on a bus where ``present(address, now)`` says who answers."""
 
     def __init__(
         self, expected: Iterable[int], candidates: Iterable[int], present: Callable[[int, float], bool]
@@ -154,7 +154,7 @@ def test_empty_addresses_take_no_more_than_their_share_and_a_newcomer_is_taken_i
 
 
 class Mute(Play):
-    """Packs that tell their status, but pack 1 not its settings."""
+    """Packs that answer with their status, but pack 1 not with its settings."""
 
     def _visit(self, turn: Turn) -> None:
         for topic in turn.topics:
@@ -173,7 +173,7 @@ def test_settings_that_were_never_read_are_asked_every_round_then_more_rarely() 
     play.run(scheduling.EVERY_ROUND)
     status, settings_asked = play.times(1), play.times(1, Topic.SETTINGS)
     assert len(settings_asked) == len(status)
-    assert play.schedule.silence(1, play.now) == 0.0, "a pack that tells its status is not silent"
+    assert play.schedule.silence(1, play.now) == 0.0, "a pack that sends its status is not silent"
     play.run(600.0)
     later = play.times(1, Topic.SETTINGS, since=play.now - 200.0)
     assert max(gaps(later)) <= scheduling.TOPIC_PAUSE + 2.0

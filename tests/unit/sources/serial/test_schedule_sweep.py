@@ -16,7 +16,7 @@ SPACING = 0.075
 
 
 def swept_schedule(packs: int, start: float = 100.0) -> tuple[Schedule, float]:
-    """Packs of which each has told all, ``SPACING`` apart; and when the next would be asked."""
+    """Packs that have each answered every question, ``SPACING`` apart; and when the next would be asked."""
     schedule = Schedule(range(1, packs + 1), [], TOPICS, start)
     for address in range(1, packs + 1):
         for topic in TOPICS:
@@ -45,7 +45,7 @@ def test_a_sweep_asks_packs_a_little_early_so_that_they_stay_together() -> None:
 
 def test_a_sweep_ends_before_a_pack_with_more_to_tell() -> None:
     schedule = Schedule(range(1, 6), [], TOPICS, 100.0)
-    assert schedule.sweep(200.0, SPACING, 16) == [], "nobody has told anything yet"
+    assert schedule.sweep(200.0, SPACING, 16) == [], "no pack has answered yet"
     schedule, now = swept_schedule(5)
     due = 100.0 + 2 * SPACING + scheduling.SETTINGS_PERIOD * 2 / 5
     for address in range(1, 6):
