@@ -1,6 +1,6 @@
 """The kernel ends the process when its main loop stalls: Venus OS would believe the last limits for ever.
 
-systemcalc has no time-out on a battery; it notices only that the name leaves. The supervisor then starts us again. The
+systemcalc has no time-out on a battery; it notices only when the name leaves. The supervisor then starts us again. The
 kernel's own timer does it (``setitimer``, SIGALRM with its default action), so neither a lock, the log, the D-Bus nor
 Python itself can prevent it.
 """

@@ -37,7 +37,7 @@ RATE = 0.08  # of each fault
 SECONDS = 10.0
 RECOVERY = 15.0  # s at most, on a busy machine
 LATE = (0.52, 0.9)  # s: when nobody waits any more
-# What a pack means to say with a status; cells and voltage tell the packs apart at any moment.
+# What a pack means to say with a status; cells and voltage distinguish the packs at any moment.
 COMPARED = [*range(CELL_VOLTAGES.start, 16), Column.VOLTAGE, Column.CURRENT, Column.REMAINING_CAPACITY]
 
 
@@ -58,7 +58,7 @@ class Truth:
                     protocol.decode(address, question, exchange.answer, row, Identity())
                     self.said[address, question].append(row[COMPARED])
 
-    def told(self, address: int, row: Row) -> bool:
+    def has_sent(self, address: int, row: Row) -> bool:
         """Whether every question has had an answer with the values of ``row`` that it fills."""
         asked = [self.said[address, question] for question in self.protocol.questions[Topic.STATUS]]
         return all(any(agrees(said, row[COMPARED]) for said in tuple(rows)) for rows in asked if rows)
@@ -78,7 +78,7 @@ class Checked(Store):
 
     def put(self, index: int, row: Row, identity: Identity) -> None:
         self.taken += 1
-        if not self.truth.told(self.addresses[index], row):
+        if not self.truth.has_sent(self.addresses[index], row):
             self.wrong.append((index, list(row[COMPARED])))
         super().put(index, row, identity)
 

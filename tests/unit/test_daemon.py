@@ -34,7 +34,7 @@ class Clock:
 
 
 class Recorder:
-    """An output that keeps what it gets, and fails while it is told to."""
+    """An output that keeps what it gets, and fails while the test wants it to."""
 
     name = "recorder"
 

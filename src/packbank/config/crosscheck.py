@@ -18,15 +18,15 @@ KEY = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
 def crosscheck(parsed: Parsed, packs: Sequence[PackConfig], bank: BankSettings) -> Iterator[Problem]:
-    """What is wrong between settings that are right one by one, each told once."""
+    """What is wrong between settings that are right one by one, each reported once."""
     keys = default_keys()
     wrong = {problem.entry.key for problem in parsed.problems}
-    told: set[Problem] = set()
+    reported: set[Problem] = set()
     for layers, found in _found(parsed, packs, bank):
         for rule in found:
             problem = _problem(rule, layers, keys)
-            if problem not in told and not wrong & {problem.entry.key, rule.field.upper(), *KEY.findall(rule.text)}:
-                told.add(problem)
+            if problem not in reported and not wrong & {problem.entry.key, rule.field.upper(), *KEY.findall(rule.text)}:
+                reported.add(problem)
                 yield problem
 
 

@@ -20,7 +20,7 @@ LARGEST = 1 << 20  # bytes of a file
 LONGEST = 4096  # characters of a line: a curve or a list of 250 addresses has fewer
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x0d\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_SECTIONS = 2048  # a bank of 64 buses with a section for each pack has half of them
-MOST_PROBLEMS = 50  # told of one kind
+MOST_PROBLEMS = 50  # reported of one kind
 ANOTHER = re.compile(r"\n[A-Za-z][A-Za-z0-9_]*\s*(=|:\s)")  # in a value: a key that somebody has indented
 SWALLOWS = (
     "the next line begins with a blank, so it belongs to this key, although it is one of its own: remove the blank"

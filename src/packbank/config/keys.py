@@ -133,7 +133,7 @@ def name_keys() -> Keys:
 
 
 def mqtt_keys() -> Keys:
-    """The broker, and what it is told: allowed in [mqtt]."""
+    """The broker, and what is published to it: allowed in [mqtt]."""
     return _keys(MqttConfig)
 
 

@@ -1,4 +1,4 @@
-"""``config.ini`` to :class:`Config`: all of it checked, every problem told at once."""
+"""``config.ini`` to :class:`Config`: all of it checked, every problem reported at once."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ def migrate(sections: Sections, ports: Sequence[str] = (), comments: Comments = 
     changes += _drop_bad_addresses(entries, ports)
     changes += _drop_needless(entries, ports)
     problems += _take_out_wrong(entries, ports)
-    told = {change.entry.key for change in changes}
-    changes += [Change(Kind.TAKEN, key, entry) for key, entry in entries.items() if key not in told]
+    reported = {change.entry.key for change in changes}
+    changes += [Change(Kind.TAKEN, key, entry) for key, entry in entries.items() if key not in reported]
     for key, value in DRIVER_DEFAULTS.items():
         if key not in entries:
             entries[key] = Entry(DEFAULT, key, value)

@@ -73,5 +73,5 @@ def _harmless(comment: str) -> str:
     pair = _ASSIGNMENT.fullmatch(comment)
     if pair is None:
         return comment
-    told = shown(Entry("", pair[1].upper(), pair[2]))
-    return f"# {told}" if told.endswith(" = ...") else comment
+    text = shown(Entry("", pair[1].upper(), pair[2]))
+    return f"# {text}" if text.endswith(" = ...") else comment

@@ -67,7 +67,7 @@ class PackConfig:
     named: bool = False  # the name is the owner's
     expected: bool = True  # false: a candidate address of a bus without a list; counts only once it answered
     invert_current_measurement: bool = setting(
-        False, "the BMS tells a charging current as a discharging one, as some Daly do"
+        False, "the BMS reports a charging current as a discharging one, as some Daly do"
     )
     settings: PackSettings = field(default_factory=PackSettings)
 

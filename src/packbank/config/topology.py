@@ -64,7 +64,7 @@ def _checked(
         buses.append(bus)
         twin = alike.setdefault(re.sub(r"[^A-Za-z0-9]", "_", bus.name), bus.name)
         if twin != bus.name:
-            text = f"cannot be told from [bus:{twin}] on the D-Bus, where only letters and digits count; rename one"
+            text = f"has the same name as [bus:{twin}] on the D-Bus, where only letters and digits count; rename one"
             parsed.problems.append(Problem(Entry(f"bus:{bus.name}", "", ""), text))
         for key, text in (*_wrong_with_bus(bus, protocols), *_wrong_with_port(bus, owners)):
             entry = section.entries.get(key) or parsed.default.entries.get(key)
@@ -211,7 +211,7 @@ def _check_names(parsed: Parsed, packs: Sequence[PackConfig], of_pack: Mapping[P
 def _check_ceilings(
     parsed: Parsed, packs: Sequence[PackConfig], buses: Sequence[BusConfig], protocols: Protocols
 ) -> None:
-    """Packs that do not tell their limits need them from us."""
+    """Packs that do not report their limits need them from the configuration."""
     wrong = {problem.entry.key for problem in parsed.problems}
     of_bus = {section.name: section for section in parsed.buses}
     for bus in buses:

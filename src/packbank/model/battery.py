@@ -42,7 +42,7 @@ class Cause(StrEnum):
     CONFIG = "config"
     CUT = "over its limit"  # the pack's BMS would open in a moment
     RESERVE = "reserve"  # room for what may happen next
-    ESTIMATE = "limit not known"  # neither BMS nor configuration tells it: taken from other packs
+    ESTIMATE = "limit not known"  # neither BMS nor configuration gives it: taken from other packs
     LOST_PACK = "lost pack"
     SENSOR = "current sensor"  # the pack's own is wrong or in doubt: it counts as carrying its share
     BLOCKED = "blocked"  # every pack blocks this direction
@@ -111,7 +111,7 @@ class Extreme:
 class History:
     """What the bank has been through since the record began (Ah drawn and consumed are negative, as on a BMV).
 
-    Every figure is unknown until there is something to tell: a count begins with its first event.
+    Every figure is unknown until there is something to report: a count begins with its first event.
     """
 
     charge_cycles: float = float("nan")
@@ -159,7 +159,7 @@ class PackView:
     discharge_cause: Cause = Cause.NONE
     charge_unlimited: bool = False  # neither its BMS nor the configuration limits its charge current
     discharge_unlimited: bool = False
-    charge_estimated: bool = False  # neither tells it, so it is taken from other packs
+    charge_estimated: bool = False  # neither gives it, so it is taken from other packs
     discharge_estimated: bool = False
     suspect_sensors: tuple[int, ...] = ()  # numbers of battery sensors that may not be fitted, and limit all the same
     absent_sensors: tuple[int, ...] = ()  # of those that count as not fitted
@@ -293,7 +293,7 @@ class VirtualBattery:
     """The bank at one instant."""
 
     packs: Packs
-    ready: bool  # every expected pack told enough to count, or START_TIMEOUT passed and one did: fit to be published
+    ready: bool  # enough is known of every expected pack, or of one after START_TIMEOUT: may be published
 
     voltage: float
     current: float
@@ -332,7 +332,7 @@ class VirtualBattery:
     lowest_temperature: Extreme
     highest_temperature: Extreme
 
-    alarms: dict[Alarm, int]  # every alarm that some pack can tell, worst of the packs, debounced; 0 is ok
+    alarms: dict[Alarm, int]  # every alarm that some pack can report, worst of the packs, debounced; 0 is ok
     history: History
     incidents: tuple[Incident, ...] = ()  # the newest first
 

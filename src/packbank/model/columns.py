@@ -1,7 +1,7 @@
 """The schema of the bank's matrix: one row a pack, one column a quantity. The vocabulary of the project.
 
 Units are V, A, W, Ah, degC, %, s and ohm; a current that charges the pack is positive. A quantity that a
-pack does not tell is ``NaN``, never 0. Flags are 0 or 1, alarms 0 (ok), 1 (warning) or 2 (alarm).
+pack does not report is ``NaN``, never 0. Flags are 0 or 1, alarms 0 (ok), 1 (warning) or 2 (alarm).
 
 The first columns are the cells: ``row[CELL_VOLTAGES]`` and ``row[CELL_RESISTANCES]`` are views of 32 values,
 ``NaN`` for a cell the pack has not. Every other quantity is a member of :class:`Column` and indexes a row

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a pack says it is; texts are empty and numbers ``None`` where it does not tell."""
+    """Who a pack says it is; texts are empty and numbers ``None`` where it does not say."""
 
     model: str = ""
     hardware: str = ""

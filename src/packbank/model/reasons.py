@@ -29,7 +29,7 @@ MEANINGS = {
     Cause.CONFIG: "config.ini allows no more",
     Cause.CUT: "the pack is over its own limit, and its BMS would switch it off in a moment",
     Cause.RESERVE: "room is kept for what may happen next, such as a pack that its BMS switches off",
-    Cause.ESTIMATE: "the pack does not tell its limit, so the lowest of its neighbours' holds",
+    Cause.ESTIMATE: "the pack does not report its limit, so the lowest of its neighbours' holds",
     Cause.LOST_PACK: "a pack that is silent may still conduct, and its limit is not known any more",
     Cause.BLOCKED: "no pack lets current flow in this direction",
     Cause.STAGE: "bulk, absorption and float have their own voltages",
@@ -99,7 +99,7 @@ def state(battery: VirtualBattery) -> int:
 
 
 def balancer_status(battery: VirtualBattery) -> int:
-    """``/Balancer/Status``: the worst of the packs; balanced only where some pack can tell that it is not."""
+    """``/Balancer/Status``: the worst of the packs; balanced only where some pack can report that it is not."""
     imbalance = battery.alarms.get(Alarm.CELL_IMBALANCE)
     if imbalance:
         return IMBALANCE
@@ -109,7 +109,7 @@ def balancer_status(battery: VirtualBattery) -> int:
 
 
 def error_code(battery: VirtualBattery) -> int:
-    """``/ErrorCode``: any other value than 0 is a notification of its own, so only for what no alarm tells."""
+    """``/ErrorCode``: any other value than 0 is a notification of its own, so only for what no alarm reports."""
     return COMMUNICATION_TIMEOUT if battery.lost and Alarm.BMS_CABLE not in battery.alarms else NO_ERROR
 
 

@@ -66,7 +66,7 @@ def _texts(pack: PackView) -> Iterator[tuple[str, bool]]:
         if estimated:
             yield f"its {direction} current limit is not known and taken from other packs; set {key} for it", True
         elif unlimited:
-            yield f"no BMS tells a {direction} current limit: 0 A until {key} is set", True
+            yield f"no BMS reports a {direction} current limit: 0 A until {key} is set", True
     for column, value in pack.implausible:
         what = f"{column.meaning}: {value:g} {column.unit}".rstrip()
         instead = f", or set {_INSTEAD[column]} for it" if column in _INSTEAD else ""

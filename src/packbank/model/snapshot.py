@@ -19,7 +19,7 @@ from packbank.model.identity import Identity, Place
 class Snapshot:
     """Everything that is known at ``time``; packs are in row order everywhere."""
 
-    number: int  # counts the snapshots of this process from 1: a gap tells that some were not shown
+    number: int  # counts the snapshots of this process from 1: a gap means that some were not shown
     time: float  # monotonic s
     wall: float  # epoch s
     battery: VirtualBattery

@@ -16,7 +16,7 @@ ROOM = 0.95  # of the BMS's limit: a ceiling of the user's below that leaves its
 HASTY = (
     "the BMS cuts off charge over-current before chargers can follow a load that drops or a pack that opens (in less "
     "than 6 s): set a charge over-current delay of 6 s or more in the BMS's app, or RESERVE_PACKS = 1 (packbank check "
-    "tells its price)"
+    "shows its price)"
 )
 
 

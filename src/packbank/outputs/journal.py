@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
 Said = tuple[int, str]  # level and text of a line, without the names of its packs
 News = dict[Said, list[str]]  # with the names of the packs that share it
-Tell = Callable[[Snapshot, Line], None]
+OnLine = Callable[[Snapshot, Line], None]
 _log = logging.getLogger(__name__)
 
 
@@ -70,9 +70,9 @@ class Journal:
 
     name = "log"
 
-    def __init__(self, ceilings: Sequence[float | None], tell: Tell = lambda *_: None) -> None:
-        """``ceilings`` are the packs' ``MAX_BATTERY_CHARGE_CURRENT``; ``tell`` is called with every line as well."""
-        self._tell = tell
+    def __init__(self, ceilings: Sequence[float | None], on_line: OnLine = lambda *_: None) -> None:
+        """``ceilings`` are the packs' ``MAX_BATTERY_CHARGE_CURRENT``; ``on_line`` is called with every line as well."""
+        self._on_line = on_line
         self._before: VirtualBattery | None = None
         self._limits = {"CVL": _Watched(), "CCL": _Watched(), "DCL": _Watched()}
         self._ceilings = ceilings
@@ -87,7 +87,7 @@ class Journal:
         """Log the lines that ``snapshot`` is worth."""
         for line in self.lines(snapshot):
             if self._budget.say(FIGURE.sub("", line.text), snapshot.time, line.level, line.text):
-                self._tell(snapshot, line)
+                self._on_line(snapshot, line)
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -121,7 +121,7 @@ class Journal:
     def _packs(
         before: VirtualBattery | None, battery: VirtualBattery, troubles: Mapping[int, Trouble]
     ) -> Iterator[Line]:
-        """Packs that tell the same news share a line: a bank of 100 packs starts with few lines."""
+        """Packs with the same news share a line: a bank of 100 packs starts with few lines."""
         if before is not None and battery.packs.stand_as(before.packs):
             return
         news: News = {}

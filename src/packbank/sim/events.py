@@ -80,7 +80,7 @@ def invert(bank: PhysicalBank, _: Inverter) -> None:
 
 
 def no_current(bank: PhysicalBank, _: Inverter) -> None:
-    """Its current is not told any more."""
+    """It no longer reports its current."""
     bank.sensor.offset[bank.special] = np.nan
 
 

@@ -102,8 +102,8 @@ class Truth:
         key = address, self._topics[asked]
         self._meant.setdefault(key, deque(maxlen=REMEMBERED)).append(bursts[0].data)
 
-    def told(self, address: int, row: Row) -> bool:
-        """Whether the status and the settings in ``row`` are, to the last bit, what that pack has said once."""
+    def has_sent(self, address: int, row: Row) -> bool:
+        """Whether the status and the settings in ``row`` are, to the last bit, what that pack has sent once."""
         return self._has(address, row, Topic.STATUS) and self._has(address, row, Topic.SETTINGS)
 
     def _has(self, address: int, row: Row, topic: Topic) -> bool:
@@ -134,7 +134,7 @@ class CheckedStore(Store):
     def put(self, index: int, row: Row, identity: Identity) -> None:
         """As :meth:`Store.put`."""
         known = identity.serial in ("", serial_of(index + 1))
-        self.wrong += not (known and self.truth.told(index + 1, row))
+        self.wrong += not (known and self.truth.has_sent(index + 1, row))
         now = row[Column.STATUS_TIME]
         self.note_ages(index, now)
         self.last[index] = now
@@ -216,12 +216,12 @@ def serial_of(address: int) -> str:
 def _pack(address: int, row: Row, start: float) -> WirePack:
     """A pack whose values are its own and whose clock runs."""
 
-    def now_telling(now: float) -> Row:
+    def row_at(now: float) -> Row:
         row[Column.TICKS] = now - start
         row[Column.RUNTIME] = now - start
         return row
 
-    return WirePack(JkPbResponder(address, Identity(software="15.41", serial=serial_of(address))), now_telling)
+    return WirePack(JkPbResponder(address, Identity(software="15.41", serial=serial_of(address))), row_at)
 
 
 def cases(names: Iterable[str] = NAMES, rates: Iterable[float] = RATES, sick: int = PACKS) -> list[Case]:

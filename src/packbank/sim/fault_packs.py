@@ -102,9 +102,9 @@ def _with(pack: WirePack, values: Values, number: float, start: float) -> WirePa
 def _another(pack: WirePack, mark: str) -> WirePack:
     """A pack at the same address, with a serial number of its own: at most 16 characters that end in ``mark``."""
     responder = copy(pack.responder)
-    told = responder.identity
+    identity = responder.identity
     responder.identity = replace(
-        told, serial=f"{told.serial[: SERIAL_LENGTH - len(mark)]}{mark}", name=f"{told.name} {mark}".strip()
+        identity, serial=f"{identity.serial[: SERIAL_LENGTH - len(mark)]}{mark}", name=f"{identity.name} {mark}".strip()
     )
     return replace(pack, responder=responder)
 

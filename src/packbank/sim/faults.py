@@ -192,9 +192,9 @@ def parse_fault(text: str) -> Fault:
 
 def _options(texts: Iterable[str]) -> tuple[Topic | None, float]:
     """The topic of ``of=TOPIC`` and the count of ``count=N``; ValueError."""
-    told = dict(text.strip().partition("=")[::2] for text in texts)
-    topic, count = told.pop("of", None), told.pop("count", None)
-    for key in told:
+    options = dict(text.strip().partition("=")[::2] for text in texts)
+    topic, count = options.pop("of", None), options.pop("count", None)
+    for key in options:
         raise ValueError(f"{key!r} is neither of=TOPIC nor count=N")
     return Topic(topic) if topic else None, int(count) if count else inf
 

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Curve = tuple[Sequence[float], Sequence[float]]
 
-# An excess is told as a fraction of the pack's own limit, or of this part of what its BMS allows when the limit is
+# An excess is given as a fraction of the pack's own limit, or of this part of what its BMS allows when the limit is
 # lower: near full it falls by an ampere a millivolt, and the zero of a BMS's sensor is an ampere off.
 FLOOR = 0.1
 TOP_BALANCE = 0.05  # of its ceiling that a pack may carry beyond its charge curve while a top balance goes on
@@ -111,7 +111,7 @@ class Judge:
         """By which fraction of its own limit each pack's true current is over what it may carry; negative below.
 
         What a pack may carry is its own limit, or what the other packs press into it with the source at rest, if
-        that is more: no limit of the bank can prevent that. A ``cvl`` above the usual one tells a top balance, which
+        that is more: no limit of the bank can prevent that. A ``cvl`` above the usual one means a top balance, which
         allows a little beyond the charge curve. Below `FLOOR` the fraction is one of that.
         """
         bank = self._bank

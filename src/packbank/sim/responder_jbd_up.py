@@ -36,11 +36,11 @@ class JbdUpResponder(FramedResponder):
 
     def _limits(self, row: Row) -> Row:
         """The row with the limits of a pack of its own."""
-        told = row.copy()
-        told[LIMITS] = np.where(np.isnan(row[LIMITS]), CURRENT, row[LIMITS])
-        told[Column.CELL_CHARGE_REQUEST] = CHARGE_CELL
-        told[Column.CELL_AVERAGE] = np.nanmean(row[CELL_VOLTAGES])
-        return told
+        sent = row.copy()
+        sent[LIMITS] = np.where(np.isnan(row[LIMITS]), CURRENT, row[LIMITS])
+        sent[Column.CELL_CHARGE_REQUEST] = CHARGE_CELL
+        sent[Column.CELL_AVERAGE] = np.nanmean(row[CELL_VOLTAGES])
+        return sent
 
     def _status(self, row: Row) -> bytes:
         cells, first = _cells(row), self.address == FIRST
@@ -48,9 +48,9 @@ class JbdUpResponder(FramedResponder):
         end = at + 2 + 2 * SENSORS
         tail = TAIL if first else 4
         shape = tables.Shape(cells, SENSORS, end, end + tables.NAME_AT + tables.NAME_SIZE + tail + tables.CRC)
-        told = self._limits(row)
-        told[LIMITS] *= BANK if first else 1
-        message = tables.status_layout(shape).encode_from(told)
+        sent = self._limits(row)
+        sent[LIMITS] *= BANK if first else 1
+        message = tables.status_layout(shape).encode_from(sent)
         message[tables.CELLS_AT : tables.CELLS_AT + 2] = cells.to_bytes(2)
         message[at : at + 2] = SENSORS.to_bytes(2)
         current = np.nan_to_num(row[Column.CURRENT])

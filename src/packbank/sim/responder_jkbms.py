@@ -68,14 +68,14 @@ def record_of(row: Row, identity: Identity, version: int = 1) -> bytes:
 def _put_texts(record: bytearray, identity: Identity) -> None:
     month = identity.manufactured[2:7].replace("-", "")
     factory = identity.name[:12].ljust(12, "\0") + identity.model if identity.model else identity.serial
-    told = {
+    texts = {
         0xB2: PASSWORD.decode(),
         0xB4: identity.name,
         0xB5: month,
         0xB7: identity.software.ljust(tables.TEXT_LENGTHS[0xB7], "_"),
         0xBA: factory,
     }
-    for tag, text in told.items():
+    for tag, text in texts.items():
         size = 10 if tag == 0xB2 else tables.TEXT_LENGTHS[tag]
         start = tables.ids().value(tag)
         record[start : start + size] = text.encode()[:size].ljust(size, b"\0")

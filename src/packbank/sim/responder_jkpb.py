@@ -86,9 +86,9 @@ def _settings(row: Row, address: int) -> bytearray:
 
 def _about(identity: Identity) -> bytearray:
     content = bytearray(FRAME_SIZE)
-    told = replace(identity, manufactured=identity.manufactured[2:].replace("-", ""))  # as YYMMDD
+    sent = replace(identity, manufactured=identity.manufactured[2:].replace("-", ""))  # as YYMMDD
     for text in ABOUT:
-        value = str(getattr(told, text.name)).encode()[: text.length]
+        value = str(getattr(sent, text.name)).encode()[: text.length]
         content[text.offset : text.offset + len(value)] = value
     for secret in SECRETS:
         content[secret.start : secret.start + len(PASSCODE)] = PASSCODE

@@ -75,12 +75,12 @@ class PylontechResponder(AsciiResponder):
         return bytes(message[HEADER:])
 
     def _limits(self, row: Row) -> bytes:
-        told = row.copy()
+        sent = row.copy()
         for column in (Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT):
-            told[column] = CURRENT if np.isnan(row[column]) else row[column]
-        told[Column.CELL_CHARGE_REQUEST] = CHARGE_CELL
+            sent[column] = CURRENT if np.isnan(row[column]) else row[column]
+        sent[Column.CELL_CHARGE_REQUEST] = CHARGE_CELL
         cells = int(np.nan_to_num(row[Column.CELL_COUNT], nan=15))
-        message = tables.limits_layout(cells).encode_from(told)
+        message = tables.limits_layout(cells).encode_from(sent)
         message[HEADER] = self.address
         empty = round(1000 * EMPTY_CELL * cells)
         message[tables.DISCHARGE_VOLTAGE : tables.DISCHARGE_VOLTAGE + 2] = (empty & 0xFFFF).to_bytes(2)
@@ -88,5 +88,5 @@ class PylontechResponder(AsciiResponder):
             (Column.CHARGE_CURRENT_LIMIT, tables.CHARGE_ALLOWED),
             (Column.DISCHARGE_CURRENT_LIMIT, tables.DISCHARGE_ALLOWED),
         )
-        message[tables.ALLOWED] = sum(mask for column, mask in allowed if told[column] > 0)
+        message[tables.ALLOWED] = sum(mask for column, mask in allowed if sent[column] > 0)
         return bytes(message[HEADER:])

@@ -50,11 +50,11 @@ class SeplosV3Responder(FramedResponder):
 
     @staticmethod
     def _pack(row: Row) -> bytearray:
-        told = row.copy()
-        told[Column.CELL_AVERAGE] = np.nanmean(row[CELL_VOLTAGES])
+        sent = row.copy()
+        sent[Column.CELL_AVERAGE] = np.nanmean(row[CELL_VOLTAGES])
         for column in (Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT):
-            told[column] = CURRENT if np.isnan(row[column]) else row[column]
-        return tables.pack_layout().encode_from(told)
+            sent[column] = CURRENT if np.isnan(row[column]) else row[column]
+        return tables.pack_layout().encode_from(sent)
 
     def _cells(self, row: Row) -> bytearray:
         message = tables.cell_layout().encode_from(row)

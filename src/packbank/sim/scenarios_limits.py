@@ -168,7 +168,7 @@ LIMITS = (
         bank=BankSpec(ambient=0.75, ambient_spread=1.25, heater=300.0),
         profile=Profile(points=steps((0, 0, REST), (60, FULL_SUN, 0), (2400, 0, 0))),
         packs=8,
-        ask=Ask(over_20=12.0, recovery=inf),  # temperatures are told in steps of 0.1 K, a limit of 2 %
+        ask=Ask(over_20=12.0, recovery=inf),  # temperatures are reported in steps of 0.1 K, a limit of 2 %
         step=0.5,
         seconds=2400,
     ),

@@ -52,7 +52,7 @@ IN_EVERY_PLACE = tuple(
 _STRONGEST_ONES = (
     ("blind", "sensor says 0 A from the start", 0.0, events.blind),
     ("goes-blind", "sensor says 0 A from the middle on", 600.0, events.blind),
-    ("no-current", "tells no current", 0.0, events.no_current),
+    ("no-current", "reports no current", 0.0, events.no_current),
     ("frozen", "sensor keeps the value it had at rest", _AT_REST, events.freeze),
     ("frozen-at-load", "sensor keeps the value it had at full load", _AT_LOAD, events.freeze),
     ("inverted", "sensor has the wrong sign", 0.0, events.invert),

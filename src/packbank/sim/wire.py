@@ -26,7 +26,7 @@ NOBODY = -1  # whose traffic bytes are that no pack sends or understands
 MEMORY = 0.2  # s that traffic is remembered: longer than any pack is deaf after it
 
 Observer = Callable[[float, int, bytes, list[Burst]], None]
-"""Told of every answer as the pack meant it, before any fault: (now, address, request, bursts)."""
+"""Called with every answer as the pack gave it, before any fault: (now, address, request, bursts)."""
 
 
 class Question(NamedTuple):

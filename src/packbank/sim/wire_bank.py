@@ -25,7 +25,7 @@ MANUFACTURED = "2024-05-17"
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The bank as it is at ``time``, not as its BMSes tell it; ``steady`` seconds ago the load changed last."""
+    """The bank as it is at ``time``, not as its BMSes report it; ``steady`` seconds ago the load changed last."""
 
     time: float
     current: float

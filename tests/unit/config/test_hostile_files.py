@@ -13,7 +13,7 @@ from packbank.config.inifile import LARGEST, MOST_PROBLEMS, parse, read
 LINES = 20_000
 
 
-def told(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def messages(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert main(["check", str(path)]) == 2
     return capsys.readouterr().err.splitlines()
 
@@ -42,7 +42,7 @@ def test_a_file_that_is_too_much_is_refused_in_few_lines(
 ) -> None:
     path = tmp_path / "config.ini"
     path.write_text(text, encoding="utf-8")
-    lines = told(path, capsys)
+    lines = messages(path, capsys)
     assert any(says in line for line in lines)
     assert len(lines) <= 2 * MOST_PROBLEMS
 
@@ -50,7 +50,9 @@ def test_a_file_that_is_too_much_is_refused_in_few_lines(
 def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.ini"
     path.write_bytes("[DEFAULT]\n# für den Keller\nPORT = /dev/x\n".encode("latin-1"))
-    assert told(path, capsys)[1] == "  config.ini: line 2: has a character that is not UTF-8; save the file as UTF-8"
+    assert (
+        messages(path, capsys)[1] == "  config.ini: line 2: has a character that is not UTF-8; save the file as UTF-8"
+    )
 
 
 def test_what_is_no_file_is_refused_without_being_read(tmp_path: Path) -> None:

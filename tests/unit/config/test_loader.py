@@ -212,7 +212,7 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
             f"{BUS}[pack:a/0x02]\nMAX_CELL_VOLTAGE = 3.6\n",
             "line 4 [pack:a/0x02] MAX_CELL_VOLTAGE = 3.6: CELL_VOLTAGES_WHILE_CHARGING (now 3.5, ",
         ),
-        # what the packs do not tell
+        # what the packs do not report
         (
             f"{BUS}PROTOCOL = daly\nMAX_BATTERY_CHARGE_CURRENT = 50\n",
             "[bus:a] MAX_BATTERY_DISCHARGE_CURRENT = : Daly",
@@ -257,9 +257,9 @@ def test_a_problem_is_told_with_its_place_and_remedy(tmp_path: Path, text: str, 
 
 
 def test_all_that_is_wrong_with_a_list_of_addresses_is_told_at_once(tmp_path: Path) -> None:
-    told = "\n".join(refused(tmp_path, f"{BUS}BATTERY_ADDRESSES = 0x01, 0x01, 0x00, 0x10\n"))
+    messages = "\n".join(refused(tmp_path, f"{BUS}BATTERY_ADDRESSES = 0x01, 0x01, 0x00, 0x10\n"))
     for text in ("0x01 stands in the list twice", "all four DIP switches off", "address 0x10 cannot be set"):
-        assert told.count(text) == 1
+        assert messages.count(text) == 1
 
 
 def test_zero_explains_master_mode_and_shows_the_table(tmp_path: Path) -> None:

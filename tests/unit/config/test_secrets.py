@@ -43,15 +43,15 @@ def test_no_secret_is_told(tmp_path: Path, head: str, command: str, capfd: pytes
     for line in LINES:
         path.write_text(f"{head}{line}\nNO SUCH LINE\n", encoding="utf-8")  # the last one keeps run from starting
         assert main([command, str(path)]) in (1, 2)
-        told = "".join(capfd.readouterr())
-        assert "config.ini" in told
-        assert SECRET not in told, line
+        printed = "".join(capfd.readouterr())
+        assert "config.ini" in printed
+        assert SECRET not in printed, line
 
 
 def test_what_is_known_to_be_harmless_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.ini"
     path.write_text("[DEFAULT]\nPORT = /dev/ttyUSB7\nMAX_CELL_VOLTAGE = high\nLOGGING = " + 300 * "x" + "\n")
     assert main(["check", str(path)]) == 2
-    told = capsys.readouterr().err
-    assert "MAX_CELL_VOLTAGE = high: is not a number" in told
-    assert "LOGGING = " + 80 * "x" + "...: " in told
+    printed = capsys.readouterr().err
+    assert "MAX_CELL_VOLTAGE = high: is not a number" in printed
+    assert "LOGGING = " + 80 * "x" + "...: " in printed

@@ -26,7 +26,7 @@ WRONG = [
     ("STATE_FILE = {folder}", "is not a file"),
     (f"STATE_FILE = /tmp/{'x' * 300}", "too long"),
     ("[mqtt]\nBROKER = mqtt://10.0.0.9:70000", "has no port from 1 to 65535"),
-    ("[bus:a-b]\nPORT = /dev/a\n[bus:a.b]\nPORT = /dev/b", "cannot be told from [bus:a-b]"),
+    ("[bus:a-b]\nPORT = /dev/a\n[bus:a.b]\nPORT = /dev/b", "has the same name as [bus:a-b]"),
     (f"[bus:{'x' * 65}]\nPORT = /dev/a", "has at most 64 characters"),
     ("[bus:a]\nPORT = /dev/a\n[pack:a/0x01]\nNAME = " + 65 * "x", "has 65 characters"),
     ("[bus:a]\nPORT = /dev/a\n[bus:b]\nPORT = /dev/../dev/a", "is the port of bus a too"),

@@ -25,7 +25,7 @@ def test_usual_limits_are_no_news() -> None:
 @pytest.mark.parametrize(
     ("alarms", "balancing", "status"),
     [
-        ({}, False, 0),  # nobody can tell that the cells differ
+        ({}, False, 0),  # no pack can report that the cells differ
         ({}, True, 2),
         ({Alarm.CELL_IMBALANCE: 0}, False, 1),
         ({Alarm.CELL_IMBALANCE: 0}, True, 2),
@@ -89,6 +89,6 @@ def test_state(changes: dict[str, Any], state: int) -> None:
 
 def test_a_lost_bank() -> None:
     assert reasons.state(lost_battery()) == 10
-    assert reasons.error_code(lost_battery()) == 0  # the cable alarm tells it already
+    assert reasons.error_code(lost_battery()) == 0  # the cable alarm reports it already
     assert reasons.error_code(dataclasses.replace(lost_battery(), alarms={})) == 39
     assert reasons.connection_information(lost_battery()).startswith("0/2 packs, pack 1, pack 2 lost")

@@ -20,7 +20,7 @@ def view(name: str, presence: Presence = Presence.FRESH, **changes: object) -> P
 
 @pytest.fixture
 def battery() -> VirtualBattery:
-    """A bank of two packs with nothing to tell."""
+    """A bank of two packs with nothing to report."""
     return virtual_battery(
         packs=(view("P1"), view("P2")),
         stage="bulk",
@@ -130,10 +130,10 @@ def test_what_is_not_known_of_a_pack_is_said_once_with_the_remedy(battery: Virtu
     odd = with_packs(battery, view("P1"), view("P2", charge_estimated=True, discharge_unlimited=True))
     journal.lines(snapshot(odd))
     assert journal.lines(snapshot(odd, SETTLE - 10.0)) == []  # it may be on its way
-    told = texts(journal, odd, SETTLE + 5.0)
-    assert told == [
+    lines = texts(journal, odd, SETTLE + 5.0)
+    assert lines == [
         "P2: its charge current limit is not known and taken from other packs; set MAX_BATTERY_CHARGE_CURRENT for it",
-        "P2: no BMS tells a discharge current limit: 0 A until MAX_BATTERY_DISCHARGE_CURRENT is set",
+        "P2: no BMS reports a discharge current limit: 0 A until MAX_BATTERY_DISCHARGE_CURRENT is set",
     ]
     assert journal.lines(snapshot(odd, 2 * SETTLE)) == []
 

@@ -88,8 +88,8 @@ def test_settings_are_in_the_first_line_and_after_they_were_read_again(output: L
         with client(folder) as late:
             output.show(scene(3.0))
             output.show(scene(4.0, settings_read=3.5))
-            told = [["settings" in pack for pack in next_line(early)["packs"]] for _ in range(4)]
-            assert told == [[True, True], [False, False], [False, False], [True, True]]
+            have_settings = [["settings" in pack for pack in next_line(early)["packs"]] for _ in range(4)]
+            assert have_settings == [[True, True], [False, False], [False, False], [True, True]]
             assert next_line(late)["packs"][1]["settings"]["cell_ovp"] == 3.65
 
 

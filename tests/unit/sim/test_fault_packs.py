@@ -23,7 +23,7 @@ VICTIM, NEIGHBOUR = 2, 3
 
 
 class Said(NamedTuple):
-    """What a pack tells when it is asked about everything."""
+    """What a pack answers when it is asked about everything."""
 
     row: Row
     identity: Identity

@@ -37,7 +37,7 @@ def row() -> Row:
     return row
 
 
-def told(topic: Topic, row: Row) -> tuple[Row, Identity]:
+def answer_to(topic: Topic, row: Row) -> tuple[Row, Identity]:
     """What our own decoder makes of the answer."""
     exchange = JkPb().exchange(topic, ADDRESS)
     answer = JkPbResponder(ADDRESS, IDENTITY).answer(exchange.request, row, Random(1))
@@ -62,7 +62,7 @@ def test_request_is_as_on_real_buses() -> None:
 
 
 def test_status_says_what_the_row_says(row: Row) -> None:
-    heard, _ = told(Topic.STATUS, row)
+    heard, _ = answer_to(Topic.STATUS, row)
     assert np.array_equal(heard[CELL_VOLTAGES], row[CELL_VOLTAGES], equal_nan=True)
     assert heard[Column.CURRENT] == pytest.approx(row[Column.CURRENT], abs=0.0005)
     assert heard[Column.VOLTAGE] == pytest.approx(row[Column.VOLTAGE], abs=0.0005)
@@ -73,7 +73,7 @@ def test_status_says_what_the_row_says(row: Row) -> None:
 def test_status_tells_alarms_and_missing_sensors(row: Row) -> None:
     row[Column.TEMPERATURE_4] = np.nan
     row[Column.ALARM_BITS] = 1 << 4
-    heard, _ = told(Topic.STATUS, row)
+    heard, _ = answer_to(Topic.STATUS, row)
     assert np.isnan(heard[Column.TEMPERATURE_4])
     assert heard[Alarm.HIGH_CELL_VOLTAGE.column] == 2
 
@@ -84,7 +84,7 @@ def test_status_repeats_the_voltage(row: Row) -> None:
 
 
 def test_settings_name_the_address(row: Row) -> None:
-    heard, _ = told(Topic.SETTINGS, row)
+    heard, _ = answer_to(Topic.SETTINGS, row)
     assert heard[Column.DEVICE_ADDRESS] == ADDRESS
     assert heard[Column.CELL_COUNT] == 16
     assert heard[Column.CELL_OVP] == row[Column.CELL_OVP]
@@ -92,7 +92,7 @@ def test_settings_name_the_address(row: Row) -> None:
 
 
 def test_about_tells_the_identity_and_carries_passcodes_as_real_ones_do(row: Row) -> None:
-    _, identity = told(Topic.ABOUT, row)
+    _, identity = answer_to(Topic.ABOUT, row)
     assert identity == IDENTITY
     assert frame(Topic.ABOUT, row, ADDRESS, IDENTITY).count(PASSCODE) >= 2
 

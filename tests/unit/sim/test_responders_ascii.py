@@ -55,13 +55,13 @@ def family(name: str) -> tuple[Protocol, Responder]:
 def test_a_pack_is_read_back_whole(name: str, cells: int) -> None:
     protocol, pack = family(name)
     row = pack_row(cells, temperature_4=21.0, temperature_5=22.0, discharge_mosfet=1.0)
-    told, identity = ask(protocol, pack, row)
+    read, identity = ask(protocol, pack, row)
     unit = CURRENT_UNIT.get(name, 0.01)
-    np.testing.assert_allclose(told[list(COMMON)], row[list(COMMON)], atol=unit / 2)
-    np.testing.assert_allclose(told[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
-    np.testing.assert_allclose(told[list(BATTERY_TEMPERATURES)], row[list(BATTERY_TEMPERATURES)], atol=0.051)
-    assert told[Column.SOC] == pytest.approx(61.0, abs=0.1)
-    assert told[Column.POWER] == pytest.approx(told[Column.VOLTAGE] * told[Column.CURRENT])
+    np.testing.assert_allclose(read[list(COMMON)], row[list(COMMON)], atol=unit / 2)
+    np.testing.assert_allclose(read[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
+    np.testing.assert_allclose(read[list(BATTERY_TEMPERATURES)], row[list(BATTERY_TEMPERATURES)], atol=0.051)
+    assert read[Column.SOC] == pytest.approx(61.0, abs=0.1)
+    assert read[Column.POWER] == pytest.approx(read[Column.VOLTAGE] * read[Column.CURRENT])
     assert identity.serial or identity.software
 
 
@@ -81,11 +81,11 @@ def test_any_values_come_back(name: str, data: st.DataObject) -> None:
     row[Column.VOLTAGE] = sum(cells) / 1000
     row[Column.SOC] = 100.0 * remaining / full
     row[list(BATTERY_TEMPERATURES)] = sensors
-    told, _ = ask(protocol, pack, row)
-    np.testing.assert_array_equal(told[CELL_VOLTAGES], row[CELL_VOLTAGES])
-    np.testing.assert_allclose(told[list(BATTERY_TEMPERATURES)], sensors, atol=1e-9)
-    assert told[Column.CURRENT] == pytest.approx(current, abs=1e-9)
-    assert told[Column.SOC] == pytest.approx(row[Column.SOC], abs=1.0)
+    read, _ = ask(protocol, pack, row)
+    np.testing.assert_array_equal(read[CELL_VOLTAGES], row[CELL_VOLTAGES])
+    np.testing.assert_allclose(read[list(BATTERY_TEMPERATURES)], sensors, atol=1e-9)
+    assert read[Column.CURRENT] == pytest.approx(current, abs=1e-9)
+    assert read[Column.SOC] == pytest.approx(row[Column.SOC], abs=1.0)
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
@@ -97,11 +97,11 @@ def test_every_alarm_that_a_family_can_raise_comes_through(name: str) -> None:
             protocol, pack = family(name)
             row = pack_row()
             row[alarm.column] = level
-            told, _ = ask(protocol, pack, row)
-            if any(alarm is told_of for told_of, _ in raises):
-                assert told[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
+            read, _ = ask(protocol, pack, row)
+            if any(alarm is raised for raised, _ in raises):
+                assert read[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
             else:
-                assert np.isnan(told[alarm.column]), alarm
+                assert np.isnan(read[alarm.column]), alarm
 
 
 @pytest.mark.parametrize("name", NAMES)

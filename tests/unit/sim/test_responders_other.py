@@ -41,36 +41,36 @@ millivolts = st.integers(2000, 4200)
 @pytest.mark.parametrize("old", [False, True])
 def test_daly_reads_back_what_the_board_says(old: bool) -> None:
     row = pack_row(14)
-    told, identity = ask(Daly(), DalyResponder(1, WHO, old_firmware=old), row)
-    np.testing.assert_allclose(told[list(DALY)], row[list(DALY)])
-    np.testing.assert_allclose(told[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
-    assert (told[Column.TEMPERATURE_1], told[Column.TEMPERATURE_2]) == (24.0, -5.0)
-    assert np.isnan(told[[Column.TEMPERATURE_4, Column.TEMPERATURE_5, Column.SOH, Column.CHARGE_CURRENT_LIMIT]]).all()
-    assert not np.nan_to_num(told[ALARMS]).any()
+    read, identity = ask(Daly(), DalyResponder(1, WHO, old_firmware=old), row)
+    np.testing.assert_allclose(read[list(DALY)], row[list(DALY)])
+    np.testing.assert_allclose(read[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
+    assert (read[Column.TEMPERATURE_1], read[Column.TEMPERATURE_2]) == (24.0, -5.0)
+    assert np.isnan(read[[Column.TEMPERATURE_4, Column.TEMPERATURE_5, Column.SOH, Column.CHARGE_CURRENT_LIMIT]]).all()
+    assert not np.nan_to_num(read[ALARMS]).any()
     assert (identity.hardware, identity.serial, identity.manufactured) == ("R32-01E", "AB-17", "2023-06-09")
 
 
 @pytest.mark.parametrize("start", [0x7E, 0x7C])
 def test_eg4_reads_back_what_the_pack_says(start: int) -> None:
     row = pack_row(15)
-    told, identity = ask(Eg4(), Eg4Responder(9, WHO, start=start), row)
-    np.testing.assert_allclose(told[list(EG4)], row[list(EG4)])
-    np.testing.assert_allclose(told[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
-    assert (told[Column.TEMPERATURE_1], told[Column.TEMPERATURE_2]) == (24.0, -5.0)
-    assert np.isnan(told[[Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT, Column.CELL_OVP]]).all()
+    read, identity = ask(Eg4(), Eg4Responder(9, WHO, start=start), row)
+    np.testing.assert_allclose(read[list(EG4)], row[list(EG4)])
+    np.testing.assert_allclose(read[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
+    assert (read[Column.TEMPERATURE_1], read[Column.TEMPERATURE_2]) == (24.0, -5.0)
+    assert np.isnan(read[[Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT, Column.CELL_OVP]]).all()
     assert (identity.software, identity.serial) == ("11.XW_S11.26", "AB-17")
 
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_jkbms_reads_back_what_the_bms_says(version: int) -> None:
     row = pack_row(16)
-    told, identity = ask(JkBms(), JkBmsResponder(1, WHO, version=version), row)
+    read, identity = ask(JkBms(), JkBmsResponder(1, WHO, version=version), row)
     columns = [column for column in JKBMS if version or column is not Column.FULL_CAPACITY]
-    np.testing.assert_allclose(told[columns], row[columns])
-    np.testing.assert_allclose(told[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
-    assert (told[Column.TEMPERATURE_MOS], told[Column.TEMPERATURE_2]) == (31.0, -5.0)
-    assert np.isnan(told[Column.FULL_CAPACITY]) == (version == 0)
-    assert np.isnan(told[[Column.SOH, Column.REMAINING_CAPACITY, Column.TEMPERATURE_4]]).all()
+    np.testing.assert_allclose(read[columns], row[columns])
+    np.testing.assert_allclose(read[CELL_VOLTAGES], row[CELL_VOLTAGES], atol=1e-9)
+    assert (read[Column.TEMPERATURE_MOS], read[Column.TEMPERATURE_2]) == (31.0, -5.0)
+    assert np.isnan(read[Column.FULL_CAPACITY]) == (version == 0)
+    assert np.isnan(read[[Column.SOH, Column.REMAINING_CAPACITY, Column.TEMPERATURE_4]]).all()
     assert identity.software == "11.XW_S11.26"
     assert identity.manufactured == "2023-06"
     assert identity.model == ("JK_B2A24S15P" if version else "")
@@ -81,9 +81,9 @@ def test_daly_round_trip(cells: list[int], current: int, soc: int, old: bool) ->
     row = pack_row(len(cells), current=current / 10, soc=soc / 10)
     row[CELL_VOLTAGES][: len(cells)] = np.array(cells) / 1000
     row[Column.VOLTAGE] = round(sum(cells) / 1000, 1)
-    told, _ = ask(Daly(), DalyResponder(1, old_firmware=old), row)
-    np.testing.assert_array_equal(told[CELL_VOLTAGES], row[CELL_VOLTAGES])
-    assert (told[Column.CURRENT], told[Column.SOC]) == (current / 10, soc / 10)
+    read, _ = ask(Daly(), DalyResponder(1, old_firmware=old), row)
+    np.testing.assert_array_equal(read[CELL_VOLTAGES], row[CELL_VOLTAGES])
+    assert (read[Column.CURRENT], read[Column.SOC]) == (current / 10, soc / 10)
 
 
 @given(
@@ -97,10 +97,10 @@ def test_eg4_round_trip(cells: list[int], current: int, sensors: list[int]) -> N
     row[Column.VOLTAGE] = sum(cells) // 10 / 100
     columns = [Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_4, Column.TEMPERATURE_5]
     row[columns] = [*sensors, *[np.nan] * (4 - len(sensors))]
-    told, _ = ask(Eg4(), Eg4Responder(3), row)
-    np.testing.assert_array_equal(told[CELL_VOLTAGES], row[CELL_VOLTAGES])
-    np.testing.assert_array_equal(told[columns], row[columns])
-    assert told[Column.CURRENT] == current / 100
+    read, _ = ask(Eg4(), Eg4Responder(3), row)
+    np.testing.assert_array_equal(read[CELL_VOLTAGES], row[CELL_VOLTAGES])
+    np.testing.assert_array_equal(read[columns], row[columns])
+    assert read[Column.CURRENT] == current / 100
 
 
 @given(
@@ -113,11 +113,11 @@ def test_jkbms_round_trip(cells: list[int], current: int, celsius: int, version:
     row = pack_row(len(cells), current=current / 100, temperature_1=celsius, soc=55)
     row[CELL_VOLTAGES][: len(cells)] = np.array(cells) / 1000
     row[Column.VOLTAGE] = sum(cells) / 1000
-    told, _ = ask(JkBms(), JkBmsResponder(version=version), row)
-    np.testing.assert_array_equal(told[CELL_VOLTAGES], row[CELL_VOLTAGES])
-    assert told[Column.CURRENT] == current / 100
-    assert told[Column.TEMPERATURE_1] == celsius
-    assert told[Column.CELL_COUNT] == len(cells)
+    read, _ = ask(JkBms(), JkBmsResponder(version=version), row)
+    np.testing.assert_array_equal(read[CELL_VOLTAGES], row[CELL_VOLTAGES])
+    assert read[Column.CURRENT] == current / 100
+    assert read[Column.TEMPERATURE_1] == celsius
+    assert read[Column.CELL_COUNT] == len(cells)
 
 
 def daly_raises() -> set[tuple[Alarm, int]]:
@@ -149,11 +149,11 @@ def test_every_alarm_that_a_family_can_raise_comes_through(
         for level in (1, 2):
             row = pack_row()
             row[alarm.column] = level
-            told, _ = ask(protocol, responder, row)
-            if any(alarm is told_of for told_of, _ in raises):
-                assert told[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
+            read, _ = ask(protocol, responder, row)
+            if any(alarm is raised for raised, _ in raises):
+                assert read[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
             else:
-                assert np.isnan(told[alarm.column]), alarm
+                assert np.isnan(read[alarm.column]), alarm
 
 
 def test_a_sleeping_board_sends_the_request_back() -> None:

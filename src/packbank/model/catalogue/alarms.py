@@ -18,7 +18,7 @@ ALARM_TITLES = {
     Alarm.LOW_TEMPERATURE: "a pack is too cold to be discharged",
     Alarm.HIGH_INTERNAL_TEMPERATURE: "the MOSFETs of a BMS are too hot",
     Alarm.BATTERY_TEMPERATURE_SENSOR: "a temperature sensor is missing or broken",
-    Alarm.CONTACTOR: "a MOSFET or contactor does not do what it was told",
+    Alarm.CONTACTOR: "a MOSFET or contactor does not switch as commanded",
     Alarm.BMS_CABLE: "a pack does not answer",
     Alarm.STATE_OF_HEALTH: "a pack's state of health is below 70 % (warning) or 50 % (alarm)",
 }

@@ -190,7 +190,7 @@ def _extreme(key: str, title: str, path: str, place: str, name: str) -> tuple[Ro
 
 
 def _serial(snapshot: Snapshot) -> str | None:
-    """What stands for the serial number of a bank; ``None`` while no pack tells one."""
+    """What stands for the serial number of a bank; ``None`` while no pack reports one."""
     first = next((who.serial for who in snapshot.identities if who.serial), None)
     others = snapshot.battery.online + snapshot.battery.offline - 1
     return f"{first} +{others}" if first and others > 0 else first
@@ -277,7 +277,7 @@ _SYSTEM = (
     ),
     Quantity(
         "serial",
-        "serial number of the first pack that tells one, and how many packs there are besides",
+        "serial number of the first pack that reports one, and how many packs there are besides",
         _TEXT,
         _CHANGE,
         _serial,
@@ -295,7 +295,7 @@ _SYSTEM = (
     ),
     _row(
         "error_code",
-        "0, or 39 when no pack answers and no alarm tells it",
+        "0, or 39 when no pack answers and no alarm reports it",
         _NUMBER,
         _CHANGE,
         "/ErrorCode",

@@ -106,7 +106,7 @@ def _detail(charging: bool) -> Callable[[PackSnapshot], str]:
 
 
 def _alarm(alarm: Alarm) -> Row:
-    """An alarm that no pack of the bank can tell is not known; one that this pack does not raise is 0."""
+    """An alarm that no pack of the bank can report is not known; one that this pack does not raise is 0."""
 
     def get(pack: PackSnapshot) -> Value:
         return pack.view.alarms.get(alarm, 0 if alarm in pack.bank.alarms else None)

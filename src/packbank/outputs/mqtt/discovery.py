@@ -1,4 +1,4 @@
-"""What Home Assistant is told of the bank and of a pack: one message a device, made from the catalogue.
+"""What is announced to Home Assistant of the bank and of a pack: one message a device, made from the catalogue.
 
 The rules are those of Home Assistant's device discovery: a key that it does not know refuses the whole message, a
 value that is missing from a state keeps its old one, a unit must fit the device class.
@@ -45,7 +45,7 @@ def pack_config(
     for component in components.values():
         if component.get("device_class") == "connectivity":  # says so itself when the pack is away
             component["availability"] = _availability(topics.status)
-    told = {
+    known = {
         "model": identity.model,
         "serial_number": identity.serial,
         "sw_version": identity.software,
@@ -55,7 +55,7 @@ def pack_config(
         "device": {
             "identifiers": [device],
             "name": f"packbank {topics.bank} {name}",
-            **{key: text for key, text in told.items() if text},
+            **{key: text for key, text in known.items() if text},
             "via_device": topics.device,
         },
         "origin": _origin(),

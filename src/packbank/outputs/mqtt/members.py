@@ -18,7 +18,7 @@ from packbank.model.identity import Identity
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.mqtt.topics import Topics
 
-SERIAL_WAIT = 30.0  # s that a pack which answers is given to tell its serial number, before its place stands for it
+SERIAL_WAIT = 30.0  # s that a pack which answers has to report its serial number; after that its place identifies it
 GONE_AFTER = 300.0  # s from the start until an announced pack that is nowhere in the configuration counts as gone
 _AWAY = [PRESENCES.index(presence) for presence in SILENT]
 
@@ -37,7 +37,7 @@ class Member:
     cells: int = 0
     online: bool = False
     answered: float = float("inf")  # when it first did
-    told: tuple[object, ...] = ()  # what its announcement was made from
+    announced: tuple[object, ...] = ()  # what its announcement is made from
 
     @property
     def title(self) -> str:
@@ -46,7 +46,7 @@ class Member:
 
 
 class Announced:
-    """The devices that Home Assistant was told of, with their places, kept in a file."""
+    """The devices that were announced to Home Assistant, with their places, kept in a file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -87,7 +87,7 @@ class Members:
         self.packs: list[Member] = []
 
     def update(self, snapshot: Snapshot) -> list[Member]:
-        """Take note of ``snapshot``; the packs that Home Assistant is to be told of, anew or for the first time."""
+        """Take note of ``snapshot``; the packs to announce to Home Assistant, for the first time or again."""
         if self._began is None:
             self._began = snapshot.time
             self.packs = [
@@ -114,11 +114,11 @@ class Members:
                 yield device
 
     def _changed(self, member: Member, now: float) -> bool:
-        """Find out who ``member`` is; whether what Home Assistant is told of it changed."""
-        told = (*_told(member.identity), member.cells)
-        if member.device and told == member.told:
+        """Find out who ``member`` is; whether its announcement is out of date."""
+        content = (*_described(member.identity), member.cells)
+        if member.device and content == member.announced:
             return False
-        member.told = told
+        member.announced = content
         member.answered = min(member.answered, now)
         device = self._device(member, now)
         for other in self.packs:
@@ -128,7 +128,7 @@ class Members:
         return bool(member.device)
 
     def _device(self, member: Member, now: float) -> str:
-        """Its id: by serial number; by place when it tells none; by both when another pack tells the same."""
+        """Its id: by serial number; by place when it reports none; by both when another pack reports the same."""
         serial = member.identity.serial
         by_place = self._topics.pack_device(member.place)
         if not serial:
@@ -141,13 +141,13 @@ class Members:
         return by_both if twice or by_both in self._announced.places else by_serial
 
 
-def _told(identity: Identity) -> tuple[object, ...]:
+def _described(identity: Identity) -> tuple[object, ...]:
     """What a device's announcement says of it; the rest of an identity changes without end."""
     return identity.serial, identity.model, identity.hardware, identity.software
 
 
 def _cells(rows: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many cells each pack has, as it says or as far as it tells voltages; shape ``(packs,)``."""
+    """How many cells each pack has: its cell count, or more if it reports more voltages; shape ``(packs,)``."""
     known = ~np.isnan(rows[:, CELL_VOLTAGES])
     seen = np.where(known.any(axis=1), CELLS - known[:, ::-1].argmax(axis=1), 0)
     said = np.nan_to_num(rows[:, Column.CELL_COUNT]).clip(0, CELLS)

@@ -37,10 +37,10 @@ class MqttOutput:
         self._due = 0.0  # when all states are due
         self._to_announce: deque[Member | None] = deque()  # None: the bank
         self._just_announced: list[Member | None] = []
-        self._standing: dict[str, bool] = {}  # device -> whether the broker was told that it is online
+        self._standing: dict[str, bool] = {}  # device -> whether it was published as online
         self._removals: dict[str, Callable[[], bool]] = {}
-        self._born = False  # Home Assistant has started since it was told of everything
-        self._told_all = float("-inf")
+        self._born = False  # Home Assistant has started since everything was announced to it
+        self._announced_all = float("-inf")
 
     def show(self, snapshot: Snapshot) -> None:
         """Publish what is due; returns soon when there is no broker."""
@@ -80,18 +80,18 @@ class MqttOutput:
         self._announce_all(snapshot.time)
 
     def _hear_birth(self, now: float) -> None:
-        if self._born and now - self._told_all >= BIRTH_PAUSE:
+        if self._born and now - self._announced_all >= BIRTH_PAUSE:
             self._announce_all(now)
             self._standing.clear()
             self._link.publish(self._topics.status, ONLINE, retain=True)
             self._due = now
 
     def _announce_all(self, now: float) -> None:
-        self._born, self._told_all = False, now
+        self._born, self._announced_all = False, now
         self._to_announce = deque([None, *(member for member in self._members.packs if member.device)])
 
     def _announce(self, snapshot: Snapshot) -> None:
-        """Tell Home Assistant of some devices; a second later, when it has taken them in, it gets their states."""
+        """Announce some devices to Home Assistant; a second later, when it knows them, it gets their states."""
         known, self._just_announced = self._just_announced, []
         if None in known:
             self._show_bank(snapshot)

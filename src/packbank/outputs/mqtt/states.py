@@ -32,7 +32,7 @@ def bank_state(snapshot: Snapshot) -> str:
 
 
 def pack_state(pack: PackSnapshot, cells: int) -> str:
-    """A pack as JSON; its lists have ``cells`` elements, as Home Assistant was told."""
+    """A pack as JSON; its lists have ``cells`` elements, as announced to Home Assistant."""
     state: dict[str, Any] = plain(PACK_STATE, pack)
     for row in PACK_STATE:
         if row.size:

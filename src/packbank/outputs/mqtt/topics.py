@@ -47,7 +47,7 @@ class Topics:
 
 
 def discovery(device: str) -> str:
-    """Where Home Assistant is told of a device; an empty retained message takes it back."""
+    """Where a device is announced to Home Assistant; an empty retained message removes it."""
     return f"homeassistant/device/{device}/config"
 
 

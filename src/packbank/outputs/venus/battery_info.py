@@ -56,7 +56,7 @@ _BITS = (
 
 
 def status_bits(pack: PackSnapshot) -> int | None:
-    """``Status`` of a pack: what it raises, whether it balances; balanced when it tells that it does neither."""
+    """``Status`` of a pack: what it raises, whether it balances; balanced when it reports that it does neither."""
     raised, balancing = pack.view.alarms, pack.row[Column.BALANCING]
     bits = sum(1 << one.bit for one in _BITS if one.low <= raised.get(one.alarm, 0) <= one.high)
     if balancing > 0.0:
@@ -88,7 +88,7 @@ class BatteryInfo:
         self._numbered: list[int] = []  # the row of each number
         self._chosen = _NOBODY  # a row
         self._lost = False  # the chosen pack is
-        self._told: dict[str, Item] = {}
+        self._sent: dict[str, Item] = {}
         self._due = float("-inf")
 
     def select(self, snapshot: Snapshot) -> dict[str, Item]:
@@ -119,13 +119,13 @@ class BatteryInfo:
     def _changed(self, snapshot: Snapshot) -> dict[str, Item]:
         """What the bus does not have yet; what no longer holds becomes invalid, since a path can never be removed."""
         items = self._serials(snapshot) | self._details(snapshot)
-        stale = {path: _NOTHING for path in self._told if path not in items}
-        changed = {path: one for path, one in (stale | items).items() if self._told.get(path) != one}
-        self._told |= changed
+        stale = {path: _NOTHING for path in self._sent if path not in items}
+        changed = {path: one for path, one in (stale | items).items() if self._sent.get(path) != one}
+        self._sent |= changed
         return changed
 
     def _serials(self, snapshot: Snapshot) -> dict[str, Item]:
-        """Name first, since it is what tells packs apart in the chooser."""
+        """Name first, since it distinguishes the packs in the chooser."""
         names, identities = snapshot.battery.packs.names, snapshot.identities
         texts = (" · ".join(filter(None, (names[row], identities[row].serial))) for row in self._numbered)
         return {f"/Battery/{number}/Serial": Item(text, text) for number, text in enumerate(texts, start=1)}

@@ -44,7 +44,7 @@ def battery_findings(bus: DBus) -> Iterator[Finding]:
     items = _items(bus, OURS)
     if not items:
         yield wrong(
-            f"{OURS} is not on the D-Bus: packbank does not run, or its packs have not told enough yet",
+            f"{OURS} is not on the D-Bus: packbank does not run, or too little is known of its packs yet",
             "ask 'packbank show'; the log is /var/log/packbank/current on the GX, journalctl -u packbank elsewhere",
         )
         return

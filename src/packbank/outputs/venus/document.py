@@ -42,8 +42,8 @@ _LOSS = """
   discharge limit for none.
 * CVL keeps its last value, since a battery without CVL is no BMS any more and its limits are then not passed on.
 * A pack that is lost leaves the sums; it stands in `/ConnectionInformation` and raises `/Alarms/BmsCable`.
-* When every pack is lost, both current limits are 0 for five seconds, then the name leaves the bus: that is how
-  Venus OS is told that the BMS is gone. It comes back, as a new registration, with the first pack.
+* When every pack is lost, both current limits are 0 for five seconds, then the name leaves the bus: so
+  Venus OS knows that the BMS is gone. It comes back, as a new registration, with the first pack.
 """
 
 _STATUS = """

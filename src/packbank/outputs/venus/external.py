@@ -1,8 +1,8 @@
 """The bank as others measure it: current and SoC by a shunt or by what systemcalc has chosen, and the running loads.
 
 Values are cached as they are signalled, so reading them costs nothing. A service that leaves the bus takes its
-values with it, and the packs' own count again. A shunt's driver that hangs cannot be told from a steady
-current: the D-Bus has no heartbeat.
+values with it, and the packs' own count again. A shunt's driver that hangs cannot be distinguished
+from a steady current: the D-Bus has no heartbeat.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class ExternalSource:
     def read(self, own_instance: int) -> External:
         """The values now, NaN where there is none. ``own_instance`` is our device instance.
 
-        What systemcalc tells is taken only while it follows another battery than ours: else we would read back
+        The values of systemcalc are taken only while it follows another battery than ours: else we would read back
         our own value, and keep it for ever.
         """
         return External(
@@ -93,12 +93,12 @@ class ExternalSource:
         )
 
     def _load_current(self) -> float:
-        """A, of the loads that are told; NaN when none is."""
+        """A, of the loads that are known; NaN when none is."""
         if self._loads is None:
             return NAN
-        told = [watts for path in _LOADS if not isnan(watts := self._loads.number(path))]
+        known = [watts for path in _LOADS if not isnan(watts := self._loads.number(path))]
         volts = self._loads.number(_BATTERY_VOLTAGE)
-        return max(sum(told), 0.0) / volts if told and volts > 0.0 else NAN
+        return max(sum(known), 0.0) / volts if known and volts > 0.0 else NAN
 
     def _value(self, service: str, index: int, own_instance: int) -> float:
         remote = self._remotes.get(service)

@@ -45,7 +45,7 @@ class Items:
         bus.serve(INTROSPECTABLE, self._introspect)
 
     def store(self, changes: Mapping[str, Item]) -> None:
-        """Take new values without telling anybody: before the service has its name."""
+        """Take new values without a signal: before the service has its name."""
         self._items.update(changes)
 
     def announce(self, changes: Mapping[str, Item]) -> None:

@@ -65,7 +65,7 @@ _CURRENTS = (Alarm.HIGH_CHARGE_CURRENT, Alarm.HIGH_DISCHARGE_CURRENT)
 
 
 def _high_current(snapshot: Snapshot) -> int | None:
-    """The worse of the two directions; ``None`` where no pack can tell either."""
+    """The worse of the two directions; ``None`` where no pack reports either."""
     alarms = snapshot.battery.alarms
     return max((alarms[alarm] for alarm in _CURRENTS if alarm in alarms), default=None)
 
@@ -100,7 +100,7 @@ PACK_PATHS: tuple[Quantity[PackSnapshot], ...] = expand(row for row in PACK if r
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """What one of the GUI's ten module pages shows; ``known`` are the alarms that packs of the bank can tell."""
+    """What one of the GUI's ten module pages shows; ``known`` are the alarms that packs of the bank can report."""
 
     name: str = ""
     alarms: dict[Alarm, int] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def modules(battery: VirtualBattery) -> tuple[Module, ...]:
 
 
 def _module(pack: PackView, known: frozenset[Alarm]) -> Module:
-    """A lost pack tells no alarms any more; that it is lost is one."""
+    """A lost pack reports no alarms any more; its loss is an alarm."""
     if pack.presence is not Presence.LOST:
         return Module(pack.name, pack.alarms, known)
     return Module(pack.name, {Alarm.BMS_CABLE: 1} if Alarm.BMS_CABLE in known else {}, known)

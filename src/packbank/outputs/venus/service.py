@@ -81,7 +81,7 @@ class BatteryService:
         self._settings.write(key, value)
 
     def leave(self, reason: str) -> None:
-        """Give the name back, which is how Venus OS is told that the battery is gone."""
+        """Give the name back: Venus OS then knows that the battery is gone."""
         if self.registered:
             self.registered = False
             self._bus.disown(self.name)
@@ -121,7 +121,7 @@ class BatteryService:
             custom_name=str(stored.get(CUSTOM_NAME, self._identity.custom_name) or ""),
         )
         for key in self._extra.keys() & stored.keys():
-            self._tell(key, stored[key])
+            self._take_stored(key, stored[key])
         return True
 
     def _register(self) -> None:
@@ -141,9 +141,9 @@ class BatteryService:
         elif key == CUSTOM_NAME:
             self._rename(str(value or ""))
         elif key in self._extra:
-            self._tell(key, value)
+            self._take_stored(key, value)
 
-    def _tell(self, key: str, value: Value) -> None:
+    def _take_stored(self, key: str, value: Value) -> None:
         self._extra[key] = value
         if self._stored is not None:
             self._stored(key, value)

@@ -104,7 +104,7 @@ class Site:
         if not self._files:
             for file in sorted(PAGE.iterdir()):
                 body = file.read_bytes()
-                # A checksum tells two releases apart; hashlib would load OpenSSL's 4 MB for it.
+                # A checksum distinguishes two releases; hashlib would load OpenSSL's 4 MB for it.
                 headers = (("Cache-Control", "no-cache"), ("ETag", f'"{len(body)}-{crc32(body):08x}"'))
                 self._files[f"/{file.name}"] = Answer(body, KINDS[file.suffix], headers=headers)
             self._files["/"] = self._files["/index.html"]

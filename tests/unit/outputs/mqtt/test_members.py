@@ -17,7 +17,7 @@ TOPICS = Topics("home")
 
 
 def seen(time: float, *serials: str | None, places: tuple[str, ...] = ("roof", "roof")) -> Snapshot:
-    """Packs that tell these serial numbers; ``None`` is a pack that is lost."""
+    """Packs that report these serial numbers; ``None`` is a pack that is lost."""
     views = tuple(
         pack_view(f"pack {n}", presence=Presence.LOST if serial is None else Presence.FRESH)
         for n, serial in enumerate(serials, start=1)

@@ -59,20 +59,20 @@ limits = st.lists(st.tuples(st.floats(0.3, 3.0), st.floats(0.0, 300.0) | st.just
 
 @given(limits)
 def test_what_the_bus_says_is_never_above_the_limit_for_long_nor_unknown(steps: list[tuple[float, float]]) -> None:
-    changes, now, told = Changes(BANK_PATHS), 0.0, None
+    changes, now, on_bus = Changes(BANK_PATHS), 0.0, None
     for pause, limit in steps:
         now += pause
         sent = changes.select(snapshot(charge_current_limit=Limit(limit)), now)
-        told = sent[CCL].value if CCL in sent else told
-        assert isinstance(told, float)
-        assert told <= (0.0 if math.isnan(limit) else limit) + 1e-6
+        on_bus = sent[CCL].value if CCL in sent else on_bus
+        assert isinstance(on_bus, float)
+        assert on_bus <= (0.0 if math.isnan(limit) else limit) + 1e-6
 
 
 @given(limits)
 def test_a_limit_that_stays_is_told_within_five_seconds(steps: list[tuple[float, float]]) -> None:
-    changes, now, told = Changes(BANK_PATHS), 0.0, None
+    changes, now, on_bus = Changes(BANK_PATHS), 0.0, None
     for pause, limit in [*steps, *[(1.0, 77.77)] * 6]:
         now += pause
         sent = changes.select(snapshot(charge_voltage_limit=Limit(limit)), now)
-        told = sent["/Info/MaxChargeVoltage"].value if "/Info/MaxChargeVoltage" in sent else told
-    assert told == 77.77
+        on_bus = sent["/Info/MaxChargeVoltage"].value if "/Info/MaxChargeVoltage" in sent else on_bus
+    assert on_bus == 77.77

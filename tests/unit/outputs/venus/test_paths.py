@@ -142,8 +142,8 @@ def test_last_errors_have_victrons_numbers_and_their_time() -> None:
 def test_the_serial_is_that_of_the_first_pack_that_tells_one() -> None:
     shown = snapshot()
     serials = [("", ""), ("", "JK2"), ("JK1", "JK2")]
-    told = [replace(shown, identities=tuple(Identity(serial=serial) for serial in pair)) for pair in serials]
-    assert [item_of(BY_PATH["/Serial"], one).value for one in told] == [None, "JK2 +1", "JK1 +1"]
+    snapshots = [replace(shown, identities=tuple(Identity(serial=serial) for serial in pair)) for pair in serials]
+    assert [item_of(BY_PATH["/Serial"], one).value for one in snapshots] == [None, "JK2 +1", "JK1 +1"]
 
 
 def test_history_begins_unknown() -> None:

@@ -1,4 +1,4 @@
-// Colours that people with any kind of colour vision tell apart: dark to light for amounts, blue to orange around 0.
+// Colours that people with any kind of colour vision can distinguish: dark to light for amounts, blue to orange around 0.
 
 const AMOUNT = [
   [68, 1, 84],
