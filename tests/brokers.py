@@ -1,4 +1,4 @@
-"""Brokers for tests: a Mosquitto of their own, and one that misbehaves as it is told. All on loopback ports."""
+"""Brokers for tests: a Mosquitto of their own, and one that misbehaves as a test demands. All on loopback ports."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 FOREIGN = ("DBUS_", "PACKBANK_", "PYTHONWARNINGS", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "XDG_", "LC_", "LANG")
-# What scripts/test-install tells the tests of the emulated GX: without it they would be left out.
-TOLD = ("PACKBANK_ARCHIVE", "PACKBANK_PARTS", "PACKBANK_CPU")
+# What scripts/test-install passes to the tests of the emulated GX: without it they would be left out.
+PASSED = ("PACKBANK_ARCHIVE", "PACKBANK_PARTS", "PACKBANK_CPU")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Temporary files go to a folder that is removed at the end, so that a process that was killed leaves none. So do
     those of pytest unless ``--basetemp`` names a folder: its own names, and xdist's, are too long for Unix sockets.
     """
-    for name in [name for name in os.environ if name.startswith(FOREIGN) and name not in TOLD]:
+    for name in [name for name in os.environ if name.startswith(FOREIGN) and name not in PASSED]:
         del os.environ[name]
     scratch = Path(tempfile.mkdtemp(prefix="packbank-"))
     config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))

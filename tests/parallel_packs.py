@@ -51,11 +51,11 @@ class ParallelPacks(Rig):
     def carry(self, each: float, seconds: int = 1) -> VirtualBattery:
         """Let the bank carry ``each`` A for each pack, for so long."""
         true = self.currents(each * len(self.weights))
-        reported = [self.sensors.get(pack, float)(current) for pack, current in enumerate(true.tolist())]
+        measured = [self.sensors.get(pack, float)(current) for pack, current in enumerate(true.tolist())]
         cells = REST + true * CELL_OHM / self.weights + self.drift
         self.external = External(current=float(true.sum())) if self.shunt else External()
         for _ in range(seconds):
-            self.rows[:, Column.CURRENT] = reported
+            self.rows[:, Column.CURRENT] = measured
             self.rows[:, CELL_VOLTAGES][:, :CELLS_USED] = cells[:, None]
             if self.noise is not None:
                 self.rows[:, :CELLS_USED] += self.noise.normal(0.0, 0.0007, (len(true), CELLS_USED))

@@ -134,7 +134,7 @@ class PlainProtocol(Protocol):
 
 
 class BriefProtocol(PlainProtocol):
-    """One question tells a status, so packs can be asked in a sweep; a turn takes 34 ms, of which 20 are silence."""
+    """One question brings a status, so packs can be asked in a sweep; a turn takes 34 ms, of which 20 are silence."""
 
     line = replace(LINE, silence=0.02, silence_min=0.02)
     steady_question = "v"

@@ -47,7 +47,7 @@ def watch_sweeps(monkeypatch: pytest.MonkeyPatch) -> Sweeps:
 
 
 class Values:
-    """Packs whose every answer is new and tells whose it is: ``address * 1000`` and a running number."""
+    """Packs whose every answer is new and shows whose it is: ``address * 1000`` and a running number."""
 
     def __init__(self) -> None:
         self._number = count(1)

@@ -1,4 +1,4 @@
-"""What eight bits of sum cannot see: of 256 garbled frames one has a right sum, and then the values must tell.
+"""What eight bits of sum cannot see: of 256 garbled frames one has a right sum, and then the values must show it.
 
 Every garbled answer goes through the frame's checks and the trust in values, as a bus does it. The random numbers
 are seeded, so the counts are exact and docs/reliability.md quotes them.

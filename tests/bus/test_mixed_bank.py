@@ -89,7 +89,7 @@ def test_packs_of_every_family_are_one_battery_and_are_lost_and_found_alike(scen
     battery = scene.until(lambda battery: presences(battery) == there)
     assert battery.online == len(PACKS)
     assert battery.cells_per_pack == 16
-    # The packs without limits of their own have the configured ones; the others tell theirs.
+    # The packs without limits of their own have the configured ones; the others report theirs.
     assert all(pack.charge_limit <= 80 for pack in battery.packs)
     assert 0 < battery.charge_current_limit.value <= len(PACKS) * 80
     assert scene.last is not None

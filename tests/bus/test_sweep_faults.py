@@ -18,7 +18,7 @@ LATE = 0.043  # s: more than a turn, less than the time-out
 
 
 class NamelessExchange(PlainExchange):
-    """Takes any answer with a right sum: who gave it, only the care of the asker tells."""
+    """Takes any answer with a right sum: only the master can make sure whose it is."""
 
     def feed(self, data: bytes) -> bool:
         self._buffer += data

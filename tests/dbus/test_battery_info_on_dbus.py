@@ -30,7 +30,7 @@ def lost_at(second: float) -> list[int]:
 
 
 def bank(packs: int, second: float, silent: Container[int] = (), absent: Collection[int] = ()) -> Snapshot:
-    """Packs whose cells tell their numbers; ``silent`` ones are lost, ``absent`` ones were never heard."""
+    """Packs whose cell voltages show their numbers; ``silent`` ones are lost, ``absent`` ones were never heard."""
     rows = empty_matrix(packs)
     rows[:, CELL_VOLTAGES][:, :16] = 3.3 + np.arange(packs)[:, None] / 1000 + np.arange(16) / 1000
     rows[:, Column.VOLTAGE] = 52.0 + np.arange(packs) / 100
@@ -183,7 +183,7 @@ def test_three_hundred_packs(bench: Any) -> None:
     """Measured by benchmarks/bench_publish.py: what GetItems costs there."""
     output = start(bench, 300)
     gui = Gui(bench)
-    assert gui.cost(300) == (1 + 6 + 16, 1 + 1 + 16)  # this bank tells no capacity, version, current or temperature
+    assert gui.cost(300) == (1 + 6 + 16, 1 + 1 + 16)  # this bank reports no capacity, version, current or temperature
     for second in range(1, 61):
         output.show(bank(300, float(second)))
     bench.settle()

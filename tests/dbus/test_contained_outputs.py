@@ -60,7 +60,7 @@ def config(config: Path) -> Path:
 
 
 def goes_on(bench: Any, config: Path, out: int, errors: int, program: list[str]) -> None:
-    """The battery appears, changes each second, and leaves when the daemon is told to end."""
+    """The battery appears, changes each second, and leaves when the daemon is asked to end."""
     heard: list[object] = []
     client = bench.connect()
     client.add_signal_receiver(heard.append, "ItemsChanged", "com.victronenergy.BusItem", path="/")

@@ -22,7 +22,7 @@ SECONDS = 6
 
 
 def goes_on(bench: Any, config: Path, url: str, log: Path, halfway: Callable[[], object]) -> None:
-    """The battery appears and changes each second, also after ``halfway``, and the daemon ends when it is told to."""
+    """The battery appears and changes each second, also after ``halfway``, and the daemon ends on a signal."""
     heard: list[object] = []
     client = bench.connect()
     client.add_signal_receiver(heard.append, "ItemsChanged", "com.victronenergy.BusItem", path="/")

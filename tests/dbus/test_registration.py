@@ -54,7 +54,7 @@ def test_a_lost_bank_says_zero_then_leaves_and_returns_afresh(bench: Any) -> Non
     first = next(items for kind, items in log.take() if kind == "items" and "/Info/MaxChargeCurrent" in items)
     assert first["/Info/MaxChargeCurrent"] == first["/Info/MaxDischargeCurrent"] == 0.0
     assert "/Info/MaxChargeVoltage" not in first  # the last one stays: without it we would be no BMS
-    assert "/ErrorCode" not in first  # the alarm tells it, one notification is enough
+    assert "/ErrorCode" not in first  # the alarm reports it, one notification is enough
     assert first["/Alarms/BmsCable"] == 2
     published.show(snapshot(lost_battery(), 4.0))
     published.show(snapshot(lost_battery(), 5.0))

@@ -1,4 +1,4 @@
-"""What localsettings and packbank tell each other when replies come late."""
+"""What localsettings and packbank exchange when replies come late."""
 
 from __future__ import annotations
 

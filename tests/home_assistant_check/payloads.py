@@ -1,4 +1,4 @@
-"""What a bank of two packs tells Home Assistant, as one JSON line a device, for ``schemas.py``."""
+"""What a bank of two packs sends to Home Assistant, as one JSON line a device, for ``schemas.py``."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def start(gx: Gx) -> float:
 
 
 def update(gx: Gx, releases: Releases, name: str, within: int = 200) -> str:
-    """The installed install.sh, told of another release and of the seconds that its battery may take."""
+    """The installed install.sh, with another release and the seconds that its battery may take."""
     environment = f"PACKBANK_KEY={releases.key} PACKBANK_RELEASES={releases.address(name)}"
     command = f"{environment} PACKBANK_BATTERY_WITHIN={within} {APP}/install.sh"
     return gx.run("sh", "-c", command, check=False).stdout
@@ -191,7 +191,7 @@ def test_a_small_disk(gx: Gx, releases: Releases) -> None:
         shutil.copy(releases.archive, gx.root / "tmp")
         refused = gx.run("sh", "/tmp/install.sh", f"/tmp/{releases.archive.name}", check=False)
         assert "needs 130 MB" in refused.stdout
-        # Where 'df' does not tell, the disk fills up while it is unpacked.
+        # Where 'df' does not show it, the disk fills up while it is unpacked.
         unaware = (gx.root / "tmp/install.sh").read_text().replace("space_needed=130000", "space_needed=0")
         gx.write("tmp/install.sh", unaware)
         refused = gx.run("sh", "/tmp/install.sh", f"/tmp/{releases.archive.name}", check=False)

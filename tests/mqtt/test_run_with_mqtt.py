@@ -103,6 +103,6 @@ def test_a_broker_that_is_not_there_does_not_keep_the_daemon(
     daemon.send_signal(signal.SIGTERM)
     lines.append(daemon.communicate(timeout=20)[1])
     assert daemon.returncode == 0
-    told = [line for line in "".join(lines).splitlines() if "mqtt" in line]
-    assert len(told) == 1
-    assert "PASSWORD_FILE /nonexistent/password cannot be read (No such file or directory)" in told[0]
+    lines_about_mqtt = [line for line in "".join(lines).splitlines() if "mqtt" in line]
+    assert len(lines_about_mqtt) == 1
+    assert "PASSWORD_FILE /nonexistent/password cannot be read (No such file or directory)" in lines_about_mqtt[0]

@@ -104,11 +104,11 @@ def check(battery: VirtualBattery, rows: Rows) -> None:
             view = battery.packs[limit.pack]
             own = view.charge_limit if limit is battery.charge_current_limit else view.discharge_limit
             assert own == 0.0, "0 only when a pack's own limit is 0 or nothing conducts"
-    reported = [rows[i, Column.SOC] for i, p in enumerate(battery.packs) if p.presence in {"fresh", "held", "joining"}]
-    reported = [soc for soc in reported if not isnan(soc)]
-    assert isnan(battery.soc) == (not reported)
-    if reported:
-        assert min(reported) - 1e-9 <= battery.soc <= max(reported) + 1e-9
+    known = [rows[i, Column.SOC] for i, p in enumerate(battery.packs) if p.presence in {"fresh", "held", "joining"}]
+    known = [soc for soc in known if not isnan(soc)]
+    assert isnan(battery.soc) == (not known)
+    if known:
+        assert min(known) - 1e-9 <= battery.soc <= max(known) + 1e-9
     assert battery.consumed_ah <= 0.0 or isnan(battery.consumed_ah)
 
 
