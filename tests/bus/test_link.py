@@ -186,7 +186,7 @@ def test_a_forbidden_port_names_the_group_to_join(terminal: tuple[int, str], mon
     assert "usermod -aG" in text
 
 
-def test_nobody_is_told_to_join_the_group_root(terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_advised_to_join_the_group_root(terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
     give_to_group(monkeypatch, terminal[1], 0)
     text = ports.explain(terminal[1], OSError(errno.EACCES, "Permission denied"))
     assert "usermod" not in text
@@ -311,7 +311,7 @@ def serve_rfc2217(server: socket.socket) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
-def test_rfc2217_is_read_like_any_port_and_tells_when_it_ends() -> None:
+def test_rfc2217_is_read_like_any_port_and_shows_when_it_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=serve_rfc2217, args=(server,))
         thread.start()
@@ -416,7 +416,7 @@ def test_adapters_are_listed_by_the_path_that_stays(devices: Path) -> None:
     ]
 
 
-def test_twins_without_a_serial_number_are_told_apart_by_their_sockets(devices: Path) -> None:
+def test_twins_without_a_serial_number_are_distinguished_by_their_sockets(devices: Path) -> None:
     device_tree(devices, {"ttyUSB0": "", "ttyUSB1": ""})
     assert ports.serial_ports() == [
         str(devices / "dev/serial/by-path/pci-ttyUSB0"),

@@ -99,7 +99,7 @@ def test_a_file_is_written_whole_with_an_absolute_port_and_can_be_extended(
     assert main(["check", "config.ini"]) == 0
 
 
-def test_a_pack_that_a_file_lacks_on_a_known_bus_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pack_that_a_file_lacks_on_a_known_bus_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.ini"
     with bus(tmp_path, 2) as buses:
         config.write_text(f"[bus:rack]\nPORT = {buses.paths[0]}\nBATTERY_ADDRESSES = 0x01\n")

@@ -11,7 +11,7 @@ from packbank.outputs.venus.bindings import GLib
 from packbank.outputs.venus.loop import run_loop
 
 
-def test_it_ticks_at_once_then_each_period_until_told_to_end() -> None:
+def test_it_ticks_at_once_then_each_period_until_it_is_ended() -> None:
     times: list[float] = []
 
     def tick() -> bool:

@@ -84,7 +84,7 @@ def test_the_tree_can_be_browsed(bench: Any) -> None:
     assert "<node name" not in answers[2]
 
 
-def test_the_status_is_only_told_on_request(bench: Any) -> None:
+def test_the_status_is_only_sent_on_request(bench: Any) -> None:
     publisher(bench).show(snapshot(buses=(Statistics("roof", "/dev/ttyUSB0").snapshot(60.0, 115200),)))
     client = bench.connect()
     assert "/Debug/Status" not in bench.ask(client, NAME, "/", "GetItems")

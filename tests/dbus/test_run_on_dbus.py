@@ -71,7 +71,7 @@ def gx(bench: Any, tmp_path: Path) -> Iterator[Gx]:
         gx.close()
 
 
-def test_a_bank_appears_takes_wishes_and_leaves_when_it_is_told_to(gx: Gx) -> None:
+def test_a_bank_appears_takes_wishes_and_leaves_on_a_signal(gx: Gx) -> None:
     assert gx.get("/System/NrOfModulesOnline") == 2
     assert gx.get("/HardwareVersion").startswith("JKBMS PB")
     buses = json.loads(gx.get("/Debug/Status"))["buses"]

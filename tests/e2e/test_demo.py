@@ -124,7 +124,7 @@ def _lines(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline() for _ in range(count)]
 
 
-def test_simulate_tells_the_truth_as_json(tmp_path: Path) -> None:
+def test_simulate_prints_the_truth_as_json(tmp_path: Path) -> None:
     begin = time.monotonic()
     result = run(tmp_path, "simulate", "--json", "--seconds", "1")
     said = [json.loads(line) for line in result.stdout.splitlines()]

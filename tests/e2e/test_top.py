@@ -146,7 +146,7 @@ def test_show_whose_reader_has_gone_is_silent(environment: dict[str, str]) -> No
     assert len(run.stdout.splitlines()) == 1
 
 
-def test_a_daemon_that_ends_is_told_and_its_successor_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_a_daemon_is_shown_and_then_its_successor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     environment = {"RUNTIME_DIRECTORY": str(tmp_path / "run")}
     with serving(tmp_path / "config.ini", bank()):
@@ -160,7 +160,7 @@ def test_a_daemon_that_ends_is_told_and_its_successor_is_shown(tmp_path: Path, m
             assert top.end()[0] == 0
 
 
-def test_a_daemon_that_falls_silent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_silence_of_a_daemon_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     environment = {"RUNTIME_DIRECTORY": str(tmp_path / "run")}
     with serving(tmp_path / "config.ini", bank(), period=4.5), OnTerminal(TOP, environment=environment) as top:

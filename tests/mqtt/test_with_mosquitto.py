@@ -106,7 +106,7 @@ def test_a_lost_pack_goes_offline_and_shows_its_state_before_it_is_online_again(
     assert CONFIGS[2] not in watcher.topics()
 
 
-def test_a_broker_that_restarts_without_its_memory_is_told_everything_again(mqtt_bench: Any) -> None:
+def test_a_broker_that_restarts_without_its_memory_gets_everything_again(mqtt_bench: Any) -> None:
     broker = mqtt_bench.mosquitto()
     watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
@@ -119,7 +119,7 @@ def test_a_broker_that_restarts_without_its_memory_is_told_everything_again(mqtt
         assert again.last(STATUS) == "online"
 
 
-def test_home_assistant_that_starts_is_told_everything_again_but_not_without_end(mqtt_bench: Any) -> None:
+def test_home_assistant_that_starts_gets_everything_again_but_not_without_end(mqtt_bench: Any) -> None:
     broker = mqtt_bench.mosquitto()
     watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: everything(watcher))
@@ -193,7 +193,7 @@ def test_what_was_announced_is_taken_back_when_home_assistant_is_switched_off(mq
     assert [watcher.last(topic) for topic in CONFIGS] == ["", "", ""]
 
 
-def test_a_clean_end_is_told(mqtt_bench: Any) -> None:
+def test_a_clean_end_is_published(mqtt_bench: Any) -> None:
     broker = mqtt_bench.mosquitto()
     watcher, driver = mqtt_bench.watcher(broker), mqtt_bench.output(broker.url)
     driver.until(lambda: watcher.last(STATUS) == "online")

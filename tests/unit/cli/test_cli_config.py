@@ -82,7 +82,7 @@ def test_check_prints_the_price_of_reserve_packs_for_the_bank(
     assert "RESERVE_PACKS = 1 would keep about 40% of the charge limit free" in capsys.readouterr().out
 
 
-def test_check_tells_every_problem_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_every_problem_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.ini"
     path.write_text("[DEFAULT]\nVOLTAGE_DROP = much\nWHAT = 1\nPORT = /dev/ttyUSB7\n", encoding="utf-8")
     assert main(["check", str(path)]) == 2

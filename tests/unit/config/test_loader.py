@@ -250,13 +250,13 @@ BUS = "[bus:a]\nPORT = /dev/ttyUSB7\n"
         ),
     ],
 )
-def test_a_problem_is_told_with_its_place_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+def test_a_problem_is_reported_with_its_place_and_remedy(tmp_path: Path, text: str, message: str) -> None:
     first = refused(tmp_path, text)[0]
     assert first.startswith("  config.ini: ")
     assert message in first
 
 
-def test_all_that_is_wrong_with_a_list_of_addresses_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_a_list_of_addresses_is_reported_at_once(tmp_path: Path) -> None:
     messages = "\n".join(refused(tmp_path, f"{BUS}BATTERY_ADDRESSES = 0x01, 0x01, 0x00, 0x10\n"))
     for text in ("0x01 stands in the list twice", "all four DIP switches off", "address 0x10 cannot be set"):
         assert messages.count(text) == 1

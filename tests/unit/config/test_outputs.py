@@ -102,13 +102,13 @@ def test_a_section_with_a_name_or_a_wrong_one_is_refused(tmp_path: Path) -> None
             load(path)
 
 
-def test_check_tells_what_is_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_what_is_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mqtt(tmp_path, "[mqtt]", "BROKER = mqtt://ha:1883", "BANK = cellar")
     assert main(["check", str(tmp_path / "config.ini")]) == 0
     assert "mqtt: BROKER = mqtt://ha:1883, BANK = cellar" in capsys.readouterr().out
 
 
-def test_every_problem_of_the_section_is_told_and_none_that_follows_from_another(tmp_path: Path) -> None:
+def test_every_problem_of_the_section_is_reported_and_none_that_follows_from_another(tmp_path: Path) -> None:
     text = refused(tmp_path, "BROKER = http://x", "PASSWORD_FILE = p", "CA = a", "CERTIFICATE = b")
     assert all(key in text for key in ("BROKER", "PASSWORD_FILE", "CERTIFICATE"))
     assert "has no use without TLS" not in text

@@ -38,7 +38,7 @@ def _no_other_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("command", ["check", "migrate", "doctor", "run"])
 @pytest.mark.parametrize("head", ["[DEFAULT]\nPORT = /dev/no-such-port\n", "[DEFAULT]\nCHARGE_MODE = 9\n", ""])
-def test_no_secret_is_told(tmp_path: Path, head: str, command: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_secret_is_printed(tmp_path: Path, head: str, command: str, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.ini"
     for line in LINES:
         path.write_text(f"{head}{line}\nNO SUCH LINE\n", encoding="utf-8")  # the last one keeps run from starting
@@ -48,7 +48,7 @@ def test_no_secret_is_told(tmp_path: Path, head: str, command: str, capfd: pytes
         assert SECRET not in printed, line
 
 
-def test_what_is_known_to_be_harmless_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_known_to_be_harmless_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.ini"
     path.write_text("[DEFAULT]\nPORT = /dev/ttyUSB7\nMAX_CELL_VOLTAGE = high\nLOGGING = " + 300 * "x" + "\n")
     assert main(["check", str(path)]) == 2

@@ -36,7 +36,7 @@ def test_balancer_status(alarms: dict[Alarm, int], balancing: bool, status: int)
     assert reasons.balancer_status(virtual_battery(alarms=alarms, balancing=balancing)) == status
 
 
-def test_a_lost_bank_tells_no_balancer_status() -> None:
+def test_a_lost_bank_has_no_balancer_status() -> None:
     assert reasons.balancer_status(dataclasses.replace(lost_battery(), alarms={Alarm.CELL_IMBALANCE: 0})) == 0
 
 

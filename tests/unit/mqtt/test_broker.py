@@ -65,7 +65,7 @@ def test_every_failure_says_what_to_check(error: Exception, said: str) -> None:
     assert said in broker.why_unreachable(error)
 
 
-def test_a_trouble_is_told_once_then_hourly(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_trouble_is_logged_once_then_hourly(caplog: pytest.LogCaptureFixture) -> None:
     trouble = Trouble("mqtt mqtt://gone")
     for second in range(int(2.5 * AGAIN_AFTER)):
         trouble.say(float(second), "nothing listens there")

@@ -62,7 +62,7 @@ def test_a_lost_pack_is_a_warning_that_says_for_how_long_and_what_to_do(battery:
     assert text == "P2: lost (silent for 31 s); check cable, DIP switches and power"
 
 
-def test_a_lost_pack_that_is_heard_is_not_told_to_check_its_cable(battery: VirtualBattery) -> None:
+def test_a_lost_pack_that_is_heard_gets_no_advice_to_check_its_cable(battery: VirtualBattery) -> None:
     journal = new_journal()
     journal.lines(snapshot(battery))
     lost = with_packs(battery, view("P1"), view("P2", Presence.LOST, age=31.0))
@@ -74,7 +74,7 @@ def test_a_lost_pack_that_is_heard_is_not_told_to_check_its_cable(battery: Virtu
     assert text == "P2: lost (answers, but is refused (modbus: exception 1)); set UART2 to 001"
 
 
-def test_a_switch_is_told_when_it_changes(battery: VirtualBattery) -> None:
+def test_a_switch_is_logged_when_it_changes(battery: VirtualBattery) -> None:
     journal = new_journal()
     journal.lines(snapshot(battery))
     off = with_packs(battery, view("P1", blocks_charge=True), view("P2"))
@@ -106,7 +106,7 @@ def test_a_reason_that_flickers_is_no_news_one_that_lasts_is(battery: VirtualBat
     ]
 
 
-def test_a_limit_of_zero_is_told_at_once(battery: VirtualBattery) -> None:
+def test_a_limit_of_zero_is_logged_at_once(battery: VirtualBattery) -> None:
     journal = new_journal()
     journal.lines(snapshot(battery))
     stopped = dataclasses.replace(battery, discharge_current_limit=Limit(0.0, cause=Cause.BLOCKED))
@@ -121,7 +121,7 @@ def test_the_stage_names_who_is_waited_for(battery: VirtualBattery) -> None:
     assert texts(journal, absorption, 1.0) == ["charge stage absorption, waiting for P2"]
 
 
-def test_no_limit_is_told_before_there_is_a_battery(battery: VirtualBattery) -> None:
+def test_no_limit_is_logged_before_there_is_a_battery(battery: VirtualBattery) -> None:
     assert not any("CVL" in text for text in texts(new_journal(), dataclasses.replace(battery, ready=False), 0.0))
 
 

@@ -48,7 +48,7 @@ def test_an_output_that_raises_is_named_once_and_tried_again_after_growing_pause
 
 
 @pytest.mark.parametrize(("error", "traced"), [(LinkError("no room"), False), (RuntimeError("no room"), True)])
-def test_an_error_on_purpose_is_told_without_a_traceback(
+def test_an_error_on_purpose_is_logged_without_a_traceback(
     error: Exception, traced: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_: Snapshot) -> None:

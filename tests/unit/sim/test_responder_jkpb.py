@@ -70,7 +70,7 @@ def test_status_says_what_the_row_says(row: Row) -> None:
     assert heard[list(BATTERY_TEMPERATURES)] == pytest.approx(row[list(BATTERY_TEMPERATURES)])
 
 
-def test_status_tells_alarms_and_missing_sensors(row: Row) -> None:
+def test_status_holds_alarms_and_missing_sensors(row: Row) -> None:
     row[Column.TEMPERATURE_4] = np.nan
     row[Column.ALARM_BITS] = 1 << 4
     heard, _ = answer_to(Topic.STATUS, row)
@@ -91,7 +91,7 @@ def test_settings_name_the_address(row: Row) -> None:
     assert heard[Column.CHARGE_CURRENT_LIMIT] == row[Column.CHARGE_CURRENT_LIMIT]
 
 
-def test_about_tells_the_identity_and_carries_passcodes_as_real_ones_do(row: Row) -> None:
+def test_about_holds_the_identity_and_passcodes_as_real_ones_do(row: Row) -> None:
     _, identity = answer_to(Topic.ABOUT, row)
     assert identity == IDENTITY
     assert frame(Topic.ABOUT, row, ADDRESS, IDENTITY).count(PASSCODE) >= 2

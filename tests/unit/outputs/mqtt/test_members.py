@@ -62,7 +62,7 @@ def test_a_pack_that_moves_takes_its_id_along_and_leaves_none_behind() -> None:
     assert list(packs.gone(1.0 + GONE_AFTER)) == []
 
 
-def test_a_pack_without_a_serial_number_gets_time_to_tell_it_then_its_place_stands_for_it() -> None:
+def test_a_pack_without_a_serial_number_gets_time_to_report_it_then_its_place_identifies_it() -> None:
     packs, announced = members(packs=1)
     assert announce(packs, announced, seen(0.0, "")) == []
     assert announce(packs, announced, seen(SERIAL_WAIT, "")) == ["packbank_home_roof_0x01"]
@@ -74,7 +74,7 @@ def test_a_pack_without_a_serial_number_gets_time_to_tell_it_then_its_place_stan
     assert list(again.gone(1.0)) == ["packbank_home_roof_0x01"]
 
 
-def test_packs_that_tell_the_same_serial_number_are_two() -> None:
+def test_packs_that_report_the_same_serial_number_are_two() -> None:
     packs, announced = members()
     announce(packs, announced, seen(0.0, "123456", "123456"))
     assert devices(packs) == ["123456", "123456_roof_0x02"]

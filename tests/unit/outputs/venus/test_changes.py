@@ -14,7 +14,7 @@ from virtual_battery import pack_view, snapshot, virtual_battery
 CCL = "/Info/MaxChargeCurrent"
 
 
-def test_the_first_call_tells_everything() -> None:
+def test_the_first_call_returns_everything() -> None:
     assert set(Changes(BANK_PATHS).select(snapshot(), 100.0)) == {row.path for row in BANK_PATHS}
     assert len(ModulePages().select(virtual_battery())) == MODULES * len(MODULE)
 
@@ -43,7 +43,7 @@ def test_between_the_seconds_only_alarms_and_falling_limits_go_out() -> None:
     assert "/Dc/0/Voltage" not in sent
 
 
-def test_only_the_page_that_changed_is_told_again() -> None:
+def test_only_the_page_that_changed_is_sent_again() -> None:
     pages = ModulePages()
     pages.select(virtual_battery())
     alarmed = virtual_battery(packs=(pack_view("a", alarms={Alarm.LOW_SOC: 1}),), alarms={Alarm.LOW_SOC: 1})
@@ -69,7 +69,7 @@ def test_what_the_bus_says_is_never_above_the_limit_for_long_nor_unknown(steps: 
 
 
 @given(limits)
-def test_a_limit_that_stays_is_told_within_five_seconds(steps: list[tuple[float, float]]) -> None:
+def test_a_limit_that_stays_is_sent_within_five_seconds(steps: list[tuple[float, float]]) -> None:
     changes, now, on_bus = Changes(BANK_PATHS), 0.0, None
     for pause, limit in [*steps, *[(1.0, 77.77)] * 6]:
         now += pause

@@ -108,7 +108,7 @@ def test_time_to_go_is_ten_days_at_most() -> None:
     assert at("/TimeToGo", time_to_go=math.nan).value is None
 
 
-def test_alarms_that_no_pack_can_tell_are_invalid() -> None:
+def test_alarms_that_no_pack_can_report_are_invalid() -> None:
     assert at("/Alarms/LowSoc").value == 0
     assert at("/Alarms/Contactor").value is None
     assert at("/Alarms/Alarm", alarms={Alarm.LOW_SOC: 1, Alarm.BMS_CABLE: 2}).value == 1  # 0 or 1, never a level
@@ -139,7 +139,7 @@ def test_last_errors_have_victrons_numbers_and_their_time() -> None:
     assert at("/Diagnostics/LastErrors/1/Error").value is None  # so the GX shows no page
 
 
-def test_the_serial_is_that_of_the_first_pack_that_tells_one() -> None:
+def test_the_serial_is_that_of_the_first_pack_that_reports_one() -> None:
     shown = snapshot()
     serials = [("", ""), ("", "JK2"), ("JK1", "JK2")]
     snapshots = [replace(shown, identities=tuple(Identity(serial=serial) for serial in pair)) for pair in serials]
@@ -200,7 +200,7 @@ def test_a_lost_bank_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", ["ForceChargingOff", "ForceDischargingOff"])
-def test_both_spellings_of_a_path_tell_the_same(name: str) -> None:
+def test_both_spellings_of_a_path_have_the_same_value(name: str) -> None:
     field = {"ForceChargingOff": "charge_off", "ForceDischargingOff": "discharge_off"}[name]
     shown = snapshot(controls=Controls(**{field: True}))
     assert BY_PATH[f"/Io/{name}"].value(shown) == BY_PATH[f"/Settings/{name}"].value(shown) == 1

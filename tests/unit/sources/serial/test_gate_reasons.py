@@ -52,7 +52,7 @@ def test_a_pack_that_is_heard_but_refused_is_named_with_the_cure_once(
     assert "does not answer" not in caplog.messages[0]
 
 
-def test_the_trouble_of_a_pack_is_told_until_it_is_over(gate: Gate, statistics: Statistics) -> None:
+def test_the_trouble_of_a_pack_is_shown_until_it_is_over(gate: Gate, statistics: Statistics) -> None:
     for second in range(40):
         gate.refuse(2, sleeping(), b"", float(second))
         assert bool(statistics.snapshot(1.0, 9600).troubles) is (second >= SAY_REFUSED_AFTER)
@@ -79,7 +79,7 @@ def test_a_pack_that_never_said_anything_is_not_the_buses_to_report(
     assert caplog.messages == []
 
 
-def test_a_pack_that_falls_silent_and_returns_is_told_once_each(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pack_that_falls_silent_and_returns_is_logged_once_each(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     gate.take(Answer(1, Topic.STATUS, {"state": STATE}, 0.0))
     for second in range(1, 30):

@@ -62,7 +62,7 @@ def gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-def test_every_pack_tells_all_about_itself_at_its_first_turn() -> None:
+def test_every_pack_is_asked_everything_at_its_first_turn() -> None:
     play = Play(range(1, 16), [], lambda *_: True)
     play.run(3.0)
     assert [turn.address for turn in play.turns[:15]] == list(range(1, 16))

@@ -43,7 +43,7 @@ def test_a_sweep_asks_packs_a_little_early_so_that_they_stay_together() -> None:
     assert schedule.sweep(early + 1e-6, SPACING, 16) == [1, 2]
 
 
-def test_a_sweep_ends_before_a_pack_with_more_to_tell() -> None:
+def test_a_sweep_ends_before_a_pack_with_more_questions_due() -> None:
     schedule = Schedule(range(1, 6), [], TOPICS, 100.0)
     assert schedule.sweep(200.0, SPACING, 16) == [], "no pack has answered yet"
     schedule, now = swept_schedule(5)
