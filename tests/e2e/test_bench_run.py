@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,10 @@ MEASURE = [sys.executable, "benchmarks/measure.py"]  # scripts/bench is this beh
 
 
 def measure(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MEASURE, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    return subprocess.run(
+        [*MEASURE, *arguments], cwd=ROOT, env=alone, capture_output=True, text=True, timeout=250, check=False
+    )
 
 
 @pytest.mark.slow
@@ -30,7 +34,8 @@ def test_the_quick_form_of_some_fills_their_rows(tmp_path: Path) -> None:
     said = json.loads(file.read_text())
     assert said["quick"] is True
     assert {row["group"] for row in said["rows"]} == {"checksum", "decode", "publish"}
-    assert all(row["ours"] > 0 and row["rival"] > 0 and row["ratio"] > 0 for row in said["rows"])
+    assert all(row["ours"] > 0 for row in said["rows"])
+    assert all(row["rival"] > 0 and row["ratio"] > 0 for row in said["rows"] if row["group"] != "publish")
     assert all(row["floor"] > 0 for row in said["rows"] if row["group"] != "publish")
     lines = result.stdout.splitlines()
     assert any(line.startswith("Quick form") for line in lines)
