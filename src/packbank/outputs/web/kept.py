@@ -12,14 +12,11 @@ from packbank.outputs.history.reader import History as Reader
 from packbank.outputs.web.history import BANK_SERIES, DAY, PACK_SERIES, Series
 
 POINTS = 720  # at most, in one chart
-# Keys of the catalogue behind those of the charts, where they differ.
-KEYS = {
-    "charge_current_limit": "charge_current_limit.value",
-    "discharge_current_limit": "discharge_current_limit.value",
-    "lowest_cell": "lowest_cell.value",
-    "highest_cell": "highest_cell.value",
-    "lowest_temperature": "lowest_temperature.value",
-    "highest_temperature": "highest_temperature.value",
+# Keys of the catalogue behind those of the charts, where they differ: of a pack, and of the bank.
+PACK_KEYS = {key: f"{key}.value" for key in ("lowest_cell", "highest_cell")}
+BANK_KEYS = PACK_KEYS | {
+    key: f"{key}.value"
+    for key in ("charge_current_limit", "discharge_current_limit", "lowest_temperature", "highest_temperature")
 }
 
 
@@ -40,14 +37,13 @@ class KeptHistory:
 
     def series(self, pack: int | None, seconds: float, now: Snapshot) -> Series:
         """The means of the last ``seconds``; see :class:`~packbank.outputs.web.history.History`. Raises OSError."""
-        name, digits = (None, BANK_SERIES) if pack is None else (self._names[pack], PACK_SERIES)
+        name, digits, keys = (
+            (None, BANK_SERIES, BANK_KEYS) if pack is None else (self._names[pack], PACK_SERIES, PACK_KEYS)
+        )
         rows = self._reader.read(name, now.wall - seconds, now.wall + self._row, POINTS)
         apart = float(np.median(np.diff(rows.times))) if len(rows.times) > 1 else self._row
         unknown = np.full((len(rows.times), 3), np.nan)
-        values = {
-            key: rows.values.get(KEYS.get(key, key), rows.values.get(key, unknown))[:, 0].astype(np.float32)
-            for key in digits
-        }
+        values = {key: rows.values.get(keys.get(key, key), unknown)[:, 0].astype(np.float32) for key in digits}
         return Series(max(apart, self._row), rows.times, values, digits)
 
     def events(self, seconds: float, now: Snapshot) -> Sequence[Event]:
