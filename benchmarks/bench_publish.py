@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
-from pathlib import Path as File
 from typing import Any
 
 import dbus.service
@@ -108,13 +108,16 @@ def velib_style(bus: DBus) -> Callable[[Snapshot], None]:
 
 
 @pytest.fixture
-def address(tmp_path: File) -> Iterator[tuple[str, int]]:
-    """A private dbus-daemon: its address and process id."""
-    command = ["dbus-daemon", "--session", "--nofork", "--print-address=1", f"--address=unix:path={tmp_path}/bus"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
-        assert daemon.stdout is not None
-        yield daemon.stdout.readline().strip(), daemon.pid
-        daemon.kill()
+def address() -> Iterator[tuple[str, int]]:
+    """A private dbus-daemon: its address and process id. A folder of a test may be too long for a Unix socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["dbus-daemon", "--session", "--nofork", "--print-address=1", f"--address=unix:path={folder}/bus"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
+            assert daemon.stdout is not None
+            address = daemon.stdout.readline().strip()
+            assert address, f"no dbus-daemon in {folder}"
+            yield address, daemon.pid
+            daemon.kill()
 
 
 @pytest.mark.parametrize(

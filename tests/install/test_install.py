@@ -42,7 +42,7 @@ def update(gx: Gx, releases: Releases, name: str, within: int = 200) -> str:
 
 def outside(gx: Gx) -> set[str]:
     """The files of the GX that are not packbank's own, and not of the firmware."""
-    command = ["find", str(gx.root), "-path", str(gx.root / "proc"), "-prune", "-o"]
+    command = ["find", str(gx.root), "-ignore_readdir_race", "-path", str(gx.root / "proc"), "-prune", "-o"]
     command += ["-newer", str(gx.root / "etc/passwd"), "!", "-type", "d", "-printf", "%P\n"]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     firmware = ("tmp/", "dev/", "opt/", "bin/", "var/run", "run/dbus", f"{APP[1:]}/")
