@@ -6,15 +6,17 @@ with u8. A layout is compiled for each shape that is met, which is one or two in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from packbank.bms.fields import Field
+from packbank.bms.fields import Bits, Field, names_of
 from packbank.bms.protocol import Row
 from packbank.cext.envelope import HEADER
 from packbank.cext.figures import spread
+from packbank.cext.layout import Layout
 from packbank.errors import FrameError
-from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Alarm, Column
+from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Column
+from packbank.model.identity import Identity
 
 FLAG, NUMBER, COUNTS = HEADER, HEADER + 1, HEADER + 2  # places in an opened frame
 MOST_SENSORS = 16
@@ -35,6 +37,11 @@ class Shape(NamedTuple):
     def rest(self) -> int:
         """Bytes from ``end`` on."""
         return self.size - self.end
+
+    @property
+    def misfit(self) -> FrameError:
+        """Why an answer of this shape is none to the question: ``layout``."""
+        return FrameError("layout", f"{self.rest} bytes behind {self.cells} cells and {self.sensors} sensors")
 
 
 def counted(opened: bytes, width: int, at: int = COUNTS) -> Shape:
@@ -86,6 +93,24 @@ def check_cells(opened: bytes, shape: Shape) -> None:
         raise FrameError("empty", f"all {shape.cells} cells are 0 V")
 
 
+def check_states(rests: Collection[int], opened: bytes) -> None:
+    """As :attr:`Question.check` for 0x44, behind whose states so many bytes can stand."""
+    shape = counted(opened, 1)
+    if shape.rest not in rests:
+        raise shape.misfit
+
+
+def fill_states(layout: Callable[[Shape], Layout], opened: bytes, row: Row, identity: Identity) -> Identity:
+    """As :attr:`Question.fill` for 0x44."""
+    layout(counted(opened, 1)).decode_into(opened, row)
+    return identity
+
+
+def name_states(bits: Bits, opened: bytes, behind: int = 0) -> list[str]:
+    """As :attr:`Question.names` for 0x44, when the bits' bytes count from ``behind`` the states on."""
+    return names_of(bits, opened, counted(opened, 1).end + behind)
+
+
 def finish(row: Row) -> None:
     """What follows from voltage, current and capacities."""
     row[Column.POWER] = row.item(Column.VOLTAGE) * row.item(Column.CURRENT)
@@ -98,8 +123,3 @@ def unwrap_voltage(row: Row, span: float) -> None:
     """A voltage in a word of 16 bits begins anew at ``span``; the cells say how often it did."""
     total = spread(row, CELL_VOLTAGES.start, CELL_VOLTAGES.stop).total
     row[Column.VOLTAGE] += span * max(round((total - row.item(Column.VOLTAGE)) / span), 0)
-
-
-def names_of(bits: Mapping[tuple[int, int], tuple[str, Alarm, int]], opened: bytes, at: int) -> list[str]:
-    """The names of the alarm bits, by (byte from ``at``, mask), that an answer has set."""
-    return [name for (byte, mask), (name, _, _) in bits.items() if opened[at + byte] & mask]

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from packbank.bms import trust
 from packbank.bms.ascii_frames import ADR, CID1, CODE, RETURN_CODES, VER, AsciiExchange, Question, Way, frames_in
+from packbank.bms.asking import AskingProtocol
 from packbank.bms.describe import known_values
 from packbank.bms.memory import Memories, Memory
-from packbank.bms.protocol import Description, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Line, Topic
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS
 from packbank.model.identity import Identity
 
+# PACE, Seplos and basen give a pack 500 ms to begin its answer. Of PACE whole answers of 128 to 132 characters came
+# after 182 to 246 ms, of which 133 are wire (nkinnan/esphome-pace-bms #55, #58). That reader keeps 50 ms between two
+# requests, with VER 20 200 ms, and knows boards that lock up when they are asked faster; of the others nobody has
+# measured it.
+LINE = Line(
+    baudrates=(9_600, 19_200),
+    first_byte_timeout=0.500,
+    idle_timeout=0.080,
+    silence=0.100,
+    silence_min=0.050,
+    silence_max=0.500,
+    same_pack_gap=0.050,
+)
 
-class AsciiProtocol(Protocol):
+
+class AsciiProtocol(AskingProtocol):
     """Packs that are asked ``~ VER ADR CID1 CID2 LENGTH INFO CHKSUM CR``."""
 
-    cid1: int
-    versions: Collection[int]  # VER of their answers
-    asked: Mapping[str, Question]  # the questions by their names, of all topics
-    essential: Collection[str]  # questions without which there is no status
+    line = LINE
+    latency: float = 0.050  # s from the end of a request to the first character of its answer
+    cid1: int = 0x46
+    versions: Sequence[int]  # VER of their answers, the one to ask with first
+    asked: Mapping[str, Question]
+    essential: Collection[str] = ("analog",)
+    leads = True
     return_codes: Mapping[int, str] = RETURN_CODES
-    latency: float  # s from the end of a request to the first character of its answer
 
     def __init__(self) -> None:
         self._memories = Memories(lambda address: Memory(list(self.ways(address))))
 
-    @abstractmethod
     def ways(self, address: int) -> Sequence[Way]:
         """How the pack may want to be asked, the usual way first."""
+        return [Way(self.versions[0], address, address)]
 
     def heads(self, address: int, question: Question) -> Sequence[tuple[int, int, int]]:
         """The (VER, ADR, CID1) that the pack's answer to the question can have."""
@@ -68,29 +84,6 @@ class AsciiProtocol(Protocol):
             latency=self.latency,
             baudrate=self.line.baudrate,
         )
-
-    def questions_to(self, address: int, topic: Topic) -> Iterable[str]:
-        """As :meth:`Protocol.questions_to`: rarely what this pack has never answered."""
-        memory, status = self._memories.of(address), topic is Topic.STATUS
-        memory.rounds += status
-        return memory.worth_asking(self.questions[topic], tuple(self.essential), leader=not status)
-
-    def may_lack(self, address: int, question: str) -> bool:
-        """As :meth:`Protocol.may_lack`."""
-        return question not in self.essential and question not in self._memories.of(address).answered
-
-    def ways_to_ask(self, address: int) -> int:
-        """As :meth:`Protocol.ways_to_ask`."""
-        return len(self._memories.of(address).ways)
-
-    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Protocol.decode`."""
-        del address
-        return self.asked[question].fill(data, row, identity)
-
-    def check(self, row: Row, previous: Row) -> None:
-        """As :meth:`Protocol.check`."""
-        trust.check(row, previous)
 
     def describe(self, data: bytes) -> Description:
         """As :meth:`Protocol.describe`: the first sound frame of this family."""

@@ -6,16 +6,16 @@ for discharging, so the owner writes both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import nan
 from types import MappingProxyType
 
 from packbank.bms import daren_fields as tables
-from packbank.bms.ascii_counts import names_of
-from packbank.bms.ascii_frames import CODE, NO_NUMBER, Question, Way
-from packbank.bms.ascii_protocol import AsciiProtocol
-from packbank.bms.protocol import Line, Row, Topic
+from packbank.bms.ascii_frames import CODE, NO_NUMBER, Question
+from packbank.bms.ascii_protocol import LINE, AsciiProtocol
+from packbank.bms.fields import names_of
+from packbank.bms.protocol import Row, Topic
 from packbank.bms.sensors import put_temperatures
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
@@ -121,30 +121,18 @@ class Daren(AsciiProtocol):
 
     name = "daren"
     title = "Daren BMS (Basen, SacredSun, Tian; ASCII protocol), RS485 or RS232"
-    # basen gives a pack 500 ms to begin its answer and has 9600 and 19200 baud. How long packs need between two
-    # requests was measured nowhere; dbus-serialbattery waits for 0.4 s after each.
-    line = Line(
-        baudrates=(19_200, 9_600),
-        first_byte_timeout=0.500,
-        idle_timeout=0.080,
-        silence=0.100,
-        silence_min=0.050,
-        silence_max=0.500,
-        same_pack_gap=0.050,
-    )
-    latency = 0.050
+    line = LINE.at(19_200, 9_600)  # basen has both; dbus-serialbattery waits for 0.4 s after each question
     addresses = range(0x01, 0x10)
+    no_address = (
+        "address {:#04x} cannot be set on a Daren pack: its DIP switches 1 to 4 make 0x01 to 0x0F; 5 and 6 make it a "
+        "master that asks the others itself, so leave them off"
+    )
     reports_limits = False
     steady_question = "analog"
     cid1 = CID1
     versions = (VERSION,)
     questions = MappingProxyType({Topic.STATUS: ("analog",), Topic.SETTINGS: ("parameters",), Topic.ABOUT: ("maker",)})
     asked = ASKED
-    essential = ("analog",)
-
-    def ways(self, address: int) -> Sequence[Way]:
-        """As :meth:`AsciiProtocol.ways`."""
-        return [Way(VERSION, address, address)]
 
     def summary(self, opened: bytes) -> Mapping[str, object]:
         """As :meth:`AsciiProtocol.summary`: the capacities, which repeat what was asked before them."""
@@ -154,12 +142,3 @@ class Daren(AsciiProtocol):
         names = ("remaining_capacity", "full_capacity", "nominal_capacity")
         values = {name: _word(info, 6 + 2 * place) / 100 for place, name in enumerate(names)}
         return {**values, "info": info.hex()}
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return (
-            f"address {address:#04x} cannot be set on a Daren pack: its DIP switches 1 to 4 make 0x01 to 0x0F; 5 and 6 "
-            "make it a master that asks the others itself, so leave them off"
-        )

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from packbank.bms.ascii_counts import FOUR_CELLS, MOST_SENSORS, SHAPES
-from packbank.bms.fields import Field, Flag
+from packbank.bms.fields import Bits, Field, Flag, flags_of
 from packbank.cext.envelope import HEADER
 from packbank.cext.layout import Layout
 from packbank.errors import FrameError
@@ -55,10 +55,9 @@ def shape_of(opened: bytes) -> Shape:
     return made
 
 
-_Bits = dict[tuple[int, int], tuple[str, Alarm, int]]  # (byte from the current on, mask) -> name, alarm, level
-
 # Four words of 16 bits: voltage at 13, current at 15, temperature at 17, faults at 19. Measured are a high cell, a
-# difference, charging and discharging; the other bits are the document's (basen), 13 and 14 of the first dbus'.
+# difference, charging and discharging; the other bits are the document's (basen), 13 and 14 of the first dbus'. Bytes
+# count from the current on.
 _WORDS: dict[int, dict[int, tuple[str, Alarm, int]]] = {
     13: {
         0: ("cell high", Alarm.HIGH_CELL_VOLTAGE, 2),
@@ -118,7 +117,7 @@ _WORDS: dict[int, dict[int, tuple[str, Alarm, int]]] = {
         3: ("discharge or charge MOSFET failed", Alarm.CONTACTOR, 2),
     },
 }
-ALARMS: _Bits = {
+ALARMS: Bits = {
     (word + 1 - bit // 8, 1 << bit % 8): what for word, bits in _WORDS.items() for bit, what in bits.items()
 }
 FLOW_AT, FLOWS = 16, {0x01: 1, 0x02: -1}  # byte from the current on: charging, discharging
@@ -146,10 +145,7 @@ def analog_layout(shape: Shape) -> Layout:
     for place, column in enumerate(FOUR_CELLS[: shape.sensors]):
         if column is not None:
             fields.append(Field(column, middle + 7 + 2 * place, "i16", 0.1, source=f"{BASEN}, {MEASURED}"))
-    flags = [
-        Flag(alarm.column, at + byte, "u8", mask, level, f"{BASEN}: {name}")
-        for (byte, mask), (name, alarm, level) in ALARMS.items()
-    ]
+    flags = flags_of(ALARMS, at, BASEN)
     for states in range(at + WORDS, shape.size - STATES + 1, STATES):
         flags.append(Flag(Column.BALANCING, states + 8, "u16", 0xFFFF, 2, f"{BASEN}: it burns a high cell's charge"))
     return Layout(fields, flags, size=shape.size, order="big")

@@ -144,6 +144,10 @@ class Eg4(Protocol):
         same_pack_gap=0.700,
     )
     addresses = range(0x01, 0x10)
+    no_address = (
+        "address {:#04x} cannot be set on an EG4 LifePower: its four DIP switches make 0x01 to 0x0F (0x10 belongs to "
+        "EG4-LL, which speaks Modbus)"
+    )
     reports_limits = False
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
         {Topic.STATUS: ("status",), Topic.ABOUT: ("firmware", "barcode")}
@@ -188,12 +192,7 @@ class Eg4(Protocol):
                 "address 0x00 is a pack with all DIP switches off: it polls the others itself; give every pack an "
                 "address of its own, 0x01 to 0x0F, and use the port between the packs"
             )
-        if address not in self.addresses:
-            return (
-                f"address {address:#04x} cannot be set on an EG4 LifePower: its four DIP switches make 0x01 to 0x0F "
-                "(0x10 belongs to EG4-LL, which speaks Modbus)"
-            )
-        return ""
+        return super().explain_address(address)
 
 
 def describe(data: bytes) -> Description:

@@ -8,8 +8,10 @@ identity needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
+
+from packbank.model.columns import Alarm
 
 Kind = Literal["u8", "i8", "u16", "i16", "u32", "i32"]
 
@@ -60,6 +62,23 @@ class Flag(NamedTuple):
     mask: int
     level: int
     source: str = ""
+
+
+Bits = Mapping[tuple[int, int], tuple[str, Alarm, int]]
+"""Alarm bits: (byte, mask) -> name, alarm, level."""
+
+
+def flags_of(bits: Bits, at: int, source: str) -> list[Flag]:
+    """The rows of a table of alarm bits whose bytes count from ``at``."""
+    return [
+        Flag(alarm.column, at + byte, "u8", mask, level, f"{source}: {name}")
+        for (byte, mask), (name, alarm, level) in bits.items()
+    ]
+
+
+def names_of(bits: Bits, message: bytes, at: int) -> list[str]:
+    """The names of the alarm bits that a message has set; their bytes count from ``at``."""
+    return [name for (byte, mask), (name, _, _) in bits.items() if message[at + byte] & mask]
 
 
 class Text(NamedTuple):

@@ -7,16 +7,17 @@ describing are here.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from packbank.bms import trust
+from packbank.bms.asking import AskingProtocol
 from packbank.bms.describe import known_values
 from packbank.bms.lookalikes import stranger
 from packbank.bms.memory import Memories, Memory
-from packbank.bms.protocol import Description, Exchange, Protocol, Row, Topic
+from packbank.bms.protocol import Description, Exchange, Row, Topic
 from packbank.bms.search import FrameSearch
 from packbank.errors import FrameError
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
@@ -101,11 +102,10 @@ class FramedExchange(Exchange):
         return None
 
 
-class FramedProtocol(Protocol):
+class FramedProtocol(AskingProtocol):
     """Packs that are asked in binary frames."""
 
-    asked: Mapping[str, Asked]  # the questions by their names, of all topics
-    essential: Collection[str]  # questions without which there is no status
+    asked: Mapping[str, Asked]
     latency: float  # s from the end of a request to the first byte of its answer
 
     def __init__(self) -> None:
@@ -136,25 +136,6 @@ class FramedProtocol(Protocol):
         memory, rate = self._memories.of(address), self.line.baudrate
         asked = self.asked[question]
         return FramedExchange(question, address, memory, asked, self.fault, latency=self.latency, baudrate=rate)
-
-    def questions_to(self, address: int, topic: Topic) -> Iterable[str]:
-        """As :meth:`Protocol.questions_to`: rarely what this pack has never answered."""
-        memory, status = self._memories.of(address), topic is Topic.STATUS
-        memory.rounds += status
-        return memory.worth_asking(self.questions[topic], tuple(self.essential), leader=False)
-
-    def may_lack(self, address: int, question: str) -> bool:
-        """As :meth:`Protocol.may_lack`."""
-        return question not in self.essential and question not in self._memories.of(address).answered
-
-    def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
-        """As :meth:`Protocol.decode`."""
-        del address
-        return self.asked[question].fill(data, row, identity)
-
-    def check(self, row: Row, previous: Row) -> None:
-        """As :meth:`Protocol.check`."""
-        trust.check(row, previous)
 
     def describe(self, data: bytes) -> Description:
         """As :meth:`Protocol.describe`: the first sound frame of this family."""

@@ -147,6 +147,10 @@ class Jbd(FramedProtocol):
     )
     latency = 0.050
     addresses = range(ONLY, ONLY + 1)
+    no_address = (
+        "a classic JBD board has no address: one board a port, every port its own [bus:NAME]; leave "
+        f"BATTERY_ADDRESSES away or write {ONLY:#04x}. JBD UP packs have addresses: PROTOCOL = jbd-up"
+    )
     reports_limits = False
     questions = MappingProxyType({Topic.STATUS: ("basic", "cells"), Topic.ABOUT: ("model",)})
     asked = ASKED
@@ -177,12 +181,3 @@ class Jbd(FramedProtocol):
         values = {"register": f"{register:02X}", "data": frame[tables.HEADER + at : -tables.TAIL].hex()}
         kinds = {READ: "request", WRITE: "write"}
         return Description(kinds.get(frame[1 + at], "other"), address=self.sender(frame), values=values)
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return (
-            f"a classic JBD board has no address: one board a port, every port its own [bus:NAME]; leave "
-            f"BATTERY_ADDRESSES away or write {ONLY:#04x}. JBD UP packs have addresses: PROTOCOL = jbd-up"
-        )

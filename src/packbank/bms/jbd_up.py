@@ -114,6 +114,7 @@ class JbdUp(FramedProtocol):
     )
     latency = 0.200
     addresses = range(FIRST, 0x10)
+    no_address = "address {:#04x}: the first JBD UP pack is 0x01, those linked with it 0x02 to 0x0F"
     questions = MappingProxyType({Topic.STATUS: ("status", "own")})
     asked = ASKED
     essential = ("status",)
@@ -152,9 +153,3 @@ class JbdUp(FramedProtocol):
         if address == FIRST and question == "status" and "own" not in self._memories.of(address).answered:
             row[LIMITS] = np.nan
         return identity
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return f"address {address:#04x}: the first JBD UP pack is 0x01, those linked with it 0x02 to 0x0F"

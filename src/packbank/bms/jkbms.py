@@ -77,6 +77,10 @@ class JkBms(Protocol):
         same_pack_gap=0.400,
     )
     addresses = range(ONLY, ONLY + 1)
+    no_address = (
+        "a JKBMS with the 4E57 protocol has no address: one BMS a port, every port its own [bus:NAME]; "
+        f"leave BATTERY_ADDRESSES away or write {ONLY:#04x}"
+    )
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType(dict.fromkeys(Topic, (QUESTION,)))
 
     def exchange(self, question: str, address: int) -> JkBmsExchange:
@@ -107,15 +111,6 @@ class JkBms(Protocol):
     def conceal(self, data: bytes) -> bytes:
         """As :meth:`Protocol.conceal`: all but whole answers and questions, and the password in them."""
         return conceal(data)
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address == ONLY:
-            return ""
-        return (
-            "a JKBMS with the 4E57 protocol has no address: one BMS a port, every port its own [bus:NAME]; "
-            f"leave BATTERY_ADDRESSES away or write {ONLY:#04x}"
-        )
 
 
 def describe(data: bytes) -> Description:

@@ -157,6 +157,7 @@ class JkPb(Protocol):
         same_pack_gap=0.005,
     )
     addresses = range(0x01, 0x10)
+    no_address = "address {:#04x} cannot be set on a JKBMS PB: its four DIP switches make 0x01 to 0x0F"
     questions: Mapping[Topic, tuple[str, ...]] = MappingProxyType({topic: (topic.value,) for topic in Topic})
     steady_question = Topic.STATUS.value
 
@@ -194,6 +195,4 @@ class JkPb(Protocol):
                 "address 0x00 is a pack with all four DIP switches off: that is master mode, which ends its RS485; "
                 "set at least one switch ('packbank dip' shows which)"
             )
-        if address not in self.addresses:
-            return f"address {address:#04x} cannot be set on a JKBMS PB: its four DIP switches make 0x01 to 0x0F"
-        return ""
+        return super().explain_address(address)

@@ -16,15 +16,17 @@ from packbank.bms.ascii_counts import (
     FLAG,
     Shape,
     check_cells,
+    check_states,
     counted,
+    fill_states,
     finish,
-    names_of,
+    name_states,
     split_counted,
     unwrap_voltage,
 )
 from packbank.bms.ascii_frames import RETURN_CODES, VER, Question, Way
 from packbank.bms.ascii_protocol import AsciiProtocol
-from packbank.bms.protocol import Line, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
 from packbank.model.columns import Column
@@ -44,7 +46,7 @@ def analog_shape(opened: bytes) -> Shape:
     tail = shape.rest - tables.TO_TAIL
     clone = tail == tables.CLONE_TAIL and opened[FLAG] <= 1 and _raw_full(opened, shape.end) < PYLONTECH_FULL
     if tail not in tables.TAILS or (opened[VER] != NEW and not clone):
-        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
+        raise shape.misfit
     check_cells(opened, shape)
     return shape
 
@@ -82,30 +84,6 @@ def split_analog(opened: bytes) -> list[bytes]:
 def _end(tail: int, opened: bytes, shape: Shape) -> int:
     del opened
     return shape.end + tables.TO_TAIL + tail
-
-
-def warning_shape(opened: bytes) -> Shape:
-    """The shape of an answer to 0x44; FrameError ``layout``."""
-    shape = counted(opened, 1)
-    if shape.rest not in tables.WARNING_REST:
-        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
-    return shape
-
-
-def check_warning(opened: bytes) -> None:
-    """As :attr:`Question.check`."""
-    warning_shape(opened)
-
-
-def fill_warning(opened: bytes, row: Row, identity: Identity) -> Identity:
-    """As :attr:`Question.fill`."""
-    tables.warning_layout(counted(opened, 1)).decode_into(opened, row)
-    return identity
-
-
-def name_warnings(opened: bytes) -> list[str]:
-    """As :attr:`Question.names`."""
-    return names_of(tables.ALARMS, opened, counted(opened, 1).end)
 
 
 def _words(opened: bytes) -> list[int]:
@@ -193,7 +171,14 @@ def _setting(name: str) -> Question:
 ASKED: Mapping[str, Question] = MappingProxyType(
     {
         "analog": Question(0x42, check_analog, fill_analog, 124, numbered=True, split=split_analog),
-        "warning": Question(0x44, check_warning, fill_warning, 76, numbered=True, names=name_warnings),
+        "warning": Question(
+            0x44,
+            partial(check_states, tables.WARNING_REST),
+            partial(fill_states, tables.warning_layout),
+            76,
+            numbered=True,
+            names=partial(name_states, tables.ALARMS),
+        ),
         **{name: _setting(name) for name in COMMANDS},
         "version": Question(0xC1, partial(check_text, 20), fill_version, 40),
         "product": Question(0xC2, partial(check_text, 40), fill_product, 80),
@@ -207,22 +192,12 @@ class Pace(AsciiProtocol):
 
     name = "pace"
     title = "PACE BMS (ASCII protocol), RS232 or RS485"
-    # PACE's document gives a pack 500 ms to begin its answer. Whole answers of 128 to 132 characters came after 182 to
-    # 246 ms, of which 133 are wire (nkinnan/esphome-pace-bms #55, #58). That reader keeps 50 ms between requests, with
-    # VER 20 200 ms, and knows boards that lock up when they are asked faster.
-    line = Line(
-        baudrates=(9_600, 19_200),
-        first_byte_timeout=0.500,
-        idle_timeout=0.080,
-        silence=0.100,
-        silence_min=0.050,
-        silence_max=0.500,
-        same_pack_gap=0.050,
-    )
-    latency = 0.050
     addresses = range(0x00, 0x10)
+    no_address = (
+        "address {:#04x} cannot be set on a PACE pack: its four DIP switches make 0x00 (alone), 0x01 (master) to 0x0F; "
+        "restart the BMS after a change"
+    )
     reports_limits = False
-    cid1 = 0x46
     versions = (NEW, OLD, RICHPOWER)
     return_codes = MappingProxyType({code: why for code, why in RETURN_CODES.items() if code < 0x90})  # 0x90 asks here
     questions = MappingProxyType(
@@ -233,7 +208,6 @@ class Pace(AsciiProtocol):
         }
     )
     asked = ASKED
-    essential = ("analog",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,12 +243,3 @@ class Pace(AsciiProtocol):
                 if not memory.answered:  # there may be another way to it now
                     del self._memories[other]
         return super().decode(address, question, data, row, identity)
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return (
-            f"address {address:#04x} cannot be set on a PACE pack: its four DIP switches make 0x00 (alone), 0x01 "
-            "(master) to 0x0F; restart the BMS after a change"
-        )

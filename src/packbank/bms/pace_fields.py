@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 
 from packbank.bms.ascii_counts import FOUR_CELLS, SHAPES, Shape, fields_of
-from packbank.bms.fields import Field, Flag
+from packbank.bms.fields import Bits, Field, Flag, flags_of
 from packbank.cext.envelope import HEADER
 from packbank.cext.layout import Layout
 from packbank.model.columns import Alarm, Column
@@ -53,11 +53,9 @@ def analog_layout(shape: Shape) -> Layout:
     return Layout(fields, size=shape.size, order="big")
 
 
-_Bits = dict[tuple[int, int], tuple[str, Alarm, int]]  # (byte from the end of the states, mask) -> name, alarm, level
-
-# Behind the states of 0x44, from the states of charge current, voltage and discharge current on. Layout and MOSFET bits
-# are measured; no frame with one of the alarms is public, so their places are the document's alone.
-ALARMS: _Bits = {
+# Bytes count from the states of charge current, voltage and discharge current in 0x44. Layout and MOSFET bits are
+# measured; no frame with one of the alarms is public, so their places are the document's alone.
+ALARMS: Bits = {
     (3, 0x01): ("cell high", Alarm.HIGH_CELL_VOLTAGE, 2),
     (3, 0x02): ("cell low", Alarm.LOW_CELL_VOLTAGE, 2),
     (3, 0x04): ("pack high", Alarm.HIGH_VOLTAGE, 2),
@@ -104,10 +102,7 @@ def warning_layout(shape: Shape) -> Layout:
         Field(Column.CHARGE_MOSFET, at + 5, "u8", mask=0x02, source=f"{PACEDOC}, {MEASURED}"),
         Field(Column.DISCHARGE_MOSFET, at + 5, "u8", mask=0x04, source=f"{PACEDOC}, {MEASURED}"),
     )
-    flags = [
-        Flag(alarm.column, at + byte, "u8", mask, level, f"{PACEDOC}: {name}")
-        for (byte, mask), (name, alarm, level) in ALARMS.items()
-    ]
+    flags = flags_of(ALARMS, at, PACEDOC)
     flags.append(
         Flag(Column.BALANCING, at + 8, "u16", 0xFFFF, 2, f"{PACEDOC}: cells 1 to 16; it burns a high cell's charge")
     )

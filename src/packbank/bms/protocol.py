@@ -138,6 +138,7 @@ class Protocol(ABC):
     title: str  # for people: "JKBMS PB (inverter BMS), RS485"
     line: Line
     addresses: range  # that a pack can have
+    no_address: str = ""  # what to say of any other, which is filled in; empty: something general
     questions: Mapping[Topic, tuple[str, ...]]  # the exchanges that together answer a topic, in order
     # The one question that reports any pack's status whatever it was asked before, so several may be asked at once;
     # empty where the questions vary, or where the protocol counts what it asked.
@@ -203,4 +204,4 @@ class Protocol(ABC):
         if address in self.addresses:
             return ""
         low, high = self.addresses[0], self.addresses[-1]
-        return f"{self.title} packs have addresses {low:#04x} to {high:#04x}"
+        return self.no_address.format(address) or f"{self.title} packs have addresses {low:#04x} to {high:#04x}"

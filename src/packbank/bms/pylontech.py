@@ -6,8 +6,9 @@ module allows at this moment, which is asked with every status.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from struct import Struct
 from types import MappingProxyType
 
@@ -18,16 +19,18 @@ from packbank.bms.ascii_counts import (
     COUNTS,
     Shape,
     check_cells,
+    check_states,
     counted,
+    fill_states,
     finish,
-    names_of,
+    name_states,
     split_counted,
     unwrap_voltage,
 )
-from packbank.bms.ascii_frames import CODE, Question, Way
-from packbank.bms.ascii_protocol import AsciiProtocol
+from packbank.bms.ascii_frames import CODE, Question
+from packbank.bms.ascii_protocol import LINE, AsciiProtocol
 from packbank.bms.pace import PYLONTECH_FULL
-from packbank.bms.protocol import Line, Row, Topic
+from packbank.bms.protocol import Row, Topic
 from packbank.bms.sensors import put_temperatures
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
@@ -49,7 +52,7 @@ def check_analog(opened: bytes) -> None:
     kind = opened[shape.end + tables.KIND_AT] if shape.rest > tables.KIND_AT else 0
     full = int.from_bytes(opened[shape.end + 7 : shape.end + 9])
     if shape.rest != tables.RESTS.get(kind) or (kind == tables.SMALL and full < PYLONTECH_FULL):
-        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
+        raise shape.misfit
     check_cells(opened, shape)
 
 
@@ -76,24 +79,6 @@ def _end(opened: bytes, shape: Shape) -> int:
     if kind not in tables.RESTS:
         raise FrameError("layout", f"kind {kind}")
     return shape.end + tables.RESTS[kind]
-
-
-def check_alarm(opened: bytes) -> None:
-    """As :attr:`Question.check`."""
-    shape = counted(opened, 1)
-    if shape.rest not in tables.ALARM_REST:
-        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
-
-
-def fill_alarm(opened: bytes, row: Row, identity: Identity) -> Identity:
-    """As :attr:`Question.fill`."""
-    tables.alarm_layout(counted(opened, 1)).decode_into(opened, row)
-    return identity
-
-
-def name_alarms(opened: bytes) -> list[str]:
-    """As :attr:`Question.names`."""
-    return names_of(tables.ALARMS, opened, counted(opened, 1).end)
 
 
 def _word(opened: bytes, at: int) -> int:
@@ -176,7 +161,14 @@ ASKED: Mapping[str, Question] = MappingProxyType(
     {
         "analog": Question(0x42, check_analog, fill_analog, 122, numbered=True, split=split_analog),
         "limits": Question(0x92, check_limits, fill_limits, 20, numbered=True, number_at=HEADER),
-        "alarm": Question(0x44, check_alarm, fill_alarm, 66, numbered=True, names=name_alarms),
+        "alarm": Question(
+            0x44,
+            partial(check_states, tables.ALARM_REST),
+            partial(fill_states, tables.alarm_layout),
+            66,
+            numbered=True,
+            names=partial(name_states, tables.ALARMS),
+        ),
         "parameters": Question(0x47, check_parameters, fill_parameters, 50),
         "serial": Question(0x93, check_serial, fill_serial, 34, numbered=True, number_at=HEADER),
         "software": Question(0x96, check_software, fill_software, 12, numbered=True, number_at=HEADER),
@@ -191,10 +183,9 @@ class Pylontech(AsciiProtocol):
     name = "pylontech"
     title = "Pylontech (low voltage protocol 3.3), RS485"
     # Pylontech gives no times. A master fetches the answers of the packs behind it first, so it may be as late as other
-    # families with this envelope, 500 ms.
-    line = Line(
-        baudrates=(115_200, 9_600),
-        first_byte_timeout=0.500,
+    # families with this envelope; the pauses are ours.
+    line = replace(
+        LINE.at(115_200, 9_600),
         idle_timeout=0.060,
         silence=0.050,
         silence_min=0.020,
@@ -203,7 +194,10 @@ class Pylontech(AsciiProtocol):
     )
     latency = 0.030
     addresses = range(0x02, 0x0E)
-    cid1 = 0x46
+    no_address = (
+        "address {:#04x}: the first Pylontech pack is 0x02, those linked behind it 0x03 to 0x0D, which they give "
+        "themselves; further groups (DIP switches) are not read"
+    )
     versions = (VERSION,)
     questions = MappingProxyType(
         {
@@ -213,11 +207,6 @@ class Pylontech(AsciiProtocol):
         }
     )
     asked = ASKED
-    essential = ("analog",)
-
-    def ways(self, address: int) -> Sequence[Way]:
-        """As :meth:`AsciiProtocol.ways`."""
-        return [Way(VERSION, address, address)]
 
     def summary(self, opened: bytes) -> Mapping[str, object]:
         """As :meth:`AsciiProtocol.summary`: values and limits of a bank (0x61, 0x63), which nothing here asks."""
@@ -248,12 +237,3 @@ class Pylontech(AsciiProtocol):
                 "discharge_current_limit": discharge / 10,
             }
         return {}
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return (
-            f"address {address:#04x}: the first Pylontech pack is 0x02, those linked behind it 0x03 to 0x0D, which "
-            "they give themselves; further groups (DIP switches) are not read"
-        )

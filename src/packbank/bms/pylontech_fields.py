@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 
 from packbank.bms.ascii_counts import COUNTS, FOUR_CELLS, SHAPES, Shape, fields_of
-from packbank.bms.fields import Field, Flag
+from packbank.bms.fields import Bits, Field, Flag, flags_of
 from packbank.cext.envelope import HEADER
 from packbank.cext.layout import Layout
 from packbank.model.columns import Alarm, Column
@@ -55,11 +55,9 @@ def analog_layout(shape: Shape) -> Layout:
     return Layout(fields, size=shape.size, order="big")
 
 
-_Bits = dict[tuple[int, int], tuple[str, Alarm, int]]  # (byte behind the states of cells and sensors, mask)
-
 # Bytes 0 to 2 are states of charge current, voltage and discharge current: 1 below, 2 above the limit. Then come the
 # status bytes of pyl. Their layout, MOSFETs and direction are measured; no frame with an alarm is public.
-ALARMS: _Bits = {
+ALARMS: Bits = {
     (0, 0x02): ("charge current, warning", Alarm.HIGH_CHARGE_CURRENT, 1),
     (1, 0x01): ("module low, warning", Alarm.LOW_VOLTAGE, 1),
     (1, 0x02): ("module high, warning", Alarm.HIGH_VOLTAGE, 1),
@@ -86,10 +84,7 @@ def alarm_layout(shape: Shape) -> Layout:
         Field(Column.DISCHARGE_MOSFET, at + 4, "u8", mask=0x04, source=f"{PYL}, {MEASURED}"),
         Field(Column.HEATING, at + 5, "u8", mask=0x20, source=PYL),
     )
-    flags = [
-        Flag(alarm.column, at + byte, "u8", mask, level, f"{PYL}: {name}")
-        for (byte, mask), (name, alarm, level) in ALARMS.items()
-    ]
+    flags = flags_of(ALARMS, at, PYL)
     cells = range(COUNTS + 1, COUNTS + 1 + shape.cells)
     sensors = range(cells.stop + 1, cells.stop + 1 + shape.sensors)
     for places, low, high in (

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from struct import Struct
 from types import MappingProxyType
 
 from packbank.bms import seplos_fields as tables
-from packbank.bms.ascii_counts import check_cells, counted, names_of
+from packbank.bms.ascii_counts import check_cells, counted, fill_states, name_states
 from packbank.bms.ascii_frames import CODE, Question, Way
-from packbank.bms.ascii_protocol import AsciiProtocol
-from packbank.bms.protocol import Line, Row, Topic
+from packbank.bms.ascii_protocol import LINE, AsciiProtocol
+from packbank.bms.protocol import Row, Topic
 from packbank.bms.pylontech import MAKER as PYLONTECH
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
@@ -32,7 +33,7 @@ def check_analog(opened: bytes) -> None:
     """As :attr:`Question.check`."""
     shape = counted(opened, 2)
     if shape.rest != tables.ANALOG_REST or opened[shape.end + tables.COUNT_AT] != tables.COUNT:
-        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
+        raise shape.misfit
     check_cells(opened, shape)
 
 
@@ -47,18 +48,7 @@ def check_alarm(opened: bytes) -> None:
     """As :attr:`Question.check`."""
     shape = counted(opened, 1)
     if shape.rest != tables.ALARM_REST or opened[shape.end + tables.EVENTS_AT] != tables.EVENTS:
-        raise FrameError("layout", f"{shape.rest} bytes behind {shape.cells} cells and {shape.sensors} sensors")
-
-
-def fill_alarm(opened: bytes, row: Row, identity: Identity) -> Identity:
-    """As :attr:`Question.fill`."""
-    tables.alarm_layout(counted(opened, 1)).decode_into(opened, row)
-    return identity
-
-
-def name_alarms(opened: bytes) -> list[str]:
-    """As :attr:`Question.names`."""
-    return names_of(tables.ALARMS, opened, counted(opened, 1).end + tables.TO_EVENTS)
+        raise shape.misfit
 
 
 def check_maker(opened: bytes) -> None:
@@ -78,7 +68,14 @@ def fill_maker(opened: bytes, row: Row, identity: Identity) -> Identity:
 ASKED: Mapping[str, Question] = MappingProxyType(
     {
         "analog": Question(0x42, check_analog, fill_analog, 150, numbered=True),
-        "alarm": Question(0x44, check_alarm, fill_alarm, 98, numbered=True, names=name_alarms),
+        "alarm": Question(
+            0x44,
+            check_alarm,
+            partial(fill_states, tables.alarm_layout),
+            98,
+            numbered=True,
+            names=partial(name_states, tables.ALARMS, behind=tables.TO_EVENTS),
+        ),
         "maker": Question(0x51, check_maker, fill_maker, 64),
     }
 )
@@ -89,25 +86,13 @@ class Seplos(AsciiProtocol):
 
     name = "seplos"
     title = "Seplos V1/V2 (ASCII protocol), RS485"
-    # Seplos gives a pack 500 ms to begin its answer; its document has 9600 baud, in practice it is 19200 (syssi,
-    # dbus-serialbattery). Silences as PACE's, whose firmware it resembles.
-    line = Line(
-        baudrates=(19_200, 9_600),
-        first_byte_timeout=0.500,
-        idle_timeout=0.080,
-        silence=0.100,
-        silence_min=0.050,
-        silence_max=0.500,
-        same_pack_gap=0.050,
-    )
-    latency = 0.050
+    line = LINE.at(19_200, 9_600)  # its document has 9600 baud, in practice it is 19200 (syssi, dbus-serialbattery)
     addresses = range(0x00, 0x10)
+    no_address = "address {:#04x} cannot be set on a Seplos pack: its four DIP switches make 0x00 to 0x0F"
     reports_limits = False
-    cid1 = 0x46
     versions = (VERSION,)
     questions = MappingProxyType({Topic.STATUS: ("analog", "alarm"), Topic.ABOUT: ("maker",)})
     asked = ASKED
-    essential = ("analog",)
 
     def ways(self, address: int) -> Sequence[Way]:
         """As :meth:`AsciiProtocol.ways`. A pack at 0 may go by number 1.
@@ -140,9 +125,3 @@ class Seplos(AsciiProtocol):
             "soc": soc / 10,
             "port_voltage": port / 100,
         }
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return f"address {address:#04x} cannot be set on a Seplos pack: its four DIP switches make 0x00 to 0x0F"

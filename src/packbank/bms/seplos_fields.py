@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from packbank.bms.ascii_counts import FOUR_CELLS, SHAPES, Shape, fields_of
-from packbank.bms.fields import Field, Flag
+from packbank.bms.fields import Bits, Field, Flag, flags_of
 from packbank.cext.layout import Layout
 from packbank.model.columns import Alarm, Column
 
@@ -43,11 +43,10 @@ def analog_layout(shape: Shape) -> Layout:
     return Layout(fields, size=shape.size, order="big")
 
 
-_Bits = dict[tuple[int, int], tuple[str, Alarm, int]]  # (byte of the events, mask) -> name, alarm, level
-
 # What Seplos calls an alarm is a warning (1), what it calls a protection an alarm (2). The layout, the switches and the
-# state of the system are measured; no frame with an event is public, so their bits are the document's alone.
-ALARMS: _Bits = {
+# state of the system are measured; no frame with an event is public, so their bits are the document's alone. Bytes
+# count from the first event.
+ALARMS: Bits = {
     (0, 0x01): ("voltage sensor", Alarm.INTERNAL_FAILURE, 2),
     (0, 0x02): ("temperature sensor", Alarm.BATTERY_TEMPERATURE_SENSOR, 2),
     (0, 0x04): ("current sensor", Alarm.INTERNAL_FAILURE, 2),
@@ -115,10 +114,7 @@ def alarm_layout(shape: Shape) -> Layout:
         Field(Column.CHARGE_MOSFET, at + 6, "u8", mask=0x02, source=f"{SEP}, {MEASURED}"),
         Field(Column.HEATING, at + 6, "u8", mask=0x08, source=SEP),
     )
-    flags = [
-        Flag(alarm.column, at + byte, "u8", mask, level, f"{SEP}: {name}")
-        for (byte, mask), (name, alarm, level) in ALARMS.items()
-    ]
+    flags = flags_of(ALARMS, at, SEP)
     balancing = f"{SEP}: cells 1 to 16; it burns a high cell's charge"
     flags.append(Flag(Column.BALANCING, at + 7, "u16", 0xFFFF, 2, balancing))
     return Layout(fields, flags, size=shape.size, order="big")
