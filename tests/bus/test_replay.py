@@ -7,21 +7,24 @@ import json
 import os
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from struct import unpack_from
 
 import pytest
 from plain_protocol import PlainProtocol, answer, request
 
 from other_bms import pack_row
+from packbank.bms.daly import Daly
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_frames import REGISTERS
-from packbank.bms.protocol import Topic
+from packbank.bms.protocol import Answer, Topic
 from packbank.cext.framing import acknowledgement
 from packbank.cli import main
 from packbank.errors import ConfigError
 from packbank.model.battery import FAULTY
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
+from packbank.sim.responder_daly import DalyResponder
 from packbank.sim.responder_jkpb import frame
 from packbank.sources.serial.recording import LONGEST_GAP, Event, read_events
 from packbank.sources.serial.replay import OwnPolling, Player
@@ -129,6 +132,31 @@ def test_a_wrong_answer_in_a_recording_is_counted_by_its_reason() -> None:
     assert ear.feed(answer(2, "v", 5)) == []
     assert ear.feed(b"") == []
     assert [error.reason for error in ear.rejected] == ["address"]
+
+
+def test_a_question_asked_again_in_a_visit_does_not_end_it() -> None:
+    """Daly boards are asked for their current once more where it contradicts their state."""
+    daly, board = Daly(), DalyResponder(1)
+    ear = OwnPolling(Daly())
+    for visit, currents in enumerate(((20.0, 20.0), (20.0, -20.0), (-20.0, -20.0))):
+        taken, asked = [], list[str]()
+        for question in daly.questions_to(1, Topic.STATUS):
+            row = pack_row(current=currents[min(len(asked), 1)])
+            exchange = daly.exchange(question, 1)
+            bursts = board.answer(exchange.request, row, Random(1))
+            data = b"".join(burst.data for burst in bursts)
+            assert exchange.feed(data)
+            taken += ear.send(exchange.request) + ear.feed(data, float(visit))
+            asked.append(question)
+        *_, answer = taken + ear.feed(b"")
+        assert isinstance(answer, Answer)
+        assert answer.data["pack"][8:10] == board_says(currents[1])[8:10], "the current"
+        assert asked.count("pack") == (2 if visit == 1 else 1)
+
+
+def board_says(current: float) -> bytes:
+    (burst,) = DalyResponder(1).answer(Daly().exchange("pack", 1).request, pack_row(current=current), Random(1))
+    return burst.data
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ A board is asked at ``0x40 + board - 1`` and answers as ``board``; firmware of t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
 from packbank.bms import trust
-from packbank.bms.daly_commands import ESSENTIAL, QUESTIONS, commands
+from packbank.bms.daly_commands import ESSENTIAL, QUESTIONS, commands, sense
 from packbank.bms.daly_fields import ALARMS, DATA, FRAME_SIZE
 from packbank.bms.daly_frames import HOST, OLD_HOST, Board, DalyExchange, Frames
 from packbank.bms.describe import known_values
@@ -44,6 +45,7 @@ class Daly(Protocol):
         same_pack_gap=0.020,
     )
     addresses = range(1, 17)
+    no_address = "{} is no Daly board number: BmsMonitor sets 1 to 16 (its 'Battery code' is a text, no address)"
     questions = QUESTIONS
     reports_limits = False
 
@@ -56,14 +58,28 @@ class Daly(Protocol):
             raise ValueError(reason)
         return DalyExchange(commands()[question], address, self._boards.of(address))
 
-    def questions_to(self, address: int, topic: Topic) -> tuple[str, ...]:
-        """As :meth:`Protocol.questions_to`: rarely what this board has never answered.
+    def questions_to(self, address: int, topic: Topic) -> Iterator[str]:
+        """As :meth:`Protocol.questions_to`.
+
+        Current and state are two answers, and the load may turn between them. Where they disagree, the current is asked
+        once more: only a current that contradicts the state before and after it has the wrong sign.
+        """
+        board = self._boards.of(address)
+        for question in self._worth_asking(board, address, topic):
+            yield question
+            if question == "state" and sense(board) == -board.sense:
+                yield "pack"
+                board.sense = sense(board) or board.sense
+
+    def _worth_asking(self, board: Board, address: int, topic: Topic) -> tuple[str, ...]:
+        """The questions about a topic: rarely what this board has never answered.
 
         The cell count comes first while it is unknown, and now and then: with a wrong one no status is ever right.
         """
-        board = self._boards.of(address)
         asked = self.questions[topic]
-        board.rounds += topic is Topic.STATUS
+        if topic is Topic.STATUS:
+            board.rounds += 1
+            board.said.clear()
         rare = board.rounds % RARELY == 0
         if topic is Topic.STATUS and (rare or not board.cells):
             asked = ("counts", *asked)
@@ -92,12 +108,6 @@ class Daly(Protocol):
     def describe(self, data: bytes) -> Description:
         """As :meth:`Protocol.describe`; several frames of one board are put together."""
         return describe(data)
-
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return f"{address} is no Daly board number: BmsMonitor sets 1 to 16 (its 'Battery code' is a text, no address)"
 
     @staticmethod
     def _new_board(address: int) -> Board:

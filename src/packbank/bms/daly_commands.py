@@ -16,8 +16,9 @@ from packbank.bms.daly_frames import MOST_FRAMES, Board, Command, Frames
 from packbank.bms.fields import Text
 from packbank.bms.protocol import Row, Topic
 from packbank.bms.sensors import put_temperatures
+from packbank.bms.trust import SIGN_CERTAIN
 from packbank.errors import FrameError
-from packbank.model.columns import CELL_VOLTAGES, CELLS, Column
+from packbank.model.columns import CELL_VOLTAGES, CELLS, COLUMNS, Column
 from packbank.model.identity import Identity
 
 QUESTIONS: Mapping[Topic, tuple[str, ...]] = MappingProxyType(
@@ -51,6 +52,17 @@ def commands() -> Mapping[str, Command]:
         Command("hardware", 0x63, _text("hardware"), lambda _: 2),
     )
     return MappingProxyType({command.question: command for command in made})
+
+
+def sense(board: Board) -> int:
+    """Whether the current and the state of this visit agree (1), contradict each other (-1), or say nothing (0)."""
+    pack, state = board.said.get("pack"), board.said.get("state")
+    if not pack or not state:
+        return 0
+    row = np.full(COLUMNS, np.nan)
+    fields.layout(0x90).decode_into(pack, row)
+    together = row.item(Column.CURRENT) * FLOWS.get(state[fields.STATE_OFFSET], 0)
+    return int(np.sign(together)) if abs(together) > SIGN_CERTAIN else 0
 
 
 def _frames_of_cells(board: Board) -> int:

@@ -42,6 +42,8 @@ class Board(Memory[int]):
     cells: int = 0
     sensors: int = 0
     bursts: dict[int, int] = field(default_factory=dict)  # command -> frames it was seen to send
+    said: dict[str, bytes] = field(default_factory=dict)  # its last answer to each question of this visit
+    sense: int = 1  # -1: its state says that it charges while its current says that it discharges, and the reverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class DalyExchange(Exchange):
         self.answer = b"".join([self._frames[number] for number in range(first, first + self.needed)])
         self.rejected = [error for error in self.rejected if error.reason != "asleep"]  # it was the adapter's echo
         self.board.answer(self.command.question, self.request[1], len(self.answer))
+        self.board.said[self.command.question] = self.answer
         if self.command.frames:
             self.board.bursts[self.command.code] = len(self._frames)
         if self.command.question == "counts":

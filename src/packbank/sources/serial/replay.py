@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import inf, nan
+from typing import NamedTuple
 
 from packbank.bms.protocol import Answer, Exchange, Overhearing, Protocol, Request, Topic
 from packbank.model.bus_stats import BusStats
@@ -17,23 +18,38 @@ from packbank.sources.store import Store
 MASTER = 0  # the address of a master whose own broadcast is heard
 
 
+class Asked(NamedTuple):
+    """What a request asks, and whom."""
+
+    topic: Topic
+    question: str
+    address: int
+
+
+def requests_of(protocol: Protocol) -> dict[bytes, Asked]:
+    """All requests of a protocol, in every way in which a pack may want to be asked."""
+    return {
+        protocol.exchange(question, address).request: Asked(topic, question, address)
+        for topic, questions in protocol.questions.items()
+        for question in questions
+        for address in protocol.addresses
+        for _ in range(protocol.ways_to_ask(address))
+    }
+
+
 class OwnPolling(Overhearing):
     """Understands a recording of our own polling, of any protocol: what was sent says whose answer comes next.
 
     The answer to a topic is complete when the next topic is asked, or at a silence, because only then is it sure
-    which of its questions were answered.
+    which of its questions were answered. A question that comes again belongs to the same visit while others lack.
     """
+
+    patience = inf
 
     def __init__(self, protocol: Protocol) -> None:
         self.rejected = []
         self._protocol = protocol
-        self._requests = {
-            protocol.exchange(question, address).request: (topic, question, address)
-            for topic, questions in protocol.questions.items()
-            for question in questions
-            for address in protocol.addresses
-            for _ in range(protocol.ways_to_ask(address))
-        }
+        self._requests = requests_of(protocol)
         self._visit: tuple[Topic, int] | None = None
         self._asked: dict[str, Exchange] = {}
         self._arrived = nan
@@ -42,7 +58,8 @@ class OwnPolling(Overhearing):
         """The recorder sent this; what is complete now."""
         topic, question, address = self._requests.get(request, (None, "", -1))
         before = self._asked.get(question)
-        begins = self._visit != (topic, address) or (before is not None and before.answer)
+        again = before is not None and before.answer
+        begins = self._visit != (topic, address) or (again and not self._lacks())
         complete = self._finish() if begins else []
         self._visit = (topic, address) if topic else None
         if topic:
@@ -59,20 +76,26 @@ class OwnPolling(Overhearing):
         return [] if data else self._finish()
 
     def _finish(self) -> list[Answer | Request]:
-        visit, asked = self._visit, self._asked
-        self._visit, self._asked = None, {}
-        for exchange in asked.values():
+        for exchange in self._asked.values():
             if not exchange.answer:
                 exchange.feed(b"")
             self.rejected += exchange.rejected
-        given = {question: exchange.answer for question, exchange in asked.items() if exchange.answer}
-        if visit is None or not given:
-            return []
-        topic, address = visit
-        missing = set(self._protocol.questions_to(address, topic)) - set(given)
-        if not all(self._protocol.may_lack(address, question) for question in missing):
-            return []
-        return [Answer(address, topic, given, self._arrived)]
+        visit, given = self._visit, self._given()
+        whole = bool(given) and not self._lacks()
+        self._visit, self._asked = None, {}
+        return [Answer(visit[1], visit[0], given, self._arrived)] if visit and whole else []
+
+    def _given(self) -> dict[str, bytes]:
+        """The answers of this visit."""
+        return {question: exchange.answer for question, exchange in self._asked.items() if exchange.answer}
+
+    def _lacks(self) -> bool:
+        """Whether an answer that the pack owes is missing in this visit."""
+        if self._visit is None:
+            return False
+        topic, address = self._visit
+        missing = set(self._protocol.questions_to(address, topic)) - set(self._given())
+        return not all(self._protocol.may_lack(address, question) for question in missing)
 
 
 class Player:

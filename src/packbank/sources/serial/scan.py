@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -150,7 +151,8 @@ def _listen(link: Link, protocol: Protocol) -> tuple[bool, tuple[int, ...]]:
 def _probe(channel: Channel, protocol: Protocol, address: int, before_asking: BeforeAsking) -> Found | Trouble | None:
     """Ask one address for its status, and if it answers also for what it is; ``None`` where nothing is heard."""
     before_asking(address)
-    first, *others = protocol.questions_to(address, Topic.STATUS)
+    questions = iter(protocol.questions_to(address, Topic.STATUS))  # each may depend on the answers before it
+    first = next(questions)
     outcomes = [_ask(channel, protocol, first, address)]
     while not outcomes[-1].answer and len(outcomes) < protocol.ways_to_ask(address):
         outcomes.append(_ask(channel, protocol, first, address))
@@ -159,7 +161,7 @@ def _probe(channel: Channel, protocol: Protocol, address: int, before_asking: Be
         return _trouble(address, outcomes)
     about = protocol.questions.get(Topic.ABOUT, ())
     answers = [(first, status.answer)]
-    answers += [(one, _ask(channel, protocol, one, address).answer) for one in (*others, *about)]
+    answers += [(one, _ask(channel, protocol, one, address).answer) for one in chain(questions, about)]
     row = np.full(COLUMNS, np.nan)
     try:
         identity = _decoded(protocol, address, answers, row)
