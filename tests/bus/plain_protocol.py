@@ -78,6 +78,8 @@ class PlainExchange(Exchange):
 
 
 class PlainEar(Overhearing):
+    patience = 0.6
+
     def __init__(self) -> None:
         self.rejected = []
         self._buffer = b""

@@ -50,6 +50,8 @@ class _Waiting(NamedTuple):
 class JkPbOverhearing(Overhearing):
     """Requests and answers of a line on which somebody else asks."""
 
+    patience = 0.6  # a JK master speaks every 0.22 to 0.40 s
+
     def __init__(self) -> None:
         self.rejected: list[FrameError] = []
         self._scanner = Scanner()

@@ -94,6 +94,7 @@ class Overhearing(ABC):
     """Attributes what is heard on a line between a master and its packs."""
 
     rejected: list[FrameError]  # answers seen and refused since they were last taken, in order
+    patience: float  # s without a word of another master, after which there is none any more
 
     @abstractmethod
     def feed(self, data: bytes, now: float | None = None) -> list[Answer | Request]:

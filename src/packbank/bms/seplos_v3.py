@@ -14,49 +14,31 @@ from types import MappingProxyType
 import numpy as np
 
 from packbank.bms import seplos_v3_fields as tables
+from packbank.bms.fields import names_of
 from packbank.bms.framed import Asked, Check, Fill, FramedProtocol, accept
-from packbank.bms.modbus import crc_fault, seal
 from packbank.bms.protocol import Description, Line, Row, Topic
+from packbank.bms.seplos_v3_frames import (
+    BLOCKS,
+    COILS,
+    READS,
+    REFUSAL,
+    REFUSES,
+    REGISTERS,
+    REQUEST,
+    answer_size,
+    frame_fault,
+    head,
+    refusal,
+    request,
+)
+from packbank.bms.seplos_v3_overhear import SeplosV3Overhearing
 from packbank.errors import FrameError
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.model.identity import Identity
 
-COILS, REGISTERS, REFUSES = 0x01, 0x04, 0x80
-READS = (COILS, REGISTERS)
-REQUEST, REFUSAL = 8, 5  # bytes
 VIEWS = (0xC0, 0xE0)  # addresses of the display's view of a pack, which nothing here asks
-EXCEPTIONS = {1: "function", 2: "register", 3: "count", 4: "failure"}
 # Block 2000, a bank as its master has it: its double words have the low word first, so bytes are swapped before.
 BANK = Struct("<IiIIIIIIII6H")
-
-
-def request(function: int, register: int, count: int, address: int) -> bytes:
-    """The question of a master."""
-    return seal(bytes((address, function)) + register.to_bytes(2) + count.to_bytes(2))
-
-
-def head(function: int, size: int, address: int) -> bytes:
-    """What the answer begins with."""
-    return bytes((address, function, size))
-
-
-def refusal(function: int, address: int) -> bytes:
-    """What the pack's refusal begins with."""
-    return bytes((address, function | REFUSES))
-
-
-def answer_size(data: bytes) -> int:
-    """As FrameSearch asks it."""
-    if len(data) < tables.HEADER:
-        return 0
-    return REFUSAL if data[1] & REFUSES else tables.HEADER + data[2] + tables.CRC
-
-
-def frame_fault(frame: bytes) -> FrameError | None:
-    """What is wrong with a whole frame: its CRC, or that it refuses."""
-    if (fault := crc_fault(frame)) or not frame[1] & REFUSES:
-        return fault
-    return FrameError("refused", f"Modbus exception {frame[2]} ({EXCEPTIONS.get(frame[2], 'unknown')})")
 
 
 def fill_pack(frame: bytes, row: Row, identity: Identity) -> Identity:
@@ -93,30 +75,29 @@ def fill_wishes(frame: bytes, row: Row, identity: Identity) -> Identity:
     return identity
 
 
-def _asked(function: int, register: int, count: int, size: int, fill: Fill, check: Check = accept) -> Asked:
+def _asked(question: str, fill: Fill, check: Check = accept) -> Asked:
+    block = BLOCKS[question]
     return Asked(
-        partial(request, function, register, count),
-        partial(head, function, size),
+        partial(request, block),
+        partial(head, block),
         answer_size,
         fill,
-        tables.HEADER + size + tables.CRC,
+        tables.HEADER + block.size + tables.CRC,
         check,
-        tables.name_alarms if function == COILS else None,
-        partial(refusal, function),
+        partial(names_of, tables.ALARMS, at=tables.HEADER) if block.function == COILS else None,
+        partial(refusal, block),
     )
 
 
 ASKED: Mapping[str, Asked] = MappingProxyType(
     {
-        "pack": _asked(REGISTERS, 0x1000, 0x11, tables.PACK, fill_pack),
-        "cells": _asked(REGISTERS, 0x1100, 0x1A, tables.CELL, fill_cells, tables.check_cells),
-        "bits": _asked(COILS, 0x1200, 0x90, tables.BITS, fill_bits),
-        "protections": _asked(
-            REGISTERS, 0x1300, 0x35, tables.SETTINGS, fill_protections, tables.check_protections
-        ),
-        "wishes": _asked(REGISTERS, 0x1335, 0x35, tables.SETTINGS, fill_wishes, tables.check_wishes),
+        "pack": _asked("pack", fill_pack),
+        "cells": _asked("cells", fill_cells, tables.check_cells),
+        "bits": _asked("bits", fill_bits),
+        "protections": _asked("protections", fill_protections, tables.check_protections),
+        "wishes": _asked("wishes", fill_wishes, tables.check_wishes),
     }
-)  # fmt: skip
+)
 
 
 class SeplosV3(FramedProtocol):
@@ -137,6 +118,7 @@ class SeplosV3(FramedProtocol):
     )
     latency = 0.050
     addresses = range(0x10)
+    no_address = "address {:#04x} cannot be set on a Seplos V3 pack: its DIP switches make 0x00 to 0x0F"
     questions = MappingProxyType(
         {Topic.STATUS: ("pack", "cells", "bits"), Topic.SETTINGS: ("protections", "wishes")}
     )  # fmt: skip
@@ -184,11 +166,9 @@ class SeplosV3(FramedProtocol):
             row[list(BATTERY_TEMPERATURES[self._sensors.get(address, len(BATTERY_TEMPERATURES)) :])] = np.nan
         return identity
 
-    def explain_address(self, address: int) -> str:
-        """As :meth:`Protocol.explain_address`."""
-        if address in self.addresses:
-            return ""
-        return f"address {address:#04x} cannot be set on a Seplos V3 pack: its DIP switches make 0x00 to 0x0F"
+    def overhear(self) -> SeplosV3Overhearing:
+        """As :meth:`Protocol.overhear`."""
+        return SeplosV3Overhearing(self.asked, self.addresses, self.questions[Topic.STATUS])
 
 
 def _bank(body: bytes) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-from packbank.bms.fields import Field, Flag
+from packbank.bms.fields import Bits, Field, Flag, flags_of
 from packbank.cext.layout import Layout
 from packbank.errors import FrameError
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
@@ -78,12 +78,10 @@ def check_cells(frame: bytes) -> None:
         raise FrameError("empty", f"all {CELLS} cells are 0 V")
 
 
-_Bits = dict[tuple[int, int], tuple[str, Alarm, int]]  # (byte of the block, mask) -> name, alarm, level
-
 # What Seplos calls an alarm is a warning (1), what it calls a protection an alarm (2). The layout, the system's state
 # and the MOSFETs are measured; no frame with an alarm is public, so the bits are the document's alone. What the
-# hardware faults are is published nowhere: any of them is one failure.
-ALARMS: _Bits = {
+# hardware faults are is published nowhere: any of them is one failure. Bytes count from the start of the block.
+ALARMS: Bits = {
     (0x09, 0x01): ("cell high, warning", Alarm.HIGH_CELL_VOLTAGE, 1),
     (0x09, 0x02): ("cell high", Alarm.HIGH_CELL_VOLTAGE, 2),
     (0x09, 0x04): ("cell low, warning", Alarm.LOW_CELL_VOLTAGE, 1),
@@ -130,17 +128,9 @@ def bits_layout() -> Layout:
         Field(Column.CHARGE_MOSFET, HEADER + 0x0F, "u8", mask=0x02, source=BOTH),
         Field(Column.HEATING, HEADER + 0x0F, "u8", mask=0x08, source=XZH),
     )
-    flags = [
-        Flag(alarm.column, HEADER + byte, "u8", mask, level, f"{XZH}: {name}")
-        for (byte, mask), (name, alarm, level) in ALARMS.items()
-    ]
+    flags = flags_of(ALARMS, HEADER, XZH)
     flags.append(Flag(Column.BALANCING, HEADER + 6, "u16", 0xFFFF, 2, f"{XZH}: a bit a cell"))
     return Layout(fields, flags, size=HEADER + BITS + CRC, order="big")
-
-
-def name_alarms(frame: bytes) -> list[str]:
-    """The names of the alarm bits that a block 1200 has set."""
-    return [name for (byte, mask), (name, _, _) in ALARMS.items() if frame[HEADER + byte] & mask]
 
 
 # The settings come in two halves of one length, 1300 and 1335. The first begins with two small counts, where the second

@@ -88,6 +88,11 @@ def _late(bursts: list[Burst], random: Random) -> list[Burst]:
     return [bursts[0]._replace(delay=random.uniform(0.12, 0.5)), *bursts[1:]]
 
 
+def _very_late(bursts: list[Burst], random: Random) -> list[Burst]:
+    """The answer comes 0.6 to 1.6 s after the request, too late for makes that are waited for longer, too."""
+    return [bursts[0]._replace(delay=random.uniform(0.6, 1.6)), *bursts[1:]]
+
+
 def _slow(bursts: list[Burst], random: Random) -> list[Burst]:
     """The pack thinks for 30 to 80 ms before it answers."""
     return [bursts[0]._replace(delay=random.uniform(0.03, 0.08)), *bursts[1:]]
@@ -115,6 +120,7 @@ ANSWER_FAULTS: Mapping[str, Callable[[list[Burst], Random], list[Burst]]] = {
     "wrong-type": _wrong_type,
     "foreign-ack": _foreign_acknowledgement,
     "late": _late,
+    "very-late": _very_late,
     "slow": _slow,
     "silence": _silence,
     "exception": _exception,

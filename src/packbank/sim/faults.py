@@ -11,12 +11,14 @@ schedule.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from random import Random
 from typing import Any
 
+from packbank.bms import registry
 from packbank.bms.protocol import Topic
 from packbank.errors import ConfigError
 from packbank.sim.fault_answers import ANSWER_FAULTS
@@ -26,6 +28,7 @@ from packbank.sim.wire import Question, Wire, WirePack
 from packbank.sim.wire_master import SecondMaster
 
 DEFAULT_RATE = 0.1
+BEFORE = 32  # answers among which one that goes astray is found
 UNPLUG_PERIOD = 4.0  # s from one removal to the next
 SPELLING = "[FROM[-TO]:]NAME[=NUMBER][@[BUS/][ADDRESS]][,of=TOPIC][,count=N]"
 
@@ -65,7 +68,28 @@ class AnswerFault:
         if not (bursts and meant and self._left > 0 and self._random.random() < fault.number):
             return bursts
         self._left -= 1
-        return ANSWER_FAULTS[fault.name](bursts, self._random)
+        return self._damaged(bursts)
+
+    def _damaged(self, bursts: list[Burst]) -> list[Burst]:
+        return ANSWER_FAULTS[self._fault.name](bursts, self._random)
+
+
+class Astray(AnswerFault):
+    """An answer that was given before comes instead: another pack's, or to another question."""
+
+    def __init__(self, fault: Fault, random: Random) -> None:
+        super().__init__(fault, random)
+        self._before: deque[list[Burst]] = deque(maxlen=BEFORE)
+
+    def __call__(self, question: Question, bursts: list[Burst]) -> list[Burst]:
+        """As :meth:`AnswerFault.__call__`."""
+        changed = super().__call__(question, bursts)
+        if bursts:
+            self._before.append(bursts)
+        return changed
+
+    def _damaged(self, bursts: list[Burst]) -> list[Burst]:
+        return self._random.choice(self._before) if self._before else bursts
 
 
 class Echoing:
@@ -105,6 +129,10 @@ def _damage(fault: Fault, wire: Wire, _start: float, random: Random) -> End:
     return _put(wire.distortions, AnswerFault(fault, random))
 
 
+def _astray(fault: Fault, wire: Wire, _start: float, random: Random) -> End:
+    return _put(wire.distortions, Astray(fault, random))
+
+
 def _change(fault: Fault, wire: Wire, start: float, random: Random) -> End:
     make = PACK_FAULTS[fault.name].change(fault.number, start, random)
 
@@ -121,8 +149,10 @@ def _echo(fault: Fault, wire: Wire, _start: float, random: Random) -> End:
 
 def _second_master(fault: Fault, wire: Wire, start: float, random: Random) -> End:
     """Somebody else asks the packs of this bus, a request in each slot of 220 ms."""
-    addresses = [pack.responder.address for pack in wire.packs]
-    return _put(wire.talkers, SecondMaster(addresses, fault.number, start, random))
+    protocol = registry.protocol(wire.family)
+    question = protocol.questions[Topic.STATUS][0]
+    requests = [protocol.exchange(question, pack.responder.address).request for pack in wire.packs]
+    return _put(wire.talkers, SecondMaster(requests, fault.number, start, random))
 
 
 def _unplug(fault: Fault, wire: Wire, start: float, _random: Random) -> End:
@@ -156,6 +186,7 @@ BUS_FAULTS: Mapping[str, Kind] = {
 }
 FAULTS: Mapping[str, Kind] = {
     **{name: Kind(_damage, distort.__doc__ or "", damages=True) for name, distort in ANSWER_FAULTS.items()},
+    "astray": Kind(_astray, Astray.__doc__ or "", damages=True),
     **{name: Kind(_change, kind.meaning, kind.default, kind.least, kind.most) for name, kind in PACK_FAULTS.items()},
     **BUS_FAULTS,
 }
@@ -209,7 +240,8 @@ def _complaints(fault: Fault, numbered: bool) -> Iterator[str]:
     if fault.address is not None and kind.whole_bus:
         yield f"{fault.name} befalls a whole bus; write {fault.name}@BUS/ or {fault.name}"
     if not kind.damages and (fault.topic or fault.count != inf):
-        yield f"of= and count= are for faults that damage answers: {', '.join(ANSWER_FAULTS)}"
+        damaging = ", ".join(name for name, other in FAULTS.items() if other.damages)
+        yield f"of= and count= are for faults that damage answers: {damaging}"
     if fault.count < 1:
         yield f"count={fault.count:g}: write 1 or more"
     if not 0 <= fault.begin < fault.end:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 
 from packbank.bms import seplos_v3_fields as tables
 from packbank.bms.modbus import seal
-from packbank.bms.protocol import Row
+from packbank.bms.protocol import Row, Topic
 from packbank.bms.seplos_v3 import SeplosV3
+from packbank.bms.seplos_v3_frames import head, questions_in, read_of
 from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
 from packbank.sim.framed_pack import FramedResponder
+from packbank.sim.responder import Burst
 
 CURRENT = 180.0  # A, measured
 ABSENT = tables.ZERO.to_bytes(2)  # what a sensor reads that is not there
@@ -36,8 +40,32 @@ class SeplosV3Responder(FramedResponder):
         super().__init__(address, identity)
         self.sensors = sensors
 
+    def wants(self, request: bytes) -> bool:
+        """Whether it is a read of what this pack has, or of a part of it; a master asks for other parts than we do."""
+        read = read_of(request)
+        return bool(read and request[0] == self.address and questions_in(read))
+
+    def topic(self, request: bytes) -> Topic:
+        """By the first block that is read."""
+        status = self.protocol.questions[Topic.STATUS]
+        return Topic.STATUS if self._blocks(request)[0] in status else Topic.SETTINGS
+
+    def answer(self, request: bytes, row: Row, random: Random) -> list[Burst]:
+        """One frame: the blocks that the read begins with, and what lies behind them is 0."""
+        read, body = read_of(request), b""
+        assert read is not None
+        for question in self._blocks(request):
+            body += self.frame(question, row)[tables.HEADER : -tables.CRC]
+        body = body[: read.size].ljust(read.size, b"\0")
+        return [Burst(random.triangular(*self.times), seal(head(read, self.address) + body))]
+
+    @staticmethod
+    def _blocks(request: bytes) -> list[str]:
+        read = read_of(request)
+        return questions_in(read) if read else []
+
     def frame(self, question: str, row: Row) -> bytes:
-        """The answer to one of the questions."""
+        """The answer to one of our questions."""
         made = {
             "pack": self._pack,
             "cells": self._cells,

@@ -126,6 +126,7 @@ class Wire:
     packs: list[WirePack]
     random: Random
     baudrate: int = 115200
+    family: str = "jkpb"
     changes: list[Change] = field(default_factory=list)
     distortions: list[Distortion] = field(default_factory=list)
     echoes: list[Echo] = field(default_factory=list)

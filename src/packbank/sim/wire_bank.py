@@ -9,13 +9,14 @@ from random import Random
 from threading import Lock
 
 from packbank.bms import registry
+from packbank.bms.jkpb import JkPb
 from packbank.bms.protocol import Row
 from packbank.model.identity import Identity
 from packbank.sim.bank import BankSpec, PhysicalBank
 from packbank.sim.faults import Fault, afflict
 from packbank.sim.responder import responder, responder_class
 from packbank.sim.wire import Wire, WirePack
-from packbank.sim.wire_master import MASTER, JkPbMaster
+from packbank.sim.wire_master import MASTER, JkPbMaster, SeplosV3Master
 
 STEP = 0.1  # s of the physics; the resolution of JK's ticks
 PLATEAU = 10.0  # s
@@ -81,7 +82,8 @@ def demo_spec(packs: int, cells: int, seed: int) -> BankSpec:
 class BusPlan:
     """One bus to simulate: ``packs`` of a protocol at the addresses from its first one on.
 
-    With ``master`` a further JK PB at DIP 0 asks them, and nobody else should. ``baudrate`` 0: the usual one.
+    With ``master`` a further pack at DIP 0 asks them, and nobody else should: a JK PB, which is heard as well, or a
+    Seplos V3, which is not. ``baudrate`` 0: the usual one.
     """
 
     protocol: str = "jkpb"
@@ -91,9 +93,10 @@ class BusPlan:
 
     @property
     def addresses(self) -> range:
-        """Where the packs are; the master is at 0."""
+        """Where the packs are; the master is at 0, if it is heard."""
         first = max(registry.protocol(self.protocol).addresses[0], 1)
-        return range(MASTER if self.master else first, first + self.packs)
+        heard = self.master and self.protocol == JkPb.name
+        return range(MASTER if heard else first, first + self.packs)
 
 
 def mix() -> list[BusPlan]:
@@ -126,9 +129,11 @@ def wire_up(bank: LiveBank, plans: Sequence[BusPlan], faults: Sequence[Fault], s
             pack = responder(plan.protocol, address, identity_of(plan, bus, address))
             packs.append(WirePack(pack, partial(bank.row, index)))
             index += 1
-        wire = Wire(packs, random, plan.baudrate or registry.protocol(plan.protocol).line.baudrate)
+        rate = plan.baudrate or registry.protocol(plan.protocol).line.baudrate
+        wire = Wire(packs, random, rate, plan.protocol)
         if plan.master:
-            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start))
+            jk = plan.protocol == JkPb.name
+            wire.talkers.append(JkPbMaster(wire.packs.pop(0), start) if jk else SeplosV3Master(start))
         afflict(wire, bus, faults, start, random)
         wires.append(wire)
     return wires

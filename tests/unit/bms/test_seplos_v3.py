@@ -43,6 +43,15 @@ def test_states_are_no_alarms() -> None:
     assert (row[Column.BALANCING], row[Column.HEATING]) == (2, 1)
 
 
+@pytest.mark.parametrize("cell", range(16))
+def test_incumbent_reads_what_is_balanced_from_other_coils(cell: int) -> None:
+    data = changed(frame("bits"), 6 + cell // 8, bytes((1 << cell % 8,)))
+    assert decoded(SeplosV3(), "bits", 1, data)[Column.BALANCING] == 2
+    for at in (*range(6), *range(8, 18)):
+        other = changed(frame("bits"), at, b"\xff")
+        assert decoded(SeplosV3(), "bits", 1, other)[Column.BALANCING] == 0
+
+
 @pytest.mark.parametrize("mask", range(4))
 def test_switches_are_the_mosfets(mask: int) -> None:
     row = decoded(SeplosV3(), "bits", 1, changed(frame("bits"), 15, bytes((mask,))))

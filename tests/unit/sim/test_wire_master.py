@@ -87,7 +87,7 @@ def test_cycle_starts_again(wire: Wire) -> None:
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.0, 0), (0.5, 500), (1.0, 1000)])
 def test_second_master_asks_in_its_share_of_slots(wire: Wire, rate: float, expected: int) -> None:
-    wire.talkers.append(SecondMaster(list(PRESENT), rate, 0.0, Random(3)))
+    wire.talkers.append(SecondMaster([request(Topic.STATUS, address) for address in PRESENT], rate, 0.0, Random(3)))
     units = [unit for _, unit in listen(wire, 999.5 * SLOT)]
     asked = [unit.data for unit in units if unit.kind == "request"]
     assert len(asked) == pytest.approx(expected, abs=50)

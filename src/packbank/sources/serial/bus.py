@@ -27,10 +27,9 @@ from packbank.sources.store import Store
 FIRST_PAUSE = 0.25  # s before a failed port is opened again; doubled up to
 LONGEST_PAUSE = 5.0  # s
 LONGEST_PATIENCE = 3600.0  # s of silence of a port on which nothing is heard: its packs may be switched off
-TRY_RATE = 10.0  # s in which no pack has answered at one of several rates: the next is tried
+TRY_RATE = 10.0  # s in which no pack has answered, or none was heard, at one of several rates: the next is tried
 RESTART_PAUSE = 5.0  # s after a fault of the program
 HEAR_FIRST = 2.0  # s that MODE = auto listens before it polls: five slots of the slowest JK master
-MASTER_GONE = 0.6  # s without a word of another master, after which we poll; a JK master speaks every 0.22 to 0.40 s
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +159,7 @@ class Bus:
         return True
 
     def _use_port(self, master: Master, listener: Listener | None, patience: float) -> None:
-        """Open the port and work on it until the stop is set; LinkError when it fails, or nobody answers in time."""
+        """Open the port and work on it until the stop is set; LinkError when it fails, or nobody is heard in time."""
         link = open_link(self._config.port, self._protocol.line, self._statistics, self._tap)
         link.patience = self._patience
         received = self._statistics.counted("received")
@@ -176,14 +175,18 @@ class Bus:
         mode = self._config.mode
         if listener and mode is not Mode.POLL:
             self._statistics.enter(BusState.LISTENING)
-            listener.run(link, self._stop, HEAR_FIRST if mode is Mode.AUTO else float("inf"))
+            listen_only = mode is Mode.LISTEN
+            listener.run(link, self._stop, patience if listen_only else max(HEAR_FIRST, listener.patience))
+            if listen_only and not self._stop.is_set():
+                rate = self._protocol.line.baudrate
+                raise LinkError(f"{link.port}: nothing that makes sense is heard at {rate} baud")
         while not self._stop.is_set():
             self._statistics.enter(BusState.POLLING)
             master.run(link, self._stop, patience)
             if listener and not self._stop.is_set():
                 self._say_master()
                 self._statistics.enter(BusState.STANDING_BACK)
-                listener.run(link, self._stop, MASTER_GONE)
+                listener.run(link, self._stop, listener.patience)
 
     def _say_open(self) -> None:
         if self._statistics.error:

@@ -22,6 +22,7 @@ class Listener:
     """Takes in what others say on a bus."""
 
     def __init__(self, overhearing: Overhearing, gate: Gate, statistics: Statistics) -> None:
+        self.patience = overhearing.patience  # s without a word of a master, after which there is none any more
         self._overhearing = overhearing
         self._gate = gate
         self._statistics = statistics
