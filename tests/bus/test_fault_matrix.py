@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from packbank.sim.fault_answers import ANSWER_FAULTS
-from packbank.sim.fault_matrix import FRESH, NAMES, ROUND, UNCERTAIN, Outcome, cases, run, table
+from packbank.sim.fault_matrix import FRESH, ROUND, Outcome, cases, names_for, run, table
+from packbank.sim.faults import BUS_FAULTS
 
 pytestmark = pytest.mark.slow
 SECONDS = 8.0
@@ -23,8 +23,8 @@ def outcomes() -> list[Outcome]:
 
 def test_no_wrong_value_reaches_the_matrix(outcomes: list[Outcome]) -> None:
     """Of garbled answers one in a thousand may: see test_garbled_answers.py, which counts them."""
-    wrong = {outcome.case.name: outcome.wrong for outcome in outcomes if outcome.case.name not in UNCERTAIN}
-    assert wrong == dict.fromkeys(set(NAMES) - set(UNCERTAIN), 0)
+    wrong = {outcome.case.name: outcome.wrong for outcome in outcomes if outcome.case.certain}
+    assert wrong == dict.fromkeys(set(names_for("jkpb")) - {"garble"}, 0)
 
 
 def test_answers_keep_coming(outcomes: list[Outcome]) -> None:
@@ -33,7 +33,7 @@ def test_answers_keep_coming(outcomes: list[Outcome]) -> None:
 
 def test_healthy_packs_stay_fresh(outcomes: list[Outcome]) -> None:
     ages = [outcome.oldest_healthy for outcome in outcomes if outcome.case.healthy]
-    assert len(ages) == len(ANSWER_FAULTS)
+    assert len(ages) == len(set(names_for("jkpb")) - set(BUS_FAULTS))
     assert max(ages) < FRESH, table(outcomes)
 
 
@@ -45,3 +45,26 @@ def test_faults_that_spoil_answers_are_refused_with_a_reason(outcomes: list[Outc
     spoiling = {"bit-flip", "garble", "truncation", "wrong-type", "foreign-ack"}
     refused = {outcome.case.name for outcome in outcomes if outcome.refused}
     assert refused >= spoiling, table(outcomes)
+
+
+FRAMINGS = ("pace", "seplos-v3", "jbd-up")  # one family of each form of frame that was added after JK PB's
+SPOILING = ("bit-flip", "garble", "truncation", "very-late", "astray", "silence", "second-master")
+
+
+@pytest.fixture(scope="module")
+def others() -> list[Outcome]:
+    todo = [case for family in FRAMINGS for case in cases(SPOILING, [0.30], family=family)]
+    return run(todo, 12.0, settle=1.0)
+
+
+def test_no_wrong_value_of_another_family_reaches_the_matrix(others: list[Outcome]) -> None:
+    wrong = {(outcome.case.family, outcome.case.name): outcome.wrong for outcome in others}
+    assert wrong == {(family, name): 0 for family in FRAMINGS for name in SPOILING}
+
+
+def test_faults_of_other_families_are_noticed_and_all_packs_come_back(others: list[Outcome]) -> None:
+    for family in FRAMINGS:
+        mine = [outcome for outcome in others if outcome.case.family == family]
+        assert {outcome.case.name for outcome in mine if outcome.refused} >= {"bit-flip", "garble", "truncation"}
+        assert all(outcome.accepted for outcome in mine), table(mine)
+        assert all(outcome.recovery < 3 * outcome.round + SLACK for outcome in mine), table(mine)

@@ -1,4 +1,4 @@
-"""Real frames of the families with the ASCII envelope, and of all against all, where ../shared/vectors is there.
+"""Real frames of the families with the ASCII envelope, where ../shared/vectors is there.
 
 ``computed`` is what the bytes are by an independent decoder. Frames with a wrong checksum are refused with a reason.
 """
@@ -6,18 +6,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 
-from other_bms import blank
 from packbank.bms import registry
-from packbank.bms.protocol import Description, Exchange, Protocol
-from packbank.errors import FrameError
-from packbank.model.identity import Identity
+from packbank.bms.protocol import Description
 from shared import SHARED, needs_shared
 
 VECTORS = SHARED / "vectors" / "more_bms.jsonl"
@@ -226,62 +221,6 @@ def check_states(reported: dict[str, Any], expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize("line", of(sound=False))
 def test_damaged_frames_are_refused_with_a_reason(line: dict[str, Any]) -> None:
     assert described(line).error.split(":")[0] in ("check", "truncated", "unknown")
-    assert not list(takers(bytes.fromhex(line["hex"])))
-
-
-FILES = ("more_bms", "other_bms", "jkpb")
-
-
-def sound_frames(name: str) -> list[dict[str, Any]]:
-    path = SHARED / "vectors" / f"{name}.jsonl"
-    made = [json.loads(text) for text in path.read_text().splitlines()] if path.is_file() else []
-    return [line for line in made if line["checksum_ok"]]
-
-
-def takers(data: bytes) -> Iterator[tuple[Protocol, int, str]]:
-    """Every question, to the pack that a frame may be of, that ``data`` is accepted as the answer to."""
-    head = re.match(rb"~..([0-9A-F]{2})", data)
-    reported = int(head[1], 16) if head else data[0]
-    for name in dict.fromkeys(OWNERS.values()):
-        for address in {reported, 1, 2} & set(registry.protocol(name).addresses):
-            protocol = registry.protocol(name)
-            for question in (one for asked in protocol.questions.values() for one in asked):
-                for _ in range(protocol.ways_to_ask(address)):
-                    exchange = protocol.exchange(question, address)
-                    if exchange.feed(data) or exchange.feed(b""):
-                        if sane(protocol, exchange):
-                            yield protocol, address, question
-                        break
-
-
-def sane(protocol: Protocol, exchange: Exchange) -> bool:
-    row = blank()
-    try:
-        protocol.decode(exchange.address, exchange.question, exchange.answer, row, Identity())
-        protocol.check(row, blank())
-    except FrameError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_no_frame_is_taken_as_the_answer_of_another_family_or_to_another_question(file: str) -> None:
-    for line in sound_frames(file):
-        taken = list(takers(bytes.fromhex(line["hex"])))
-        owner = OWNERS.get(line.get("bms", ""))
-        assert {protocol.name for protocol, _, _ in taken} <= ({owner} if owner else set()), line["id"]
-        assert len({question for _, _, question in taken}) <= 1, line["id"]
-        assert not (taken and line["kind"] == "request"), line["id"]
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_no_family_describes_a_frame_of_another_as_an_answer_of_its_own(file: str) -> None:
-    for line in sound_frames(file):
-        for name in registry.NAMES:
-            described = registry.protocol(name).describe(bytes.fromhex(line["hex"]))
-            if described.kind in ("status", "settings", "about") and not described.error:
-                make = line.get("bms", "jkpb")
-                assert (OWNERS | OTHERS).get(make, make) == name, line["id"]
 
 
 def test_the_file_is_as_large_as_it_was() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ascii_bms import decoded, info_of, raised, real, reasons, resealed, with_bit
 from other_bms import answered, ask, blank, pack_row
 from packbank.bms.pace import Pace
-from packbank.bms.pace_fields import ALARMS, SOC_TAILS
+from packbank.bms.pace_fields import ALARMS, SOC_TAILS, TAILS
 from packbank.bms.protocol import Topic
 from packbank.cext.envelope import HEADER, seal
 from packbank.errors import FrameError
@@ -93,6 +93,25 @@ def test_incumbent_finds_the_second_pack_by_the_cell_count_and_loses_a_byte() ->
     packs = Pace().describe(resealed(real("pace-016"), bytes(info))).values["packs"]
     assert isinstance(packs, list)
     assert [pack["voltage"] for pack in packs] == [51.676, 51.576]
+
+
+@pytest.mark.parametrize("tail", TAILS)
+def test_incumbent_guesses_where_each_of_eight_packs_ends(tail: int) -> None:
+    """Their common tail follows from the length of all; one driver guesses it anew in each pack and fails on eight."""
+    blocks = [info_of(analog(tail=tail, current=float(number)))[2:] for number in range(8)]
+    frame = seal(0x25, 1, 0x46, 0, bytes((0, 8)) + b"".join(blocks))
+    packs = Pace().describe(frame).values["packs"]
+    assert isinstance(packs, list)
+    assert [pack["current"] for pack in packs] == list(range(8))
+
+
+def test_incumbent_smooths_cells() -> None:
+    pace, row = Pace(), blank()
+    for volts in (3.300, 3.450, 3.299):
+        info = bytearray(info_of(analog()))
+        info[3:5] = round(1000 * volts).to_bytes(2)
+        decoded(pace, "analog", 2, resealed(analog(), bytes(info)), row)
+        assert row[CELL_VOLTAGES][0] == volts
 
 
 @needs_shared
