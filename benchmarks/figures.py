@@ -94,6 +94,13 @@ FIGURES = (
         )
         for family in NAMES
     ),
+    Figure("family_rounds", "round of 15 packs of pace", At(ROUNDS, "full_round_s"), floor=At(ROUNDS, "full_floor_s")),
+    Figure(
+        "family_rounds",
+        "the same, above the packs' own times and pauses",
+        At(ROUNDS, "full_round_s"),
+        floor=At(ROUNDS, "full_least_s"),
+    ),
     Figure("family_rounds", "answers lost", At(ROUNDS, "lost"), budget=0.0),
     step(15),
     step(64, budget=0.3e-3),

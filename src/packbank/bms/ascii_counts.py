@@ -7,8 +7,10 @@ with u8. A layout is compiled for each shape that is met, which is one or two in
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from packbank.bms.ascii_frames import Question
 from packbank.bms.fields import Bits, Field, names_of
 from packbank.bms.protocol import Row
 from packbank.cext.envelope import HEADER
@@ -109,6 +111,12 @@ def fill_states(layout: Callable[[Shape], Layout], opened: bytes, row: Row, iden
 def name_states(bits: Bits, opened: bytes, behind: int = 0) -> list[str]:
     """As :attr:`Question.names` for 0x44, when the bits' bytes count from ``behind`` the states on."""
     return names_of(bits, opened, counted(opened, 1).end + behind)
+
+
+def ask_states(rests: Collection[int], layout: Callable[[Shape], Layout], bits: Bits, digits: int) -> Question:
+    """0x44 of a family whose alarm bits stand behind the states, with so many ``digits`` of INFO usually."""
+    check, fill, names = partial(check_states, rests), partial(fill_states, layout), partial(name_states, bits)
+    return Question(0x44, check, fill, digits, numbered=True, names=names)
 
 
 def finish(row: Row) -> None:

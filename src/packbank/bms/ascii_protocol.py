@@ -20,8 +20,7 @@ from packbank.model.identity import Identity
 
 # PACE, Seplos and basen give a pack 500 ms to begin its answer. Of PACE whole answers of 128 to 132 characters came
 # after 182 to 246 ms, of which 133 are wire (nkinnan/esphome-pace-bms #55, #58). That reader keeps 50 ms between two
-# requests, with VER 20 200 ms, and knows boards that lock up when they are asked faster; of the others nobody has
-# measured it.
+# requests and knows boards that lock up when they are asked faster; of the others nobody has measured it.
 LINE = Line(
     baudrates=(9_600, 19_200),
     first_byte_timeout=0.500,

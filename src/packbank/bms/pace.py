@@ -15,17 +15,15 @@ from packbank.bms import pace_fields as tables
 from packbank.bms.ascii_counts import (
     FLAG,
     Shape,
+    ask_states,
     check_cells,
-    check_states,
     counted,
-    fill_states,
     finish,
-    name_states,
     split_counted,
     unwrap_voltage,
 )
 from packbank.bms.ascii_frames import RETURN_CODES, VER, Question, Way
-from packbank.bms.ascii_protocol import AsciiProtocol
+from packbank.bms.ascii_protocol import LINE, AsciiProtocol
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
@@ -34,6 +32,7 @@ from packbank.model.identity import Identity
 
 MASTER = 0x01
 NEW, OLD, RICHPOWER = 0x25, 0x20, 0x26  # VER
+OLD_GAP = 0.200  # s between two questions to a board that does not have the newest VER; nkinnan/esphome-pace-bms
 PYLONTECH_FULL = (
     35_000  # raw full capacity, from which a short 0x42 with VER 20 is Pylontech's: 35 Ah there, 350 Ah here
 )
@@ -171,14 +170,7 @@ def _setting(name: str) -> Question:
 ASKED: Mapping[str, Question] = MappingProxyType(
     {
         "analog": Question(0x42, check_analog, fill_analog, 124, numbered=True, split=split_analog),
-        "warning": Question(
-            0x44,
-            partial(check_states, tables.WARNING_REST),
-            partial(fill_states, tables.warning_layout),
-            76,
-            numbered=True,
-            names=partial(name_states, tables.ALARMS),
-        ),
+        "warning": ask_states(tables.WARNING_REST, tables.warning_layout, tables.ALARMS, 76),
         **{name: _setting(name) for name in COMMANDS},
         "version": Question(0xC1, partial(check_text, 20), fill_version, 40),
         "product": Question(0xC2, partial(check_text, 40), fill_product, 80),
@@ -192,6 +184,7 @@ class Pace(AsciiProtocol):
 
     name = "pace"
     title = "PACE BMS (ASCII protocol), RS232 or RS485"
+    line = replace(LINE, silence=LINE.same_pack_gap)  # who asks another pack asks no board sooner than that reader does
     addresses = range(0x00, 0x10)
     no_address = (
         "address {:#04x} cannot be set on a PACE pack: its four DIP switches make 0x00 (alone), 0x01 (master) to 0x0F; "
@@ -237,6 +230,8 @@ class Pace(AsciiProtocol):
 
     def decode(self, address: int, question: str, data: bytes, row: Row, identity: Identity) -> Identity:
         """As :meth:`Protocol.decode`."""
+        if data[VER] != NEW and self.line.same_pack_gap < OLD_GAP:
+            self.line = replace(self.line, same_pack_gap=OLD_GAP)
         if question == "packs" and address == MASTER and data[HEADER] != self._packs:
             self._packs = data[HEADER]
             for other, memory in list(self._memories.items()):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from struct import Struct
 from types import MappingProxyType
 
@@ -18,12 +17,10 @@ from packbank.bms import pylontech_fields as tables
 from packbank.bms.ascii_counts import (
     COUNTS,
     Shape,
+    ask_states,
     check_cells,
-    check_states,
     counted,
-    fill_states,
     finish,
-    name_states,
     split_counted,
     unwrap_voltage,
 )
@@ -161,14 +158,7 @@ ASKED: Mapping[str, Question] = MappingProxyType(
     {
         "analog": Question(0x42, check_analog, fill_analog, 122, numbered=True, split=split_analog),
         "limits": Question(0x92, check_limits, fill_limits, 20, numbered=True, number_at=HEADER),
-        "alarm": Question(
-            0x44,
-            partial(check_states, tables.ALARM_REST),
-            partial(fill_states, tables.alarm_layout),
-            66,
-            numbered=True,
-            names=partial(name_states, tables.ALARMS),
-        ),
+        "alarm": ask_states(tables.ALARM_REST, tables.alarm_layout, tables.ALARMS, 66),
         "parameters": Question(0x47, check_parameters, fill_parameters, 50),
         "serial": Question(0x93, check_serial, fill_serial, 34, numbered=True, number_at=HEADER),
         "software": Question(0x96, check_software, fill_software, 12, numbered=True, number_at=HEADER),

@@ -196,6 +196,17 @@ def test_the_others_are_asked_through_the_master_once_it_has_said_how_many_they_
     assert reasons(pace, "analog", 3, resealed(analog(1), info_of(analog(1)), address=1)) == []
 
 
+@pytest.mark.parametrize(("version", "gap"), [(0x25, 0.050), (0x20, 0.200), (0x26, 0.200)])
+def test_boards_of_other_versions_get_a_longer_pause(version: int, gap: float) -> None:
+    """Some lock up when they are asked as fast as the newest."""
+    pace, answer = Pace(), PaceResponder(2, tail=4 if version != 0x25 else 6).info("analog", pack_row())
+    frame = seal(version, 2, 0x46, 0, answer)
+    decoded(pace, "analog", 2, frame)
+    assert pace.line.same_pack_gap == gap
+    assert pace.line.at(9_600).same_pack_gap == gap
+    assert Pace().line.same_pack_gap == 0.050
+
+
 def test_addresses_are_those_of_four_switches() -> None:
     pace = Pace()
     assert [pace.explain_address(address) for address in (0, 1, 15)] == ["", "", ""]
