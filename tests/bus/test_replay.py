@@ -18,6 +18,7 @@ from packbank.bms.daly import Daly
 from packbank.bms.jkpb import JkPb
 from packbank.bms.jkpb_frames import REGISTERS
 from packbank.bms.protocol import Answer, Topic
+from packbank.bms.seplos_v3 import SeplosV3
 from packbank.cext.framing import acknowledgement
 from packbank.cli import main
 from packbank.errors import ConfigError
@@ -152,6 +153,12 @@ def test_a_question_asked_again_in_a_visit_does_not_end_it() -> None:
         assert isinstance(answer, Answer)
         assert answer.data["pack"][8:10] == board_says(currents[1])[8:10], "the current"
         assert asked.count("pack") == (2 if visit == 1 else 1)
+
+
+def test_a_replay_has_one_row_for_each_address() -> None:
+    player = Player({"rack": SeplosV3(), "attic": JkPb()})
+    assert [place.address for place in player.places if place.bus == "rack"] == [*range(16)]
+    assert len(set(player.places)) == len(player.places) == 32
 
 
 def board_says(current: float) -> bytes:

@@ -84,7 +84,7 @@ def _wrong_with_bus(bus: BusConfig, protocols: Protocols) -> Iterator[tuple[str,
     protocol = protocols[bus.protocol]
     if bus.mode is not Mode.POLL and protocol.overhear() is None:
         yield "MODE", f"{protocol.title} can only be polled; write poll"
-    if bus.mode is Mode.AUTO and bus.addresses == (0,):
+    if bus.mode is Mode.AUTO and bus.addresses == (0,) and 0 not in protocol.addresses:
         yield "BATTERY_ADDRESSES", "names only the master, which nobody can ask; write MODE = listen"
     twice = sorted(address for address, times in Counter(bus.addresses).items() if times > 1)
     if twice:
@@ -112,11 +112,11 @@ def _wrong_with_port(bus: BusConfig, owners: dict[str, str]) -> Iterator[tuple[s
 
 
 def candidates(bus: BusConfig, protocols: Protocols) -> tuple[int, ...]:
-    """Every address a pack of this bus can have; a master that is heard is the pack at 0."""
+    """Every address a pack of this bus can have; a master that is heard is the pack at 0, where no other can be."""
     if bus.protocol not in protocols:
         return ()
     own = tuple(protocols[bus.protocol].addresses)
-    return own if bus.mode is Mode.POLL else (0, *own)
+    return own if bus.mode is Mode.POLL or 0 in own else (0, *own)
 
 
 def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> tuple[PackConfig, ...]:

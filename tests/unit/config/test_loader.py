@@ -78,6 +78,14 @@ def test_a_master_that_is_heard_is_the_pack_at_zero(tmp_path: Path, mode: str) -
     assert config.buses[0].addresses == (0, 1, 2)
 
 
+@pytest.mark.parametrize("mode", ["listen", "auto", "poll"])
+def test_where_0_is_a_pack_s_address_it_is_no_master_and_no_second_row(tmp_path: Path, mode: str) -> None:
+    bus = f"[bus:a]\nPORT = /dev/ttyUSB7\nPROTOCOL = seplos-v3\nMODE = {mode}\n"
+    assert [pack.address for pack in loaded(tmp_path, bus).packs] == list(range(16))
+    (pack,) = loaded(tmp_path, f"{bus}BATTERY_ADDRESSES = 0x00\n").packs
+    assert pack.address == 0
+
+
 def test_an_inverted_current_is_of_a_pack(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,

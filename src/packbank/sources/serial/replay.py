@@ -104,7 +104,9 @@ class Player:
     def __init__(self, protocols: Mapping[str, Protocol]) -> None:
         """``protocols`` by the names of the buses."""
         self.places = tuple(
-            Place(bus, address) for bus, protocol in protocols.items() for address in (MASTER, *protocol.addresses)
+            Place(bus, address)
+            for bus, protocol in protocols.items()
+            for address in dict.fromkeys((MASTER, *protocol.addresses))
         )
         self.store = Store(len(self.places))
         self._buses = {
