@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from other_bms import blank, pack_row
 from packbank.bms import registry
-from packbank.bms.protocol import Exchange
+from packbank.bms.protocol import Answer, Exchange, Request
 from packbank.bms.search import FrameSearch
+from packbank.bms.seplos_v3 import ASKED, SeplosV3
 from packbank.errors import FrameError
 from packbank.model.columns import COLUMNS
 from packbank.model.identity import Identity
 from packbank.sim.responder import responder
+from packbank.sim.responder_seplos_v3 import SeplosV3Responder
 
 NAMES = tuple(name for name in registry.NAMES if name != "jkpb")  # which has properties of its own
 ADDRESSES = {name: max(registry.protocol(name).addresses[0], 1) for name in NAMES}
@@ -136,3 +138,36 @@ def test_describing_and_concealing_never_fail(family: str, noise: bytes) -> None
     assert description.kind
     assert len(protocol.conceal(noise)) == len(noise)
     assert sys.getsizeof(description.error) < 2000
+
+
+V3_ADDRESSES = (0, 1, 2)
+V3_REQUESTS = [SeplosV3().exchange(question, address).request for question in ASKED for address in V3_ADDRESSES]
+V3_ANSWERS = [
+    SeplosV3Responder(address).frame(question, pack_row(soc=40.0 + address))
+    for question in ASKED
+    for address in V3_ADDRESSES
+]
+
+
+@given(
+    parts=st.lists(st.one_of(st.sampled_from(V3_REQUESTS), st.sampled_from(V3_ANSWERS), st.binary(max_size=12))),
+    cuts=st.lists(st.integers(1, 60), min_size=1),
+)
+def test_any_traffic_between_a_seplos_v3_master_and_its_packs_is_understood_or_passed_over(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    """An answer that is heard is that of the pack whose address it bears, to the question asked right before it."""
+    ear, stream, at, heard = SeplosV3().overhear(), b"".join(parts), 0, list[Answer | Request]()
+    for cut in cuts:
+        heard += ear.feed(stream[at : at + cut], 1.0) if stream[at : at + cut] else []
+        at += cut
+    heard += ear.feed(stream[at:], 1.0) if stream[at:] else []
+    heard += ear.feed(b"", 1.0)
+    for one in heard:
+        if isinstance(one, Answer):
+            for question, data in one.data.items():
+                own = SeplosV3Responder(one.address).frame(question, pack_row(soc=40.0 + one.address))
+                asked = SeplosV3().exchange(question, one.address).request
+                assert data == own
+                assert asked in stream[: stream.index(own)]
+    assert len(ear.rejected) <= len(stream)

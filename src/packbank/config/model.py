@@ -18,7 +18,7 @@ class Mode(StrEnum):
     """How a bus is read."""
 
     POLL = "poll"  # we are the master
-    LISTEN = "listen"  # a JK pack at DIP 0 is the master; we only hear
+    LISTEN = "listen"  # a pack is the master; we only hear
     AUTO = "auto"  # hear first, poll if nobody else does
 
 
