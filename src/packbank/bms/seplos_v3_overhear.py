@@ -29,6 +29,7 @@ from packbank.errors import FrameError
 
 # A pack begins to answer within 0.5 s, and the longest answer takes 0.26 s at 9600 baud; the rest is for lateness.
 ANSWER_WITHIN = 1.0  # s from the end of a request to the end of its answer
+TURN_WITHIN = 5.0  # s from the first to the last answer of a status; what is older is not fresh any more
 STRAY = 4  # bytes that a driver letting go of the line may leave between the two; more was a request that is missed
 _MOST_REJECTED = 64  # kept until somebody takes them
 
@@ -39,6 +40,13 @@ class _Pending(NamedTuple):
     address: int
     read: Read
     time: float
+
+
+class _Turn(NamedTuple):
+    """What a pack has answered of its status, and when its first answer came."""
+
+    began: float
+    answers: dict[str, bytes]
 
 
 class SeplosV3Overhearing(Overhearing):
@@ -55,8 +63,7 @@ class SeplosV3Overhearing(Overhearing):
         self._held = b""
         self._pending: _Pending | None = None
         self._stray = 0  # bytes since the last request that belong to nothing
-        self._gathered: dict[int, dict[str, bytes]] = {}  # the status that a pack is being asked for
-        self._begun: dict[int, float] = {}  # when its first answer came
+        self._turns: dict[int, _Turn] = {}  # by the pack that is being asked for its status
 
     def feed(self, data: bytes, now: float | None = None) -> list[Answer | Request]:
         """As :meth:`Overhearing.feed`. A status is as old as the first of its answers."""
@@ -121,14 +128,15 @@ class SeplosV3Overhearing(Overhearing):
     def _gather(self, address: int, question: str, data: bytes, time: float, heard: list[Answer | Request]) -> None:
         """Put the answers of one turn of the master together."""
         if question == self._status[0]:
-            self._gathered[address], self._begun[address] = {}, time
-        gathered = self._gathered.get(address)
-        if gathered is None:
+            self._turns[address] = _Turn(time, {})
+        turn = self._turns.get(address)
+        if turn is None or question in turn.answers or time - turn.began > TURN_WITHIN:
+            self._turns.pop(address, None)  # an answer of this turn was missed, or the next turn's first
             return
-        gathered[question] = data
-        if len(gathered) == len(self._status):
-            heard.append(Answer(address, Topic.STATUS, gathered, self._begun[address]))
-            del self._gathered[address]
+        turn.answers[question] = data
+        if len(turn.answers) == len(self._status):
+            heard.append(Answer(address, Topic.STATUS, turn.answers, turn.began))
+            del self._turns[address]
 
     def _topic(self, questions: Sequence[str]) -> Topic:
         return Topic.STATUS if set(questions) & set(self._status) else Topic.SETTINGS

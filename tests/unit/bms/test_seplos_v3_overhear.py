@@ -164,6 +164,14 @@ def test_a_block_that_is_missed_leaves_out_that_turn_only() -> None:
     assert [row_of(one)[Column.SOC] for one in listen(*turn()[2:], *turn(soc=50))] == [50]
 
 
+def test_answers_of_two_turns_are_no_status() -> None:
+    first, second = turn(), turn(soc=50)
+    assert listen(*first[:4], *second[2:]) == [], "the bits of one turn and the pack of the next were missed"
+    late = [*first[:2], *[b""] * 11, *second[2:]]
+    assert listen(*late, step=0.5) == []
+    assert [row_of(one)[Column.SOC] for one in listen(*first[:4], *second[2:], *second)] == [50]
+
+
 def test_settings_are_heard_whole_or_by_halves() -> None:
     halves = [part for name in ("protections", "wishes") for part in (ASKED[name], says(name))]
     whole = Read(REGISTERS, 0x1300, 0x6A)
