@@ -13,6 +13,8 @@ from dataclasses import asdict
 from math import inf
 from pathlib import Path
 
+from packbank.bms import registry
+from packbank.bms.jkpb import JkPb
 from packbank.cli.signals import check_read, ended_by_signals
 from packbank.errors import ConfigError, PackbankError
 from packbank.sim.faults import FAULTS, Fault, parse_fault, parse_schedule
@@ -60,6 +62,9 @@ def add_bank_arguments(parser: argparse.ArgumentParser, packs: int = 4, seconds:
         "--packs", type=int, default=packs, metavar="N", help="packs on each bus, 1 to 15 (%(default)s)"
     )
     parser.add_argument("--buses", type=int, default=1, metavar="N", help="buses (%(default)s)")
+    parser.add_argument(
+        "--protocol", choices=registry.NAMES, default=JkPb.name, metavar="NAME", help="their family (%(default)s)"
+    )
     parser.add_argument("--cells", type=int, default=16, metavar="N", help="cells in series (%(default)s)")
     parser.add_argument(
         "--seconds", type=float, default=seconds, metavar="S", help=f"end after S seconds; default: {end}"
@@ -94,8 +99,13 @@ def check_bank_arguments(args: argparse.Namespace) -> None:
             raise ConfigError(f"--{name} {chosen}: write {allowed[0]} to {allowed[-1]}{more}")
     if args.seconds is not None and not args.seconds > 0:
         raise ConfigError(f"--seconds {args.seconds:g}: write more than 0, or leave it away to go on until Ctrl-C")
-    if args.mix and args.master:
-        raise ConfigError("--mix --master: the mix has no master; leave one of them away")
+    if args.mix and (args.master or args.protocol != JkPb.name):
+        raise ConfigError("--mix has all families and no master; leave away --mix, or --master and --protocol")
+    protocol = registry.protocol(args.protocol)
+    if args.packs > (most := len(protocol.addresses)):
+        raise ConfigError(f"--packs {args.packs}: write 1 to {most}; so many packs of {args.protocol} are on a bus")
+    if args.master and protocol.overhear() is None:
+        raise ConfigError(f"--master: packs of {args.protocol} have no master that can be listened to")
     faults_of(args)
 
 
@@ -160,7 +170,7 @@ def port_folder(folder: Path | None) -> Iterator[Path]:
 
 def plans_of(args: argparse.Namespace) -> list[BusPlan]:
     """The buses that the arguments ask for."""
-    return mix() if args.mix else [BusPlan(packs=args.packs, master=args.master)] * args.buses
+    return mix() if args.mix else [BusPlan(args.protocol, args.packs, args.master)] * args.buses
 
 
 def stanza(ports: Sequence[str], plans: Sequence[BusPlan]) -> str:

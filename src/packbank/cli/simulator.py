@@ -18,7 +18,7 @@ from packbank.sim.wire_bank import Truth
 
 START_TIMEOUT = 20.0  # s, for a slow machine to start Python and numpy
 CHUNK = 65536
-PASSED_ON = ("packs", "buses", "cells", "seed")
+PASSED_ON = ("packs", "buses", "protocol", "cells", "seed")
 SWITCHES = ("mix", "master")
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from packbank.cli import main
-from packbank.cli.simulate import add_bank_arguments, faults_of
+from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, faults_of, plans_of, stanza
 from packbank.errors import ConfigError
 from packbank.sim.faults import FAULTS, parse_fault, parse_schedule
+from packbank.sim.wire_bank import BusPlan
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "simulate.md"
 
@@ -36,6 +37,40 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         file.write_bytes(content)
     with pytest.raises(ConfigError, match=re.escape(f"--faults {file}: ")):
         faults_of(arguments(f"--faults={file}"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ((), BusPlan("jkpb", 4)),
+        (("--protocol=pace", "--packs=15"), BusPlan("pace", 15)),
+        (("--protocol=seplos-v3", "--master"), BusPlan("seplos-v3", 4, master=True)),
+    ],
+)
+def test_a_bus_has_packs_of_one_family(texts: tuple[str, ...], expected: BusPlan) -> None:
+    args = arguments(*texts)
+    check_bank_arguments(args)
+    assert plans_of(args) == [expected]
+
+
+def test_packs_behind_a_seplos_v3_master_are_listened_to() -> None:
+    (plan,) = plans_of(arguments("--protocol=seplos-v3", "--master", "--packs=2"))
+    assert stanza(["/dev/x"], [plan]).endswith("PROTOCOL = seplos-v3\nBATTERY_ADDRESSES = 0x01-0x02\nMODE = listen\n")
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (("--protocol=jbd",), "--packs 4: write 1 to 1"),
+        (("--protocol=pylontech", "--packs=13"), "write 1 to 12"),
+        (("--protocol=pace", "--master"), "no master that can be listened to"),
+        (("--protocol=pace", "--mix"), "leave away --mix"),
+        (("--mix", "--master"), "leave away --mix"),
+    ],
+)
+def test_a_bus_that_cannot_be_is_refused(texts: tuple[str, ...], says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        check_bank_arguments(arguments(*texts))
 
 
 def test_help_and_document_have_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
