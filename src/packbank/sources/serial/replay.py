@@ -94,7 +94,7 @@ class OwnPolling(Overhearing):
         if self._visit is None:
             return False
         topic, address = self._visit
-        missing = set(self._protocol.questions_to(address, topic)) - set(self._given())
+        missing = set(self._protocol.questions[topic]) - set(self._given())
         return not all(self._protocol.may_lack(address, question) for question in missing)
 
 
