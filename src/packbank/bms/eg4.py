@@ -178,8 +178,12 @@ class Eg4(Protocol):
         return fill(question, data[HEADER:-2], row, identity)
 
     def check(self, row: Row, previous: Row) -> None:
-        """As :meth:`Protocol.check`."""
+        """As :meth:`Protocol.check`. The check byte lets every second flipped bit pass.
+
+        Where a bit's change makes no carry, the sum and the XOR of all bytes change alike, and their XOR does not.
+        """
         trust.check(row, previous)
+        trust.check_steps(row, previous)
 
     def describe(self, data: bytes) -> Description:
         """As :meth:`Protocol.describe`."""

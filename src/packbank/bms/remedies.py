@@ -17,7 +17,7 @@ _BMS = "these values cannot be true: update the firmware of the BMS, else send u
 REMEDIES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
-            ("sum8", "sum16", "ack", "check", "truncated", "incomplete", "payload", "ids", "groups"), _WIRES
+            ("sum8", "sum16", "ack", "check", "truncated", "incomplete", "payload", "ids", "groups", "jump"), _WIRES
         ),
         **dict.fromkeys(("type", "layout", "ascii", "terminal", "unknown"), _FAMILY),
         "family": "set PROTOCOL as the message says",

@@ -40,8 +40,9 @@ JK_ONLY = ("wrong-type", "foreign-ack", "exception", "late")  # they are about J
 OTHERS_ONLY = ("very-late", "astray")  # what stands for them with other families
 RATES = (0.01, 0.10, 0.50)
 NAMES = (*ANSWER_FAULTS, "astray", *BUS_FAULTS)
-UNCERTAIN = ("garble",)  # a sum of eight bits lets one of 256 pass; the values give most of those away, not all
-SUMS_OF_8_BITS = ("jkpb", "daly", "eg4")
+# What checks of eight bits cannot see for certain; the values give most of it away, not all. A sum lets one garbled
+# answer of 256 pass, EG4's check byte every second flipped bit.
+UNCERTAIN = (("garble", "jkpb"), ("garble", "daly"), ("garble", "eg4"), ("bit-flip", "eg4"))
 FRESH = 5.0  # s, the age up to which a pack counts as fresh
 ROUND = 1.2  # s, of a healthy bus of 15 JK PB packs
 SETTLE = 5.0  # s without faults at the start: about, settings, the first rounds
@@ -74,7 +75,7 @@ class Case:
     @property
     def certain(self) -> bool:
         """Whether the family's checks see every damage of this kind."""
-        return self.name not in UNCERTAIN or self.family not in SUMS_OF_8_BITS
+        return (self.name, self.family) not in UNCERTAIN
 
     @property
     def faults(self) -> list[Fault]:

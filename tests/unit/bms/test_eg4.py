@@ -11,11 +11,12 @@ from other_bms import answered, ask, blank, pack_row
 from packbank.bms.eg4 import COMMANDS, Eg4, seal
 from packbank.bms.eg4_fields import ALARMS as BITS
 from packbank.bms.memory import FORGET_AFTER
-from packbank.bms.protocol import Row, Topic
+from packbank.bms.protocol import Answer, Row, Topic
 from packbank.errors import FrameError
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, Alarm, Column
 from packbank.model.identity import Identity
 from packbank.sim.responder_eg4 import Eg4Responder, groups_of
+from packbank.sources.serial.record import Record
 
 
 def frame(address: int, command: int, payload: bytes, start: int = 0x7E) -> bytes:
@@ -250,3 +251,53 @@ def test_describe_separates_damage_from_strangers() -> None:
     assert eg4.describe(b"hello").error.startswith("unknown")
     assert eg4.describe(b"\xff" + frame(5, 0x01, groups())).address == 5
     assert eg4.describe(frame(1, 0x01, b"\x01")).error.startswith("refused")
+
+
+def status(soc: float = 61.0) -> bytes:
+    """A status of a simulated pack."""
+    (burst,) = Eg4Responder(1).answer(Eg4().exchange("status", 1).request, pack_row(soc=soc), Random(1))
+    return burst.data
+
+
+def answered_at(time: float, data: bytes) -> Answer:
+    return Answer(1, Topic.STATUS, {"status": data}, time)
+
+
+def test_the_check_byte_lets_half_of_all_flipped_bits_pass_and_the_values_give_the_worst_away() -> None:
+    """So the document's check is: a change without a carry is the same in the sum and in the XOR of all bytes."""
+    good, passed, judged = status(), 0, 0
+    first = Record(Eg4()).judge(answered_at(100.0, good)).row
+    assert first is not None
+    for at in range(4, len(good) - 2):
+        for bit in range(8):
+            flipped = bytearray(good)
+            flipped[at] ^= 1 << bit
+            exchange = Eg4().exchange("status", 1)
+            if not exchange.feed(bytes(flipped)):
+                continue
+            passed += 1
+            record = Record(Eg4())
+            record.judge(answered_at(100.0, good))
+            row = record.judge(answered_at(101.0, exchange.answer)).row
+            if row is not None:
+                judged += 1
+                assert np.nanmax(np.abs(row[CELL_VOLTAGES] - first[CELL_VOLTAGES])) <= 0.1
+                assert abs(row[Column.SOC] - first[Column.SOC]) <= 5.0
+                assert abs(row[Column.TEMPERATURE_1] - first[Column.TEMPERATURE_1]) <= 10.0
+    share = passed / (8 * (len(good) - 6))
+    assert 0.5 < share < 0.6
+    assert judged < 0.55 * passed
+
+
+def test_a_status_that_jumps_counts_once_another_confirms_it() -> None:
+    record = Record(Eg4())
+    assert record.judge(answered_at(100.0, status())).row is not None
+    doubt = record.judge(answered_at(102.0, status(soc=20.0)))
+    assert doubt.error is not None
+    assert (doubt.error.reason, doubt.row) == ("jump", None)
+    assert record.judge(answered_at(104.0, status())).row is not None, "it was a flipped bit"
+    times = (106.0, 108.0, 110.0, 112.0)
+    rows = [record.judge(answered_at(time, status(soc=20.0))).row for time in times]
+    assert rows[0] is None
+    assert rows[-1] is not None
+    assert rows[-1][Column.SOC] == 20.0

@@ -7,7 +7,7 @@ import pytest
 from jkpb_samples import empty, sample_row
 
 from packbank.bms.jkpb import JkPb
-from packbank.bms.trust import RANGES, check
+from packbank.bms.trust import RANGES, STEPS, check, check_steps
 from packbank.errors import FrameError
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 
@@ -121,3 +121,33 @@ def test_ticks_grow_or_begin_again(ticks: float, elapsed: float, reason: str) ->
         assert refused(row, previous) == reason  # type: ignore[arg-type]
     else:
         check(row, previous)  # type: ignore[arg-type]
+
+
+STEPPED = [(column, most) for column, most in STEPS.items() if np.isfinite(sample_row()[column])]
+
+
+@pytest.mark.parametrize(("column", "most"), STEPPED)
+def test_a_status_far_from_the_one_before_is_no_successor(column: Column, most: float) -> None:
+    before, after = sample_row(), sample_row()
+    before[Column.STATUS_TIME], after[Column.STATUS_TIME] = 100.0, 102.0
+    after[column] = before[column] - 0.9 * most
+    check_steps(after, before)
+    after[column] = before[column] - 1.1 * most
+    with pytest.raises(FrameError, match=column.key) as error:
+        check_steps(after, before)
+    assert error.value.reason == "jump"
+    after[Column.STATUS_TIME] = 200.0
+    check_steps(after, before)
+    check_steps(after, empty())
+
+
+def test_cells_move_together_and_one_alone_is_in_doubt() -> None:
+    before, after = sample_row(), sample_row()
+    before[Column.STATUS_TIME], after[Column.STATUS_TIME] = 100.0, 102.0
+    after[CELL_VOLTAGES] -= 0.3
+    check_steps(after, before)
+    after[3] += 0.2
+    with pytest.raises(FrameError, match="more than the others"):
+        check_steps(after, before)
+    after[CELL_VOLTAGES] = np.nan
+    check_steps(after, before)
