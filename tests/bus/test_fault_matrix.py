@@ -54,7 +54,7 @@ SPOILING = ("bit-flip", "garble", "truncation", "very-late", "astray", "silence"
 @pytest.fixture(scope="module")
 def others() -> list[Outcome]:
     todo = [case for family in FRAMINGS for case in cases(SPOILING, [0.30], family=family)]
-    return run(todo, 12.0, settle=1.0)
+    return run(todo, SECONDS, settle=1.0)
 
 
 def test_no_wrong_value_of_another_family_reaches_the_matrix(others: list[Outcome]) -> None:
