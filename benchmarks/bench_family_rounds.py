@@ -1,13 +1,15 @@
 """The rounds of every family, in real time: ``pytest -s -o addopts= benchmarks/bench_family_rounds.py``.
 
 Four simulated packs of each family (of JKBMS one) at the pace of real ones, each family on its own bus, and fifteen of
-PACE, whose settings are not read. Counted is the last round, in which settings are not read. The floor is the time of
-the bytes on the wire alone; the least has also the time in which the packs think, and the pauses that they need.
+PACE, whose settings are not read, with the silence that a bus has learnt after some minutes. Counted is the last round,
+in which settings are not read. The floor is the time of the bytes on the wire alone; the least has also the time in
+which the packs think, and the pauses that they need.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bench_other_bms import BITS_A_BYTE, conversation
@@ -69,6 +71,7 @@ def measured(folder: Path) -> dict[str, BusStats]:
             )
             if full:
                 protocol.questions = {Topic.STATUS: protocol.questions[Topic.STATUS]}
+                protocol.line = replace(protocol.line, silence=protocol.line.silence_min)
             running.append(start_bus(config, protocol, members, store))
         time.sleep(SECONDS)
         stats = {bus.name: bus.stats() for bus in running}

@@ -23,7 +23,7 @@ from packbank.bms.ascii_counts import (
     unwrap_voltage,
 )
 from packbank.bms.ascii_frames import RETURN_CODES, VER, Question, Way
-from packbank.bms.ascii_protocol import LINE, AsciiProtocol
+from packbank.bms.ascii_protocol import AsciiProtocol
 from packbank.bms.protocol import Row, Topic
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
@@ -184,7 +184,6 @@ class Pace(AsciiProtocol):
 
     name = "pace"
     title = "PACE BMS (ASCII protocol), RS232 or RS485"
-    line = replace(LINE, silence=LINE.same_pack_gap)  # who asks another pack asks no board sooner than that reader does
     addresses = range(0x00, 0x10)
     no_address = (
         "address {:#04x} cannot be set on a PACE pack: its four DIP switches make 0x00 (alone), 0x01 (master) to 0x0F; "
