@@ -48,12 +48,13 @@ def test_faults_that_spoil_answers_are_refused_with_a_reason(outcomes: list[Outc
 
 
 FRAMINGS = ("pace", "seplos-v3", "jbd-up")  # one family of each form of frame that was added after JK PB's
+STOOD_BACK = 3.0  # s that a bus listens on when another master has gone
 SPOILING = ("bit-flip", "garble", "truncation", "very-late", "astray", "silence", "second-master")
 
 
 @pytest.fixture(scope="module")
 def others() -> list[Outcome]:
-    todo = [case for family in FRAMINGS for case in cases(SPOILING, [0.30], family=family)]
+    todo = [case for family in FRAMINGS for case in cases(SPOILING, [0.50], sick=2, family=family)]
     return run(todo, SECONDS, settle=1.0)
 
 
@@ -67,4 +68,4 @@ def test_faults_of_other_families_are_noticed_and_all_packs_come_back(others: li
         mine = [outcome for outcome in others if outcome.case.family == family]
         assert {outcome.case.name for outcome in mine if outcome.refused} >= {"bit-flip", "garble", "truncation"}
         assert all(outcome.accepted for outcome in mine), table(mine)
-        assert all(outcome.recovery < 3 * outcome.round + SLACK for outcome in mine), table(mine)
+        assert all(outcome.recovery < 3 * outcome.round + STOOD_BACK + SLACK for outcome in mine), table(mine)
