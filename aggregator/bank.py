@@ -237,6 +237,10 @@ class Bank:
         )
         return self._history.step(moment, instant.dt)
 
+    def rename(self, pack: int, name: str) -> None:
+        """A row that has had no pack has one now."""
+        self.names = (*self.names[:pack], name, *self.names[pack + 1 :])
+
     def reset_soc(self, percent: float) -> None:
         """The user knows the bank's SoC (matters with ``SOC_CALCULATION``)."""
         self._soc.reset(percent)

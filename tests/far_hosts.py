@@ -7,24 +7,25 @@ from collections.abc import Callable
 import numpy as np
 
 from bank_rows import healthy
+from packbank.config.hosts import Announced
 from packbank.config.inifile import parse
-from packbank.config.loader import build
+from packbank.config.loader import NOTHING, build
 from packbank.config.model import Config, MqttConfig
 from packbank.daemon import Daemon
 from packbank.model.battery import VirtualBattery
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
-from packbank.mqtt.link import Received
-from packbank.sources.hosts.host import Host
+from packbank.mqtt.received import Received
+from packbank.sources.hosts.receiver import Receiver
 from packbank.sources.hosts.sender import Sender
-from packbank.sources.start import _members
+from packbank.sources.start import members_of_host
 
 AGE = 0.3  # s of a row when it is sent
 
 
-def config_of(text: str) -> Config:
+def config_of(text: str, announced: Announced = NOTHING) -> Config:
     sections, problems = parse(text)
-    config, found = build(sections)
+    config, found = build(sections, (), announced)
     assert not problems
     assert config is not None, found
     return config
@@ -98,31 +99,37 @@ class Far:
 class Near:
     """The bank: a local bus of ``local`` packs, and the hosts ``names`` with 3 packs each."""
 
-    def __init__(self, *names: str, local: int = 2, extra: str = "", broker: str = "") -> None:
-        """``broker`` are lines of each [host:...], ``extra`` more sections."""
+    def __init__(
+        self,
+        *names: str,
+        local: int = 2,
+        extra: str = "",
+        broker: str = "",
+        clock: Callable[[], float] | None = None,
+        announced: Announced = NOTHING,
+    ) -> None:
+        """``broker`` are lines of each [host:...], ``extra`` more sections; ``announced`` is what was saved."""
         listed = "".join(f"[host:{name}]\nPACKS = bus1 0x01-0x03\n{broker}\n" for name in names)
         text = f"[bus:local]\nPORT = /dev/none\nBATTERY_ADDRESSES = 0x01-0x{local:02X}\n{listed}{extra}"
-        self.config = config_of(text)
+        self.config = config_of(text, announced)
         self.daemon = Daemon(self.config)
         self.local = healthy(local)
         self.serials = [f"local-{number}" for number in range(local)]
-        self.hosts = {}
         self.now = 1000.0
-        for host in self.config.hosts:
-            members = {
-                bus.name.partition("/")[2]: _members(self.config, bus)
-                for bus in self.config.buses
-                if bus.host == host.name
-            }
-            names_of_rows = [pack.name for pack in self.config.packs]
-            self.hosts[host.name] = Host(host, members, self.daemon.store, names_of_rows, clock=lambda: self.now)
+        rows = [pack.name for pack in self.config.packs]
+        self.hosts = {
+            host.name: Receiver(
+                host, members_of_host(self.config, host.name), self.daemon.store, rows, clock or (lambda: self.now)
+            )
+            for host in self.config.hosts
+        }
 
     def take(self, sent: list[tuple[str, str, bool]], *, retained: bool = False) -> None:
         """Messages arrive; ``retained``: from before we came."""
         for topic, payload, _ in sent:
             message = Received(topic, payload.encode(), retained, self.now)
             for host in self.hosts.values():
-                if topic.startswith(host._topics.state.removesuffix("state")):
+                if topic.startswith(host.topics.below("")):
                     host.take(message)
 
     def step(self, *fars: Far, seconds: float = 1.0) -> VirtualBattery:
@@ -143,7 +150,7 @@ class Near:
 
     def troubles(self) -> list[str]:
         """What doctor would show of the packs of all hosts, and of their buses."""
-        stats = [bus.stats(self.now) for host in self.hosts.values() for bus in host.buses.values()]
+        stats = [bus for host in self.hosts.values() for bus in host.stats(self.now)]
         said = [f"{one.name} {trouble.address}: {trouble.text}" for one in stats for trouble in one.troubles]
         return said + [f"{one.name}: {one.error}" for one in stats if one.error]
 

@@ -125,6 +125,7 @@ class Daemon:
     def step(self, now: float) -> Snapshot:
         """Apply what was asked for, take the rows and make the snapshot of ``now``."""
         changed = self._apply_commands(now)
+        self._settle(self.store.take_settled())
         rows, identities = self.store.snapshot(now + TICK)
         rows.flags.writeable = False
         wall = self._wall()
@@ -140,10 +141,20 @@ class Daemon:
             rows=rows,
             places=self._places,
             identities=identities,
-            buses=tuple([source.stats() for source in self._sources]),
+            buses=tuple([bus for source in self._sources for bus in source.buses()]),
             controls=self._controls,
             searching=self._searching(battery.packs, now),
         )
+
+    def _settle(self, settled: Mapping[int, Place]) -> None:
+        """Rows that had no pack have one now."""
+        if not settled:
+            return
+        places = list(self._places)
+        for index, place in settled.items():
+            places[index] = place
+            self.bank.rename(index, place.title)
+        self._places = tuple(places)
 
     def _apply_commands(self, now: float) -> bool:
         """Whether there was any."""
@@ -210,7 +221,8 @@ class Daemon:
         """Have the state written; the disk may take its time."""
         self._saved_at = now
         if self._writer:
-            announced = {host.name: host.packs for host in self.config.hosts if not host.listed}
+            found = self.store.announced
+            announced = {host.name: found.get(host.name, host.packs) for host in self.config.hosts if not host.listed}
             hosts = {"hosts": announced} if announced else {}
             self._writer.give({"bank": self.bank.state(), "controls": asdict(self._controls), **hosts})
 

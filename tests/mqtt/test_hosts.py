@@ -22,10 +22,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from brokers import PASSWD
 from far_hosts import Far, Near
 from packbank.model.columns import Column
+from packbank.mqtt import link
 from packbank.mqtt.link import BYTES_A_TURN, PACKETS_A_TURN
-from packbank.sources.hosts import host as host_module
-from packbank.sources.hosts.announced import ask_hosts
+from packbank.sources.hosts import peer
 from packbank.sources.hosts.host import LONG_REST, Host
+from packbank.sources.hosts.receiver import Receiver
 
 PAGE = (Path(__file__).parents[2] / "docs/hosts.md").read_text(encoding="utf-8")
 ACL = dedent(PAGE[PAGE.index("    user bank") : PAGE.index("Then `systemctl restart")])
@@ -84,10 +85,9 @@ class Room:
         return sending
 
     def bank(self, *names: str, broker: str) -> Near:
-        near = Near(*names, broker=broker)
-        near.now = time.monotonic()
-        for host in near.hosts.values():
-            host._clock = time.monotonic
+        near = Near(*names, broker=broker, clock=time.monotonic)
+        for config, receiver in zip(near.config.hosts, near.hosts.values(), strict=True):
+            host = Host(config, receiver)
             host.start()
             self.undo.callback(host.join, 10.0)
             self.undo.callback(host.stop)
@@ -95,21 +95,24 @@ class Room:
 
 
 @pytest.fixture
-def room(mqtt_bench: Any) -> Iterator[Room]:
+def room(mqtt_bench: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     del mqtt_bench  # brokers end after the hosts
+    monkeypatch.setattr(link, "FIRST_PAUSE", PERIOD)
+    monkeypatch.setattr(link, "LONGEST_PAUSE", PERIOD)
+    monkeypatch.setattr(peer, "SETTLE", PERIOD)
     room = Room()
     with room.undo:
         yield room
 
 
 def answers(near: Near, name: str) -> int:
-    (bus,) = near.hosts[name].buses.values()
-    return bus.stats(time.monotonic()).answers
+    (bus,) = near.hosts[name].stats(time.monotonic())
+    return bus.answers
 
 
 def error(near: Near, name: str) -> str:
-    (bus,) = near.hosts[name].buses.values()
-    return bus.stats(time.monotonic()).error
+    (bus,) = near.hosts[name].stats(time.monotonic())
+    return bus.error
 
 
 def test_rows_settings_and_names_arrive_and_do_so_again_after_the_broker_was_away(mqtt_bench: Any, room: Room) -> None:
@@ -139,21 +142,6 @@ def test_a_sender_that_is_killed_is_named_at_once_by_its_will(mqtt_bench: Any, r
     until(lambda: answers(near, "room1"))
     sending.kill()
     until(lambda: "it has ended, or lost its connection" in error(near, "room1"))
-
-
-def test_a_host_without_a_list_is_asked_for_it_and_the_last_one_is_remembered(
-    mqtt_bench: Any, room: Room, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    login = f"BROKER = {mqtt_bench.mosquitto().url}"
-    room.sender("room1", login)
-    hosts = Near(extra=f"[host:room1]\n{login}\n[host:room9]\n{login}\n").config.hosts
-    assert ask_hosts(hosts[:1], {}, patience=TIMEOUT) == {"room1": (("bus1", (1, 2, 3)),)}
-    saved = {"room9": [["bus1", [1, 2]]]}
-    assert ask_hosts(hosts[1:], saved, patience=0.2) == {"room9": (("bus1", (1, 2)),)}
-    assert ask_hosts(hosts[1:], {"room9": "damaged"}, patience=0.2) == {}
-    assert "put PACKS = bus1 0x01-0x03 into [host:room1]" in caplog.text
-    assert "room9: no announcement within 0 s; expected are the packs that it announced last" in caplog.text
 
 
 @pytest.fixture
@@ -198,13 +186,13 @@ def test_a_flood_costs_what_is_read_of_it_and_only_its_own_host(
 ) -> None:
     broker = mqtt_bench.mosquitto()
     login, taken = f"BROKER = {broker.url}", {"room1": 0, "room2": 0}
-    take = Host.take
+    take = Receiver.take
 
-    def counted(self: Host, message: Any) -> None:
+    def counted(self: Receiver, message: Any) -> None:
         taken[self.name] += 1
         take(self, message)
 
-    monkeypatch.setattr(host_module.Host, "take", counted)
+    monkeypatch.setattr(Receiver, "take", counted)
     near = room.bank("room1", "room2", broker=login)
     room.sender("room1", login)
     room.sender("room2", login)

@@ -59,6 +59,10 @@ def says(started: Started, word: str) -> bool:
     return any(line.startswith(word) for line in started.lines)
 
 
+def serials(bank: Any) -> set[str]:
+    return {pack["serial"] for pack in bank.get("packs", ())} - {""}
+
+
 def until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 90.0
     while not condition():
@@ -86,20 +90,24 @@ def test_two_hosts_and_a_local_bus_are_one_battery(
     simulator = start("simulate", f"--packs={PACKS}", "--buses=3", "--json", f"--folder={tmp_path}")
     until(lambda: simulator.lines)
     ports = json.loads(simulator.lines[0])["ports"]
-    senders, sections = [], ""
-    for name, port in zip(("room1", "room2"), ports[1:], strict=True):
-        file = tmp_path / f"{name}.ini"
-        file.write_text(f"[bus:bus1]\nPORT = {port}\n[mqtt]\nBROKER = {broker.url}\nHOST = {name}\n")
-        senders.append(start("forward", "--config", str(file)))
-    for sender in senders:
-        until(partial(says, sender, "PACKS"))
-        sections += "".join(sender.lines)
-    config = tmp_path / "config.ini"
-    config.write_text(f"[bus:bus1]\nPORT = {ports[0]}\nBATTERY_ADDRESSES = 0x01-0x0F\n{sections}")
-    bank = start("run", "--config", str(config), "--no-dbus", "--json")
+    files = [tmp_path / f"{name}.ini" for name in ("room1", "room2")]
+    for file, port in zip(files, ports[1:], strict=True):
+        listed = "BATTERY_ADDRESSES = 0x01-0x0F\n" if file.stem == "room2" else ""
+        file.write_text(f"[bus:bus1]\nPORT = {port}\n{listed}[mqtt]\nBROKER = {broker.url}\nHOST = {file.stem}\n")
+    senders = [start("forward", "--config", str(files[0]))]
+    until(partial(says, senders[0], "PACKS"))
+    config, capture = tmp_path / "config.ini", tmp_path / "capture"
+    sections = "".join([*senders[0].lines, f"[host:room2]\nBROKER = {broker.url}\n"])
+    config.write_text(
+        f"[DEFAULT]\nLOST_AFTER = 10\n[bus:bus1]\nPORT = {ports[0]}\nBATTERY_ADDRESSES = 0x01-0x0F\n{sections}"
+    )
+    bank = start("run", "--config", str(config), "--no-dbus", "--json", "--capture", str(capture))
+    until(lambda: bank.last().get("online") == 2 * PACKS)
+    senders.append(start("forward", "--config", str(files[1])))  # away at the bank's first start, and not listed
     until(lambda: bank.last().get("online") == 3 * PACKS)
+    expected = {f"SIM00{bus}{number:05}" for bus in (1, 2, 3) for number in range(1, PACKS + 1)}
+    until(lambda: serials(bank.last()) == expected)
     one = bank.last()
-    assert {pack["serial"] for pack in one["packs"]} == {f"SIM00{bus}{n:05}" for bus in (1, 2, 3) for n in range(1, 16)}
     assert {bus["name"]: bus["state"] for bus in one["buses"]} == {
         "bus1": "polling", "room1/bus1": "receiving", "room2/bus1": "receiving"
     }  # fmt: skip
@@ -108,6 +116,12 @@ def test_two_hosts_and_a_local_bus_are_one_battery(
     assert bank.last()["charge_current_limit"]["value"] < one["charge_current_limit"]["value"] + 0.1
     senders[1].end()
     assert senders[1].process.returncode == 0
+    bank.end()
+    replayed = subprocess.run(
+        [*PACKBANK, "replay", str(capture), "--json"], stdout=subprocess.PIPE, check=True, text=True
+    )
+    again = json.loads(replayed.stdout)
+    assert serials(again) == expected
 
 
 @pytest.mark.parametrize(

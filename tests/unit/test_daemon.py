@@ -155,8 +155,8 @@ class Searched:
     def join(self, timeout: float | None = None) -> bool:
         return timeout is not None
 
-    def stats(self) -> BusStats:
-        return Statistics(self.name, "/dev/null").snapshot(1.0, 115200)
+    def buses(self) -> tuple[BusStats, ...]:
+        return (Statistics(self.name, "/dev/null").snapshot(1.0, 115200),)
 
 
 @pytest.fixture

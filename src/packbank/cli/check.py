@@ -10,7 +10,7 @@ from typing import Any
 from packbank.cli.arguments import add_config_file, needed_config_file
 from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys, web_keys
 from packbank.config.loader import load
-from packbank.config.model import BusConfig, Config
+from packbank.config.model import ANY, BusConfig, Config
 from packbank.config.values import format_addresses, format_value
 from packbank.sources.replay import SCHEME, recorded
 
@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
     for bus in config.buses:
         if bus.port.startswith(SCHEME):
             recorded(bus)
-    buses, packs = len(config.buses), sum(pack.expected for pack in config.packs)
+    buses, packs = sum(not bus.name.endswith(f"/{ANY}") for bus in config.buses), sum(p.expected for p in config.packs)
     counted = f"{packs} pack{'s' * (packs != 1)}" if packs else "packs as they answer"
     print(f"{file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
     lines = (*_topology(config), *_outputs(config), *_settings(config), *_reserve(config), *config.notes)
@@ -40,13 +40,14 @@ def run(args: Namespace) -> int:
 def _topology(config: Config) -> Iterator[str]:
     for bus in config.buses:
         if bus.host:
-            yield f"bus {bus.name}: sent by {bus.host} over {bus.port}, {_packs(config, bus)}"
+            if bus.addresses:
+                yield f"bus {bus.name}: sent by {bus.host} over {bus.port}, {_packs(config, bus)}"
             continue
         rates = f" {format_value(bus.baudrates)} baud" if bus.baudrates else ""
         yield f"bus {bus.name}: {bus.port}, {bus.protocol}{rates}, {bus.mode}, {_packs(config, bus)}"
     for host in config.hosts:
-        if not host.packs:
-            yield f"host {host.name}: over {host.mqtt.broker}, the packs that it announces when packbank starts"
+        if not host.listed:
+            yield f"host {host.name}: over {host.mqtt.broker}, whatever packs it announces"
 
 
 def _packs(config: Config, bus: BusConfig) -> str:

@@ -69,7 +69,7 @@ def _forward(config: Config, mqtt: MqttConfig) -> None:
             now = time.monotonic()
             pause = TICK + sender.shift()
             matrix, identities = store.snapshot(now + pause)
-            sender.tick(matrix, identities, [source.stats() for source in sources], now)
+            sender.tick(matrix, identities, [bus for source in sources for bus in source.buses()], now)
             if not shown and (packs := sender.packs()) is not None:
                 shown = True
                 print("\n".join(_for_the_bank(mqtt, packs)), flush=True)

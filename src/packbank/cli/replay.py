@@ -19,6 +19,7 @@ from packbank.model.identity import Place
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.json_lines import snapshot_dict
 from packbank.outputs.terminal import line
+from packbank.sources.hosts.replay import read_hosts
 from packbank.sources.serial.recording import Event, read_buses, read_events, read_protocols
 from packbank.sources.serial.replay import Player
 
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="made by 'packbank run --capture FILE', a bus trace, or answers in hex, one a line",
     )
     parser.add_argument(
-        "--bus", action="append", metavar="NAME", help="only this bus of the recording; may be repeated"
+        "--bus", action="append", metavar="NAME", help="only this bus or host of the recording; may be repeated"
     )
     parser.add_argument("--protocol", default="jkpb", choices=registry.NAMES, help="if the recording does not name it")
     parser.add_argument(
@@ -48,13 +49,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay; 1 when the recording holds no answer that passes every check."""
-    there = read_buses(args.file)
+    there, hosts = read_buses(args.file), read_hosts(args.file)
     buses = [bus for bus in there if not args.bus or bus in args.bus]
     if not buses:
-        lacks = f"no traffic of that bus in it; it has {', '.join(there)}" if there else "no traffic in it"
+        lacks = f"no traffic of that bus or host in it; it has {', '.join(there)}" if there else "no traffic in it"
         raise ConfigError(f"{args.file}: {lacks}")
     protocols = read_protocols(args.file)
-    player = Player({bus: registry.protocol(protocols.get(bus, args.protocol)) for bus in buses})
+    player = Player(
+        {bus: registry.protocol(protocols.get(bus, args.protocol)) for bus in buses if bus not in hosts},
+        {host: packs for host, packs in hosts.items() if host in buses},
+    )
+    if not player.places:
+        raise ConfigError(f"{args.file}: its hosts announce no pack, and rows cannot be read without that")
     replay = _Replay(player, _bank(player.places, args.config), args)
     replay.play(event for event in read_events(args.file) if event.bus in buses)
     return 0 if replay.finish() else 1

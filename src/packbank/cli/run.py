@@ -11,6 +11,7 @@ from pathlib import Path
 from packbank import state
 from packbank.cli.arguments import add_config_file, needed_config_file
 from packbank.cli.signals import ended_by_signals, import_whole
+from packbank.config.hosts import saved_hosts
 from packbank.config.loader import load
 from packbank.config.model import Config, MqttConfig, WebConfig
 from packbank.config.program import state_path
@@ -39,7 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where history and the user's limits are kept; default: config.state.json beside config.ini",
     )
-    parser.add_argument("--capture", type=Path, metavar="FILE", help="write every byte of the buses for 'replay'")
+    parser.add_argument(
+        "--capture",
+        type=Path,
+        metavar="FILE",
+        help="write every byte of the buses, and every message of other hosts, for 'replay'",
+    )
     parser.add_argument("--json", action="store_true", help="print the battery once a second as a JSON line")
     parser.add_argument("--no-dbus", action="store_true", help="read and merge only, for a machine without Venus OS")
     parser.epilog = """\
@@ -71,10 +77,8 @@ def _run(args: argparse.Namespace, config: Config) -> int:
     for note in config.notes:
         log.info("%s: %s", args.config, note)
     if not all(host.listed for host in config.hosts):
-        ask_hosts = import_whole("packbank.sources.hosts.announced").ask_hosts
         saved = state.load(state_path(args.config, config, args.state)).get("hosts")
-        announced = ask_hosts(config.hosts, saved if isinstance(saved, dict) else {})
-        config = load(args.config, args.port, args.state, announced)
+        config = load(args.config, args.port, args.state, saved_hosts(saved))
     serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
     on_request = OnRequest()
     capture = Capture(args.capture) if args.capture else on_request
@@ -134,9 +138,9 @@ def _web(web: WebConfig, config: Config, kept: Location | None) -> Output:
     """The web output, with charts of what is ``kept``. Raises ConfigError when h11 is not installed."""
     history = None
     if kept:
-        names, about = [pack.name for pack in config.packs], config.history
+        about = config.history
         reader = History(kept.folder, kept.rows, kept.events)
         row = 60.0 * about.period
-        history = import_whole("packbank.outputs.web.kept").KeptHistory(reader, names, row=row, days=about.days)
+        history = import_whole("packbank.outputs.web.kept").KeptHistory(reader, row=row, days=about.days)
     output: Output = import_whole("packbank.outputs.web.output").WebOutput(web, history)
     return output

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from packbank.config import keys
 from packbank.config.entry import Entry
-from packbank.config.model import BusConfig, HostConfig, HostPacks, MqttConfig
+from packbank.config.model import ANY, REMOTE, BusConfig, HostConfig, HostPacks, MqttConfig
 from packbank.config.outputs import wrong_with_mqtt
 from packbank.config.problems import Problem
 from packbank.config.sections import Parsed, Section
-from packbank.config.values import parse_address, parse_topic_name
+from packbank.config.values import TOPIC_NAME, format_host_packs, parse_address, parse_host_packs, parse_topic_name
 
-REMOTE = "host"  # what stands for the protocol of a bus that another host reads
 Announced = Mapping[str, HostPacks]  # by host
 
 
@@ -43,8 +43,17 @@ def build_hosts(parsed: Parsed, mqtt: MqttConfig | None, announced: Announced) -
     return tuple(hosts)
 
 
+def saved_hosts(saved: object) -> dict[str, HostPacks]:
+    """The packs that hosts announced before, as the state has them; without what is damaged: they announce it again."""
+    found = {}
+    for host, packs in saved.items() if isinstance(saved, dict) else ():
+        with suppress(TypeError, ValueError):
+            found[host] = parse_host_packs(format_host_packs(packs))
+    return found
+
+
 def host_buses(hosts: tuple[HostConfig, ...]) -> Iterator[BusConfig]:
-    """The buses that these hosts read."""
+    """The buses that these hosts read, and for a host without a list one of rows for what it announces later."""
     for host in hosts:
         for bus, addresses in host.packs:
             yield BusConfig(
@@ -54,6 +63,8 @@ def host_buses(hosts: tuple[HostConfig, ...]) -> Iterator[BusConfig]:
                 addresses=tuple(addresses),
                 host=host.name,
             )
+        if not host.listed:
+            yield BusConfig(name=f"{host.name}/{ANY}", port=host.mqtt.broker, protocol=REMOTE, host=host.name)
 
 
 def _wrong_name(name: str) -> Iterator[tuple[str, str]]:
@@ -74,6 +85,8 @@ def _with_sections(packs: HostPacks, parsed: Parsed, host: str) -> HostPacks:
         if _host_of(section) != host:
             continue
         _, bus, text = section.name.split("/")
+        if not TOPIC_NAME.fullmatch(bus):
+            continue
         try:
             address = parse_address(text)
         except ValueError:

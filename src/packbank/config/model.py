@@ -12,6 +12,9 @@ from enum import StrEnum
 from packbank.aggregator.settings import BankSettings, PackSettings, setting
 
 CONFIG_VERSION = 1  # raised when a key changes its meaning
+REMOTE = "host"  # what stands for the protocol of a bus that another host reads
+ANY = "*"  # the bus of rows that wait for packs which a host announces later, and
+SPARE = 64  # how many such rows there are for each host without a list
 
 
 class Mode(StrEnum):
@@ -122,9 +125,9 @@ class HostConfig:
     mqtt: MqttConfig  # where, and as whom
     packs: HostPacks = setting(
         (),
-        "its buses and packs: bus1 0x01-0x0F, bus2 0x01-0x08; empty: those that it announces when packbank starts",
+        "its buses and packs: bus1 0x01-0x0F, bus2 0x01-0x08; empty: those that it announces",
     )
-    listed: bool = True  # false: ``packs`` are announced ones
+    listed: bool = True  # false: ``packs`` are those that it announced before the start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,9 @@ def shown(entry: Entry) -> str:
 
 @cache
 def _harmless() -> frozenset[str]:
-    own = (keys.bus_keys, keys.program_keys, keys.service_keys, keys.bank_keys, keys.pack_keys, keys.reading_keys)
-    known = {name for group in (*own, keys.name_keys, keys.mqtt_keys, keys.web_keys) for name in group()}
+    shared = (keys.bus_keys, keys.program_keys, keys.service_keys, keys.bank_keys, keys.pack_keys, keys.reading_keys)
+    own = (keys.name_keys, keys.mqtt_keys, keys.host_keys, keys.web_keys, keys.history_keys)
+    known = {name for group in (*shared, *own) for name in group()}
     known.update(name for rename in RENAMES for name in rename.old)
     known.update(name for names in IGNORED.values() for name in names.split())
     return frozenset(name for name in known if not any(part in name for part in SECRET))

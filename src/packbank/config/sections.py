@@ -61,9 +61,9 @@ def default_keys() -> Keys:
     return {**keys.bus_keys(), **keys.program_keys(), **keys.service_keys(), **keys.bank_keys(), **of_packs}
 
 
-def understand(sections: Sections) -> Parsed:
-    """Parse every section; what is wrong is collected, and the rest goes on without it."""
-    allowed = {
+def allowed_keys() -> Mapping[str, Keys]:
+    """Every key that may stand in a section, by the kind of the section."""
+    return {
         DEFAULT: default_keys(),
         "bus": {**keys.bus_keys(), **keys.reading_keys(), **keys.pack_keys()},
         "pack": {**keys.name_keys(), **keys.reading_keys(), **keys.pack_keys()},
@@ -72,6 +72,11 @@ def understand(sections: Sections) -> Parsed:
         "web": keys.web_keys(),
         "history": keys.history_keys(),
     }
+
+
+def understand(sections: Sections) -> Parsed:
+    """Parse every section; what is wrong is collected, and the rest goes on without it."""
+    allowed = allowed_keys()
     parsed = Parsed()
     places = {"bus": parsed.buses, "pack": parsed.packs, "host": parsed.hosts}
     for title, entries in sections.items():

@@ -14,11 +14,12 @@ from packbank.bms.protocol import Protocol
 from packbank.config import keys
 from packbank.config.entry import Entry
 from packbank.config.keys import Keys
-from packbank.config.model import BusConfig, Mode, PackConfig
+from packbank.config.model import ANY, REMOTE, SPARE, BusConfig, Mode, PackConfig
 from packbank.config.ports import wrong_port
 from packbank.config.problems import Problem
 from packbank.config.sections import DEFAULT, Parsed, Section
 from packbank.config.values import format_addresses, parse_address
+from packbank.model.identity import Place
 
 MOST_BUSES = 64
 LONGEST_NAME = 64  # characters of a name
@@ -27,7 +28,7 @@ NO_BUS = (
     "('packbank scan' prints them)"
 )
 
-Place = tuple[str, int]  # bus and address
+At = tuple[str, int]  # bus and address
 Protocols = Mapping[str, Protocol]
 
 
@@ -112,7 +113,12 @@ def _wrong_with_port(bus: BusConfig, owners: dict[str, str]) -> Iterator[tuple[s
 
 
 def candidates(bus: BusConfig, protocols: Protocols) -> tuple[int, ...]:
-    """Every address a pack of this bus can have; a master that is heard is the pack at 0, where no other can be."""
+    """Every address a pack of this bus can have; a master that is heard is the pack at 0, where no other can be.
+
+    Those of rows that wait for packs of another host only number the rows.
+    """
+    if bus.protocol == REMOTE:
+        return bus.addresses or tuple(range(SPARE))
     if bus.protocol not in protocols:
         return ()
     own = tuple(protocols[bus.protocol].addresses)
@@ -132,7 +138,7 @@ def build_packs(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols
         for address in addresses:
             own = of_pack.get((bus.name, address), Section(""))
             layers = [parsed.default, of_bus.get(bus.name, Section("")), own]
-            usual = f"pack {address}" if len(buses) == 1 else f"{bus.name} {address}"
+            usual = f"pack {address}" if len(buses) == 1 and not bus.host else Place(bus.name, address).title
             packs.append(
                 PackConfig(
                     bus=bus.name,
@@ -163,8 +169,8 @@ def _merged(layers: Sequence[Section], chosen: Keys) -> dict[str, Any]:
 
 def _place_sections(parsed: Parsed, buses: Sequence[BusConfig], protocols: Protocols) -> None:
     """Find the pack that each [pack:BUS/ADDRESS] section names; those that name nothing we have are problems."""
-    known = {bus.name: bus for bus in buses}
-    found: dict[Place, Section] = {}
+    known = {bus.name: bus for bus in buses if not bus.name.endswith(f"/{ANY}")}
+    found: dict[At, Section] = {}
     for section in parsed.packs:
         name, _, text = section.name.rpartition("/")
         try:
@@ -197,7 +203,7 @@ def _address(known: Mapping[str, BusConfig], name: str, text: str, protocols: Pr
     return address
 
 
-def _check_names(parsed: Parsed, packs: Sequence[PackConfig], of_pack: Mapping[Place, Section]) -> None:
+def _check_names(parsed: Parsed, packs: Sequence[PackConfig], of_pack: Mapping[At, Section]) -> None:
     owners: dict[str, PackConfig] = {}
     for pack in packs:
         first = owners.setdefault(pack.name, pack)

@@ -30,3 +30,8 @@ class Place:
     def name(self) -> str:
         """A name for a pack that has no other."""
         return f"{self.bus}/{self.address:#04x}"
+
+    @property
+    def title(self) -> str:
+        """The usual name of a pack in a bank of several buses."""
+        return f"{self.bus} {self.address}"

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from packbank.config.model import MqttConfig
 from packbank.errors import ConfigError
 from packbank.mqtt import broker
+from packbank.mqtt.received import Received
 from packbank.trouble import Trouble
 
 try:
@@ -45,15 +46,6 @@ class Will(NamedTuple):
 
     topic: str
     payload: str
-
-
-class Received(NamedTuple):
-    """A message from the broker."""
-
-    topic: str
-    payload: bytes
-    retained: bool  # it was there before we came
-    time: float  # monotonic s
 
 
 class Link:

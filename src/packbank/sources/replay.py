@@ -15,11 +15,11 @@ from threading import Event as Flag
 from threading import Thread
 
 from packbank.bms.protocol import Protocol
-from packbank.config.model import BusConfig
+from packbank.config.model import REMOTE, BusConfig
 from packbank.errors import ConfigError, PackbankError
 from packbank.model.bus_stats import BusStats
 from packbank.sources.serial.gate import Member
-from packbank.sources.serial.recording import Event, read_buses, read_events
+from packbank.sources.serial.recording import Event, read_buses, read_events, read_protocols
 from packbank.sources.serial.replay import RecordedBus
 from packbank.sources.store import Store
 
@@ -72,6 +72,10 @@ class Replay:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def buses(self) -> tuple[BusStats, ...]:
+        """Itself: it is one bus."""
+        return (self.stats(),)
+
     def stats(self) -> BusStats:
         """What was read so far."""
         return self._bus.stats(self._clock() - self._began)
@@ -101,7 +105,8 @@ class Replay:
 def recorded(config: BusConfig) -> tuple[Path, str]:
     """The recording that ``config`` names as its port, and which bus of it. Raises ConfigError without one."""
     path = Path(config.port.removeprefix(SCHEME))
-    buses = read_buses(path)
+    protocols = read_protocols(path)
+    buses = [bus for bus in read_buses(path) if protocols.get(bus) != REMOTE]
     if config.name not in buses and len(buses) != 1:
         there = ", ".join(sorted(buses)) or "none"
         raise ConfigError(f"{config.name}: {path} has no bus of that name; it has {there}")

@@ -37,8 +37,8 @@ class Source(Protocol):
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end; whether it has ended."""
 
-    def stats(self) -> BusStats:
-        """How it is doing."""
+    def buses(self) -> Sequence[BusStats]:
+        """How each of its buses is doing."""
 
 
 def start_sources(config: Config, store: Store, capture: Capture | OnRequest | None = None) -> tuple[Source, ...]:
@@ -61,11 +61,11 @@ def _starters(
         if not bus.host:
             yield partial(_serial, config, bus, store, capture)
     for host in config.hosts:
-        yield partial(_host, config, host, store)
+        yield partial(_host, config, host, store, capture)
 
 
 def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | OnRequest | None) -> Sequence[Source]:
-    protocol, members = registry.protocol(bus.protocol), _members(config, bus)
+    protocol, members = registry.protocol(bus.protocol), members_of(config, bus)
     protocol.line = protocol.line.at(*(bus.baudrates or protocol.line.baudrates))
     if bus.port.startswith(SCHEME):
         return [start_replay(bus, protocol, members, store)]
@@ -73,15 +73,19 @@ def _serial(config: Config, bus: BusConfig, store: Store, capture: Capture | OnR
     return [start_bus(bus, protocol, members, store, tap)]
 
 
-def _host(config: Config, host: HostConfig, store: Store) -> Sequence[Source]:
+def _host(config: Config, host: HostConfig, store: Store, capture: Capture | OnRequest | None) -> Sequence[Source]:
     from packbank.sources.hosts.host import start_host  # noqa: PLC0415  (the core runs without paho-mqtt)
 
-    buses = [bus for bus in config.buses if bus.host == host.name]
-    members = {bus.name.partition("/")[2]: _members(config, bus) for bus in buses}
-    return start_host(host, members, store, [pack.name for pack in config.packs])
+    return [start_host(host, members_of_host(config, host.name), store, [pack.name for pack in config.packs], capture)]
 
 
-def _members(config: Config, bus: BusConfig) -> list[Member]:
+def members_of_host(config: Config, host: str) -> dict[str, list[Member]]:
+    """The packs of a host by the name of their bus there."""
+    return {bus.name.partition("/")[2]: members_of(config, bus) for bus in config.buses if bus.host == host}
+
+
+def members_of(config: Config, bus: BusConfig) -> list[Member]:
+    """The packs of a bus."""
     packs = [(index, pack) for index, pack in enumerate(config.packs) if pack.bus == bus.name]
     return [
         Member(index, pack.address, pack.name, pack.expected, pack.invert_current_measurement) for index, pack in packs

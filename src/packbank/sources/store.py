@@ -1,4 +1,8 @@
-"""Where the sources' threads put rows and the main loop takes the matrix: one lock, copies on both sides."""
+"""Where the sources' threads put rows and the main loop takes the matrix: one lock, copies on both sides.
+
+Some rows have no pack at the start: they are for packs that a host announces later. Its source gives such a row to a
+pack with :meth:`Store.settle`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.bms.protocol import Row
+from packbank.config.model import HostPacks
 from packbank.model.columns import empty_matrix
-from packbank.model.identity import Identity
+from packbank.model.identity import Identity, Place
 
 
 class Store:
@@ -24,6 +29,8 @@ class Store:
         self._twins: dict[int, int] = {}  # of a remote row: the earlier row of the same pack
         self._matrix = empty_matrix(packs)
         self._identities = [Identity()] * packs
+        self._settled: dict[int, Place] = {}
+        self.announced: dict[str, HostPacks] = {}  # by host: all that it has announced since the start
         self._next_read = nan
 
     @property
@@ -38,6 +45,17 @@ class Store:
             known, self._identities[index] = self._identities[index], identity
             if self._remote and known.serial != identity.serial:
                 self._twins = self._find_twins()
+
+    def settle(self, index: int, place: Place) -> None:
+        """Row ``index``, which had no pack, is that of the pack at ``place`` from now on."""
+        with self._lock:
+            self._settled[index] = place
+
+    def take_settled(self) -> dict[int, Place]:
+        """The rows that were given to packs since the last call, and where these are."""
+        with self._lock:
+            settled, self._settled = self._settled, {}
+            return settled
 
     def twin(self, index: int) -> int | None:
         """The earlier row of the same pack as the remote row ``index``, by its serial number; ``None`` without one."""

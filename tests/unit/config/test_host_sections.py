@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from packbank.config.entry import Entry
 from packbank.config.inifile import parse
 from packbank.config.loader import build
-from packbank.config.model import Config
+from packbank.config.model import ANY, SPARE, Config
+from packbank.config.secrets import HIDDEN, SECRET, shown
+from packbank.config.sections import TITLES, allowed_keys
 from packbank.config.values import format_host_packs, parse_host_packs
 
 LOCAL = "[bus:bus1]\nPORT = /dev/none\nBATTERY_ADDRESSES = 0x01\n"
@@ -72,12 +75,23 @@ def test_a_bank_may_have_no_bus_of_its_own() -> None:
 
 def test_a_host_without_a_list_has_what_it_announces_and_what_has_a_section() -> None:
     text = f"{LOCAL}[host:room2]\n[pack:room2/bus1/0x05]\nNAME = cellar\n"
-    assert [pack.name for pack in config_of(text).packs] == ["bus1 1", "cellar"]
+    assert expected(config_of(text)) == ["bus1 1", "cellar"]
     config = config_of(text, room2=(("bus1", (1, 2)), ("bus2", (1,))))
-    assert [pack.name for pack in config.packs] == [
-        "bus1 1", "room2/bus1 1", "room2/bus1 2", "cellar", "room2/bus2 1"
-    ]  # fmt: skip
+    assert expected(config) == ["bus1 1", "room2/bus1 1", "room2/bus1 2", "cellar", "room2/bus2 1"]
     assert not config.hosts[0].listed
+    waiting = [pack for pack in config.packs if not pack.expected]
+    assert {pack.bus for pack in waiting} == {f"room2/{ANY}"}
+    assert len(waiting) == SPARE
+
+
+def test_a_host_without_a_list_can_be_the_whole_bank() -> None:
+    config = config_of("[host:room2]\nMAX_BATTERY_CHARGE_CURRENT = 40\n")
+    assert [pack.settings.max_battery_charge_current for pack in config.packs] == [40.0] * SPARE
+    assert expected(config) == []
+
+
+def expected(config: Config) -> list[str]:
+    return [pack.name for pack in config.packs if pack.expected]
 
 
 def test_the_broker_of_mqtt_serves_hosts_and_its_password_goes_to_no_other() -> None:
@@ -97,6 +111,8 @@ def test_the_broker_of_mqtt_serves_hosts_and_its_password_goes_to_no_other() -> 
         ("[host:a]\nPACKS = bus1 0x01\nPASSWORD_FILE = /p\n", "write USERNAME too"),
         ("[host:a]\nPACKS = bus1 0x01\n[pack:a/bus1/0x02]\nNAME = x\n", "add it to PACKS of [host:a]"),
         ("[host:a]\nPACKS = bus1 0x01\n[pack:a/bus2/0x02]\nNAME = x\n", "there is no bus 'a/bus2'"),
+        ("[host:a]\n[pack:a/*/0x02]\nNAME = x\n", "there is no bus 'a/*'"),
+        ("[host:a]\nPACKS = bus1 0x01-0x02-0x03\n", "PACKS = bus1 0x01-0x02-0x03"),
         (
             "[host:a]\nPACKS = bus1 0x01\n[pack:a/bus1/0x01]\nINVERT_CURRENT_MEASUREMENT = True\n",
             "write it in the configuration of a",
@@ -108,3 +124,11 @@ def test_what_is_wrong_is_said_once_with_a_remedy(text: str, said: str) -> None:
     found = problems(text)
     assert len(found) == 1
     assert said in found[0]
+
+
+def test_the_value_of_every_key_is_shown_in_messages_unless_it_may_be_a_secret() -> None:
+    assert allowed_keys().keys() == TITLES.keys()
+    for own in allowed_keys().values():
+        for key in own:
+            secret = any(part in key for part in SECRET)
+            assert shown(Entry("section", key, "value")) == f"{key} = {HIDDEN if secret else 'value'}"

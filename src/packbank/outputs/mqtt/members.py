@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from packbank import state
 from packbank.model.battery import PRESENCES, SILENT
 from packbank.model.columns import CELL_VOLTAGES, CELLS, Column
-from packbank.model.identity import Identity
+from packbank.model.identity import Identity, Place
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.mqtt.topics import Topics
 
@@ -84,16 +84,18 @@ class Members:
         self._names = names
         self._announced = announced
         self._began: float | None = None
+        self._places: tuple[Place, ...] = ()
         self.packs: list[Member] = []
 
     def update(self, snapshot: Snapshot) -> list[Member]:
         """Take note of ``snapshot``; the packs to announce to Home Assistant, for the first time or again."""
         if self._began is None:
             self._began = snapshot.time
-            self.packs = [
-                Member(index, place.name, name)
-                for index, (place, name) in enumerate(zip(snapshot.places, self._names, strict=True))
-            ]
+            self.packs = [Member(index, "", name) for index, name in enumerate(self._names)]
+        if snapshot.places != self._places:  # a row that had no pack has one
+            self._places = snapshot.places
+            for member, at in zip(self.packs, snapshot.places, strict=True):
+                member.place = at.name
         there = (~np.isin(snapshot.battery.packs.presence, _AWAY)).tolist()
         news = zip(self.packs, there, snapshot.identities, _cells(snapshot.rows).tolist(), strict=True)
         for member, online, identity, cells in news:

@@ -25,10 +25,9 @@ class KeptHistory:
 
     due = float("inf")
 
-    def __init__(self, reader: Reader, names: Sequence[str], *, row: float, days: int) -> None:
-        """``names`` of the packs in row order; a row on the flash covers ``row`` s and is kept for ``days``."""
+    def __init__(self, reader: Reader, *, row: float, days: int) -> None:
+        """A row on the flash covers ``row`` s and is kept for ``days``."""
         self._reader = reader
-        self._names = names
         self._row = row
         self.longest = days * DAY
 
@@ -37,9 +36,8 @@ class KeptHistory:
 
     def series(self, pack: int | None, seconds: float, now: Snapshot) -> Series:
         """The means of the last ``seconds``; see :class:`~packbank.outputs.web.history.History`. Raises OSError."""
-        name, digits, keys = (
-            (None, BANK_SERIES, BANK_KEYS) if pack is None else (self._names[pack], PACK_SERIES, PACK_KEYS)
-        )
+        names = now.battery.packs.names
+        name, digits, keys = (None, BANK_SERIES, BANK_KEYS) if pack is None else (names[pack], PACK_SERIES, PACK_KEYS)
         rows = self._reader.read(name, now.wall - seconds, now.wall + self._row, POINTS)
         apart = float(np.median(np.diff(rows.times))) if len(rows.times) > 1 else self._row
         unknown = np.full((len(rows.times), 3), np.nan)

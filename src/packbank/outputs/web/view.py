@@ -113,7 +113,8 @@ class View:
         if snapshot.number // BUSES_EVERY != self.number // BUSES_EVERY:
             change["buses"] = _buses(snapshot)
         self._change = _message("change", change)
-        self.before, self.number = self.number, snapshot.number
+        moved = self._snapshot is not None and self._snapshot.places != snapshot.places
+        self.before, self.number = -1 if moved else self.number, snapshot.number  # -1: each page needs the whole
         self._snapshot, self._bank, self._table, self._whole = snapshot, bank, whole, b""
 
     def message(self, seen: int) -> bytes:

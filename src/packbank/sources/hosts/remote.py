@@ -18,7 +18,7 @@ from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import BusState, BusStats, Trouble
 from packbank.model.identity import Identity
 from packbank.sources.hosts.peer import Fresh
-from packbank.sources.hosts.wire import SETTINGS, STATUS, Announcement, PackInfo, PackRow, row_of
+from packbank.sources.hosts.wire import ERROR, SETTINGS, STATUS, Announcement, PackInfo, PackRow, row_of
 from packbank.sources.serial.gate import FORGET_AFTER, NOBODY, Gate, Member
 from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
@@ -28,10 +28,6 @@ STRANGERS = 32  # packs named that are not expected; what more there are is said
 SHOWN = 200  # bytes kept of a message that was refused
 BAUDRATE = 9600  # nothing is counted on a line of ours
 
-_REPORTED = (
-    "silence", "rounds", "round_time", "round_time_mean", "requests", "missed", "retries", "lost", "foreign",
-    "reopened", "line_use", "wakeups",
-)  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -72,17 +68,27 @@ class RemoteBus:
         self._gate = Gate(name, RowReading(), members, store, self._statistics)
         self._budget = LogBudget(_log)
         self._began = now
-        self._announced: Announcement | None = None
+        self.announced: Announcement | None = None  # the last one
         self._to_pass_on: dict[int, PackInfo] = {}  # what was announced and the gate has not got yet
         self._accepted: dict[int, float] = {}  # when each pack's last row arrived
         self._heard = -inf  # when a message with rows came last
         self._strangers: set[int] = set()
+        self._twins: set[int] = set()
         self._report: dict[str, Any] = {}
+
+    def has(self, address: int) -> bool:
+        """Whether the pack at ``address`` has a row."""
+        return address in self._members
+
+    def admit(self, member: Member) -> None:
+        """One more pack has a row from now on."""
+        self._members[member.address] = member
+        self._gate.admit(member)
 
     def announce(self, announcement: Announcement, now: float) -> None:
         """Who the packs are, and how they are set."""
-        known = {pack.address: pack for pack in (self._announced.packs if self._announced else ())}
-        self._announced = announcement
+        known = {pack.address: pack for pack in (self.announced.packs if self.announced else ())}
+        self.announced = announcement
         for pack in announcement.packs:
             if pack.address not in self._members:
                 self._name_stranger(pack.address, now)
@@ -97,8 +103,8 @@ class RemoteBus:
             if address not in self._members:
                 self._name_stranger(address, now)
                 continue
-            if one.arrived - self._accepted.get(address, -inf) > FORGET_AFTER and self._announced:
-                self._to_pass_on |= {pack.address: pack for pack in self._announced.packs if pack.address == address}
+            if one.arrived - self._accepted.get(address, -inf) > FORGET_AFTER and self.announced:
+                self._to_pass_on |= {pack.address: pack for pack in self.announced.packs if pack.address == address}
             if info := self._to_pass_on.pop(address, None):
                 self._pass_on(info, offset, one.arrived)
             if self._gate.take(Answer(address, Topic.STATUS, {Topic.STATUS: _bytes(one.pack)}, one.arrived)).accepted:
@@ -118,7 +124,7 @@ class RemoteBus:
                 self._gate.silent(address, now - arrived, now)
         for member in self._members.values():
             self._name_twin(member, now)
-        theirs = str(self._report.get("error", ""))
+        theirs = str(self._report.get(ERROR, ""))
         error = trouble or (f"on {self.name.partition('/')[0]}: {theirs}" if theirs else "")
         self._statistics.enter(BusState.OPENING if trouble else BusState.RECEIVING, error)
 
@@ -128,7 +134,7 @@ class RemoteBus:
 
     def stats(self, now: float) -> BusStats:
         """What came, and what the sender reports of the bus itself."""
-        report = {key: self._report[key] for key in _REPORTED if isinstance(self._report.get(key), int | float)}
+        report = {key: value for key, value in self._report.items() if key != ERROR}
         return replace(self._statistics.snapshot(now - self._began, BAUDRATE), **report)
 
     def _pass_on(self, info: PackInfo, offset: float, now: float) -> None:
@@ -153,7 +159,11 @@ class RemoteBus:
     def _name_twin(self, member: Member, now: float) -> None:
         twin = self._store.twin(member.index)
         if twin is None:
+            if member.address in self._twins:
+                self._twins.discard(member.address)
+                self._statistics.note_trouble(member.address, None)
             return
+        self._twins.add(member.address)
         text = f"is the pack that is read as {self._names[twin]}, by its serial number: it is not used"
         cure = "take it out of one of the two configurations"
         self._statistics.note_trouble(member.address, Trouble(member.address, text, cure))

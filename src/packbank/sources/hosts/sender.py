@@ -18,7 +18,7 @@ from packbank.model.bus_stats import BusStats
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
 from packbank.mqtt.link import Link, Will
-from packbank.sources.hosts import wire
+from packbank.sources.hosts import decode, wire
 from packbank.sources.hosts.wire import Announcement, PackInfo, State, Topics, WireError
 
 GATHER = 8.0  # s after the start in which whoever answers on a bus without a list is gathered, before it is announced
@@ -31,10 +31,6 @@ _CEILINGS = (
     (Column.CHARGE_CURRENT_LIMIT, "max_battery_charge_current"),
     (Column.DISCHARGE_CURRENT_LIMIT, "max_battery_discharge_current"),
 )
-_REPORTED = (
-    "silence", "rounds", "round_time", "round_time_mean", "requests", "missed", "retries", "lost", "foreign",
-    "reopened", "line_use", "wakeups", "error",
-)  # fmt: skip
 
 
 class Sender:
@@ -88,13 +84,12 @@ class Sender:
         """What the bank's configuration has to expect; ``None`` until every bus is announced."""
         if len(self._announced) < len(self._config.buses):
             return None
-        addresses = {bus: tuple(pack.address for pack in one.packs) for bus, one in self._announced.items()}
-        return tuple((bus.name, addresses[bus.name]) for bus in self._config.buses)
+        return tuple((bus.name, self._announced[bus.name].addresses) for bus in self._config.buses)
 
     def _hear(self, payload: bytes, now: float) -> None:
         """The bank says how early our rows come; words from before the last move are out of date."""
         with suppress(WireError):
-            boot, early = wire.decode_look(payload)
+            boot, early = decode.look(payload)
             if boot == self._boot and now - self._moved_at > MOVED:
                 self._to_move = (early - AHEAD + TURN / 2.0) % TURN - TURN / 2.0
                 self._moved_at = now
@@ -166,5 +161,5 @@ def _differ(before: Announcement | None, now: Announcement) -> bool:
 
 def _report(stats: BusStats | None) -> dict[str, float | str]:
     """How a bus is doing, without what is not known."""
-    values = {key: getattr(stats, key) for key in _REPORTED} if stats else {}
+    values = {key: getattr(stats, key) for key in (*wire.REPORTED, wire.ERROR)} if stats else {}
     return {key: value for key, value in values.items() if isinstance(value, str) or isfinite(value)}

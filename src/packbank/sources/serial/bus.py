@@ -103,6 +103,10 @@ class Bus:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def buses(self) -> tuple[BusStats, ...]:
+        """Itself: it is one bus."""
+        return (self.stats(),)
+
     def stats(self) -> BusStats:
         """What the bus has done so far."""
         return self._statistics.snapshot(self._clock() - self._began, self._protocol.line.baudrate)

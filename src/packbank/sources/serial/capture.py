@@ -7,6 +7,12 @@
 ``t`` is in seconds of one clock, which begins anew when the machine does. A bus writes its lines in order, but packs
 asked in one go together: up to a second behind the lines of another bus. What was received is written when it is sure
 that it holds no passcode (:meth:`Protocol.conceal`), all other bytes as zeros.
+
+Messages of another host stand there under its name, with the topic below it and whether the broker had kept them, as
+far as they were understood; of others a zero stands there:
+
+    {"bus": "room1", "protocol": "host", "started": "2026-03-01T12:00:00+00:00", "t": 8123.4}
+    {"t": 8123.7, "bus": "room1", "dir": "rx", "topic": "bus/bus1", "retained": false, "hex": "7b22626f6f74..."}
 """
 
 from __future__ import annotations
@@ -16,14 +22,16 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from packbank.bms.protocol import Protocol
+from packbank.config.model import REMOTE
 from packbank.errors import ConfigError
+from packbank.mqtt.received import Received
 from packbank.sources.serial.link import Tap
 
 LIMIT = 32 * 1024 * 1024  # bytes a file: about three hours of a bus of 15 packs
@@ -31,6 +39,10 @@ MINUTES_LIMIT = 8 * 1024 * 1024  # bytes of a capture that somebody asks for
 CONTEXT = 512  # bytes before and behind a byte that say what it belongs to: longer than any message
 PAUSE = 0.5  # s of silence, over which no message goes on
 _HEADER = {"bus", "protocol", "started"}
+
+Ear = Callable[[str, Received], None]  # a message of another host, by its topic below that host
+Conceal = Callable[[str, bytes], bytes]  # what may be shown of a message, by the same topic
+Retained = Callable[[], Sequence[tuple[str, bytes]]]  # what the host said last on topics that are kept
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +113,7 @@ class Capture:
         self._lock = Lock()
         self._protocols: dict[str, str] = {}
         self._concealers: dict[str, Concealer] = {}
+        self._retained: dict[str, Retained] = {}  # by host
         _check_ours(self._old)
         _check_ours(path)
         try:
@@ -118,7 +131,22 @@ class Capture:
 
         with self._lock:
             self._protocols[bus], self._concealers[bus] = protocol.name, concealer
-            self._put(self._header(bus))
+            self._begin(bus)
+        return take
+
+    def ear(self, host: str, conceal: Conceal, retained: Retained) -> Ear:
+        """What the source of another host calls with every message.
+
+        A file begins with what was ``retained``, since a reader can use no row without it.
+        """
+
+        def take(topic: str, message: Received) -> None:
+            with self._lock:
+                self._put(_line(host, topic, conceal(topic, message.payload), message.time, kept=message.retained))
+
+        with self._lock:
+            self._protocols[host], self._retained[host] = REMOTE, retained
+            self._begin(host)
         return take
 
     def close(self) -> None:
@@ -134,9 +162,16 @@ class Capture:
     def _old(self) -> Path:
         return self._path.with_name(self._path.name + ".1")
 
-    def _header(self, bus: str) -> dict[str, object]:
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        return {"bus": bus, "protocol": self._protocols[bus], "started": started, "t": round(self._clock(), 4)}
+    def _begin(self, bus: str) -> None:
+        """Write what a reader must know of a bus or a host before its lines."""
+        for line in self._head(bus):
+            self._put(line)
+
+    def _head(self, bus: str) -> list[dict[str, object]]:
+        started, now = datetime.now(UTC).isoformat(timespec="seconds"), self._clock()
+        header = {"bus": bus, "protocol": self._protocols[bus], "started": started, "t": round(now, 4)}
+        kept = self._retained[bus]() if bus in self._retained else ()
+        return [header, *(_line(bus, topic, payload, now, kept=True) for topic, payload in kept)]
 
     def _write(self, bus: str, lines: list[Passed]) -> None:
         for direction, data, when in lines:
@@ -159,7 +194,7 @@ class Capture:
         self._path.replace(self._old)
         self._file = _open(self._path)
         for bus in self._protocols:
-            self._file.write(_encoded(self._header(bus)))
+            self._file.write(b"".join(map(_encoded, self._head(bus))))
 
 
 class OnRequest:
@@ -168,21 +203,27 @@ class OnRequest:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._protocols: dict[str, Protocol] = {}
-        self._taps: dict[str, Tap] = {}  # empty: nothing is written
+        self._kinds: dict[str, Callable[[Capture], Tap | Ear]] = {}  # makes what a capture has for each bus and host
+        self._taps: dict[str, Any] = {}  # what it has made; empty: nothing is written
         self._capture: Capture | None = None
         self._until = 0.0
 
     def tap(self, bus: str, protocol: Protocol) -> Tap:
         """As :meth:`Capture.tap`."""
+        return self._passing_on(bus, lambda capture: capture.tap(bus, protocol))
 
-        def take(direction: str, data: bytes, when: float) -> None:
-            if tap := self._taps.get(bus):
-                tap(direction, data, when)
-                if when > self._until:
+    def ear(self, host: str, conceal: Conceal, retained: Retained) -> Ear:
+        """As :meth:`Capture.ear`."""
+        return self._passing_on(host, lambda capture: capture.ear(host, conceal, retained))
+
+    def _passing_on(self, name: str, make: Callable[[Capture], Tap | Ear]) -> Callable[..., None]:
+        def take(*passed: object) -> None:
+            if tap := self._taps.get(name):
+                tap(*passed)
+                if self._clock() > self._until:
                     self.close()
 
-        self._protocols[bus] = protocol
+        self._kinds[name] = make
         return take
 
     def begin(self, path: Path, seconds: float) -> None:
@@ -198,7 +239,7 @@ class OnRequest:
                 _log.warning("no capture: %s", error)
                 return
             self._until = self._clock() + seconds
-            self._taps = {bus: self._capture.tap(bus, protocol) for bus, protocol in self._protocols.items()}
+            self._taps = {name: make(self._capture) for name, make in self._kinds.items()}
 
     def close(self) -> None:
         """End the capture, if there is one."""
@@ -243,6 +284,11 @@ def _open(path: Path) -> IO[bytes]:
     if cut_short:
         file.write(b"\n")
     return file
+
+
+def _line(bus: str, topic: str, payload: bytes, when: float, *, kept: bool) -> dict[str, object]:
+    """A message of another host."""
+    return {"t": round(when, 4), "bus": bus, "dir": "rx", "topic": topic, "retained": kept, "hex": payload.hex()}
 
 
 def _encoded(line: dict[str, object]) -> bytes:

@@ -77,7 +77,13 @@ class Gate:
         self._store = store
         self._statistics = statistics
         self._budget = LogBudget(_log)
-        self._packs = {member.address: _Pack(member, self._fresh(member)) for member in members}
+        self._packs: dict[int, _Pack] = {}
+        for member in members:
+            self.admit(member)
+
+    def admit(self, member: Member) -> None:
+        """Take this pack's answers too."""
+        self._packs[member.address] = _Pack(member, self._fresh(member))
 
     def take(self, answer: Answer) -> Verdict:
         """Take an answer; when it is refused, why is counted.

@@ -1,4 +1,7 @@
-"""Recorded traffic as events: our own captures, traces of a bus made with other tools, and lines of plain hex."""
+"""Recorded traffic as events: our own captures, traces of a bus made with other tools, and lines of plain hex.
+
+What another host sent is an event with a topic, and its bus is that host.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from packbank.bms import registry
+from packbank.config.model import REMOTE
 from packbank.errors import ConfigError
 from packbank.hextext import lines_of, parse_hex
 
@@ -39,6 +43,8 @@ class Event:
     bus: str
     sent: bool  # by the recorder itself
     data: bytes
+    topic: str = ""  # of a message of another host, below that host; empty: bytes of a bus
+    retained: bool = False  # that message had been kept by the broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def read_protocols(path: Path) -> dict[str, str]:
 
 
 def read_buses(path: Path) -> list[str]:
-    """The buses of the recording that have traffic, in the order in which they appear."""
+    """The buses and hosts of the recording that have traffic, in the order in which they appear."""
     buses = dict[str, None]()
     for record in _records(path):
         if isinstance(record, Event):
@@ -125,7 +131,7 @@ def _record(line: str, number: int) -> Event | Header | None:
     record = json.loads(text)
     if "protocol" in record and "hex" not in record:
         protocol = _text(record, "protocol")
-        if protocol not in registry.NAMES:
+        if protocol not in (*registry.NAMES, REMOTE):
             raise ValueError(f"protocol {protocol[:40]!r} is not known")
         return Header(_text(record, "bus"), protocol)
     if "hex" not in record:
@@ -135,7 +141,9 @@ def _record(line: str, number: int) -> Event | Header | None:
         return Event(_seconds(record, "t_end_ms") / 1000.0, _text(record, "capture"), sent=False, data=data)
     if (direction := _text(record, "dir")) not in ("tx", "rx"):
         raise ValueError(f"dir is {direction[:40]!r}, neither tx nor rx")
-    return Event(_seconds(record, "t"), _text(record, "bus"), sent=direction == "tx", data=data)
+    topic = _text(record, "topic") if "topic" in record else ""
+    kept = record.get("retained") is True
+    return Event(_seconds(record, "t"), _text(record, "bus"), direction == "tx", data, topic, retained=kept)
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, nan
+from types import MappingProxyType
 from typing import NamedTuple
 
 from packbank.bms.protocol import Answer, Exchange, Overhearing, Protocol, Request, Topic
+from packbank.config.model import HostPacks
 from packbank.model.bus_stats import BusStats
 from packbank.model.identity import Place
+from packbank.sources.hosts.replay import RecordedHost
 from packbank.sources.serial.gate import Gate, Member
 from packbank.sources.serial.listener import Listener
 from packbank.sources.serial.recording import Event
 from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
+NO_HOSTS: Mapping[str, HostPacks] = MappingProxyType({})
 MASTER = 0  # the address of a master whose own broadcast is heard
 
 
@@ -99,32 +103,43 @@ class OwnPolling(Overhearing):
 
 
 class Player:
-    """Takes events as a bus takes bytes. Every address that a pack can have is a row, in the order of ``places``."""
+    """Takes events as buses and hosts do. Every address that a pack can have is a row, in the order of ``places``."""
 
-    def __init__(self, protocols: Mapping[str, Protocol]) -> None:
-        """``protocols`` by the names of the buses."""
-        self.places = tuple(
+    def __init__(self, protocols: Mapping[str, Protocol], hosts: Mapping[str, HostPacks] = NO_HOSTS) -> None:
+        """``protocols`` by the names of the buses; the ``hosts`` with their packs."""
+        own = [
             Place(bus, address)
             for bus, protocol in protocols.items()
             for address in dict.fromkeys((MASTER, *protocol.addresses))
-        )
-        self.store = Store(len(self.places))
-        self._buses = {
+        ]
+        theirs = [
+            Place(f"{host}/{bus}", address)
+            for host, packs in hosts.items()
+            for bus, found in packs
+            for address in found
+        ]
+        self.places = (*own, *theirs)
+        self.store = Store(len(self.places), range(len(own), len(self.places)))
+        names = [place.name for place in self.places]
+        self._parts: dict[str, RecordedBus | RecordedHost] = {
             bus: RecordedBus(bus, protocol, self._members(bus), self.store) for bus, protocol in protocols.items()
         }
+        for host, packs in hosts.items():
+            members = {bus: self._members(f"{host}/{bus}") for bus, _ in packs}
+            self._parts[host] = RecordedHost(host, members, self.store, names)
 
     def take(self, event: Event) -> None:
-        """Take the bytes of one event into the store, through every check that a live bus has."""
-        self._buses[event.bus].take(event)
+        """Take one event into the store, through every check that a live bus or host has."""
+        self._parts[event.bus].take(event)
 
     def finish(self, time: float) -> None:
         """The recording ends at ``time``: nothing more will come."""
-        for bus in self._buses.values():
-            bus.finish(time)
+        for part in self._parts.values():
+            part.finish(time)
 
     def stats(self, seconds: float) -> tuple[BusStats, ...]:
         """How the buses did in ``seconds`` of the recording."""
-        return tuple(bus.stats(seconds) for bus in self._buses.values())
+        return tuple(bus for part in self._parts.values() for bus in part.buses(seconds))
 
     def _members(self, bus: str) -> list[Member]:
         return [
@@ -160,6 +175,10 @@ class RecordedBus:
     def finish(self, time: float) -> None:
         """Nothing more comes after ``time``."""
         self._listener.hear(b"", time)
+
+    def buses(self, seconds: float) -> tuple[BusStats, ...]:
+        """How it did in ``seconds``, as one bus."""
+        return (self.stats(seconds),)
 
     def stats(self, seconds: float) -> BusStats:
         """How the bus did in ``seconds``."""

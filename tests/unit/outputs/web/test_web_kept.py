@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def past(tmp_path: Path) -> Past:
 
 
 def site(past: Past) -> Site:
-    return Site(past.snapshot(), KeptHistory(past.history(), ["pack 1", "pack 2"], row=300.0, days=30))
+    return Site(past.snapshot(), KeptHistory(past.history(), row=300.0, days=30))
 
 
 def ask(at: Site, target: str) -> Any:
@@ -83,7 +84,9 @@ def test_a_disk_that_fails_costs_the_charts_only(past: Past, monkeypatch: pytest
 
 
 def test_a_pack_that_came_later_has_no_samples_yet(past: Past) -> None:
-    at = KeptHistory(past.history(), ["pack 1", "pack 2", "pack 3"], row=300.0, days=30)
-    series = at.series(2, 24 * HOUR, past.snapshot())
+    at = KeptHistory(past.history(), row=300.0, days=30)
+    shown = past.snapshot()
+    packs = replace(shown.battery.packs, names=("pack 1", "pack 3"))
+    series = at.series(1, 24 * HOUR, replace(shown, battery=replace(shown.battery, packs=packs)))
     assert series.times.size == 0
     assert set(series.values) == set(PACK_SERIES)

@@ -12,7 +12,7 @@ pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install pa
 from far_hosts import Far, Near
 from packbank.model.battery import Presence, VirtualBattery
 from packbank.model.columns import Column
-from packbank.mqtt.link import Received
+from packbank.mqtt.received import Received
 from packbank.sources.hosts.peer import TWO_SENDERS
 
 
@@ -237,7 +237,7 @@ def test_garbage_without_end_keeps_log_and_memory_small(bank: Bank, caplog: pyte
         message = Received(topic[number % len(topic)], payload.encode(), retained=False, time=bank.near.now)
         bank.near.hosts["room1"].take(message)
     assert len(caplog.records) < 30
-    (bus,) = bank.near.hosts["room1"].buses.values()
-    assert len(bus.stats(bank.near.now).recent) <= 16
-    assert sum(len(one.data) for one in bus.stats(bank.near.now).recent) < 5000
+    (bus,) = bank.near.hosts["room1"].stats(bank.near.now)
+    assert len(bus.recent) <= 16
+    assert sum(len(one.data) for one in bus.recent) < 5000
     assert presences(bank.step(bank.one, bank.two)) == [Presence.FRESH] * 8

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bank_rows import healthy
 from packbank.model.columns import COLUMNS, Alarm, Column
 from packbank.model.identity import Identity
-from packbank.sources.hosts import wire
+from packbank.sources.hosts import decode, wire
 from packbank.sources.hosts.wire import (
     NAMES,
     SETTINGS,
@@ -25,14 +25,11 @@ from packbank.sources.hosts.wire import (
     State,
     Topics,
     WireError,
-    decode_packs,
-    decode_rows,
-    decode_state,
     encode_rows,
 )
 
 BOOT = "0123456789abcdef"
-DECODERS = (decode_state, decode_packs, decode_rows)
+DECODERS = (decode.state, decode.packs, decode.rows, decode.look)
 TOPICS = Topics("home", "room2")
 
 
@@ -61,7 +58,7 @@ def test_rows_come_back_to_the_last_digit_without_what_is_not_known(
     matrix = np.array(values).reshape(len(packs), COLUMNS)
     text = encode_rows(BOOT, 7, 2_000_000, packs, matrix, {"rounds": 3})
     assert "NaN" not in text
-    rows = decode_rows(text.encode())
+    rows = decode.rows(text.encode())
     assert (rows.boot, rows.seq, rows.sent, rows.report) == (BOOT, 7, 2_000_000, {"rounds": 3})
     for pack, (address, age), row in zip(rows.packs, packs, matrix, strict=True):
         assert (pack.address, pack.measured) == (address, 2_000_000 - age)
@@ -72,23 +69,23 @@ def test_settings_and_identity_come_back() -> None:
     row = healthy(1)[0]
     identity = Identity(model="JK_PB2A16S20P", serial="4022", manufactured="2024-02-12", power_on_count=7)
     announcement = Announcement(BOOT, (PackInfo(3, identity, wire.settings_of(row), 1234), PackInfo(4)), listed=False)
-    assert decode_packs(announcement.encode().encode()) == announcement
+    assert decode.packs(announcement.encode().encode()) == announcement
     np.testing.assert_array_equal(
         wire.row_of(announcement.packs[0].settings)[SETTINGS], np.round(row[SETTINGS], wire.DIGITS)
     )
     state = State(BOOT, True, "packbank 1", ("bus1", "north"))
-    assert decode_state(state.encode().encode()) == state
+    assert decode.state(state.encode().encode()) == state
 
 
 def test_what_a_newer_sender_adds_is_passed_over() -> None:
     message = rows_message(columns=["voltage", "colour"], rows=[[1, 0, 52.0, 7]], weather="fine")
-    assert decode_rows(message).packs[0].row[Column.VOLTAGE] == 52.0
-    assert np.count_nonzero(~np.isnan(decode_rows(message).packs[0].row)) == 1
+    assert decode.rows(message).packs[0].row[Column.VOLTAGE] == 52.0
+    assert np.count_nonzero(~np.isnan(decode.rows(message).packs[0].row)) == 1
 
 
 def test_a_row_cannot_fill_what_is_stamped_here_or_is_a_setting() -> None:
     message = rows_message(columns=["status_time", "charge_otp"], rows=[[1, 0, 52.0, 7]])
-    assert np.isnan(decode_rows(message).packs[0].row).all()
+    assert np.isnan(decode.rows(message).packs[0].row).all()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +119,7 @@ def test_a_row_cannot_fill_what_is_stamped_here_or_is_a_setting() -> None:
 )
 def test_what_is_no_message_is_refused_with_a_word_for_it(payload: bytes, reason: str) -> None:
     with pytest.raises(WireError) as error:
-        decode_rows(payload)
+        decode.rows(payload)
     assert error.value.reason == reason
     assert len(str(error.value)) < 200
 
@@ -144,9 +141,9 @@ OBJECTS = st.dictionaries(
 @settings(max_examples=60)
 @given(st.binary(max_size=200) | OBJECTS.map(lambda message: json.dumps(message).encode()))
 def test_whatever_comes_is_decoded_or_refused(payload: bytes) -> None:
-    for decode in DECODERS:
+    for read in DECODERS:
         try:
-            decode(payload)
+            read(payload)
         except WireError:
             continue
 
@@ -154,7 +151,7 @@ def test_whatever_comes_is_decoded_or_refused(payload: bytes) -> None:
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("seq", "t", "columns", "rows", "report"), JSON)))
 def test_a_row_that_is_accepted_has_numbers_only(changes: dict[str, Any]) -> None:
     try:
-        rows = decode_rows(rows_message(**changes))
+        rows = decode.rows(rows_message(**changes))
     except WireError:
         return
     for pack in rows.packs:

@@ -13,8 +13,8 @@ import numpy as np
 from far_hosts import AGE, Far, config_of
 from packbank.model.columns import Column
 from packbank.model.identity import Identity
-from packbank.mqtt.link import Received
-from packbank.sources.hosts import wire
+from packbank.mqtt.received import Received
+from packbank.sources.hosts import decode, wire
 from packbank.sources.hosts.sender import AHEAD, GATHER, MOVED, READ_AGAIN, STEP
 
 NOW = 1000.0
@@ -104,7 +104,7 @@ def test_the_lower_ceiling_holds() -> None:
     )
     far.rows[2, Column.CHARGE_CURRENT_LIMIT] = np.nan
     far.start(NOW)
-    rows = wire.decode_rows(far.tick(NOW)[-1][1].encode())
+    rows = decode.rows(far.tick(NOW)[-1][1].encode())
     assert [pack.row[Column.CHARGE_CURRENT_LIMIT] for pack in rows.packs] == [60.0] * 3
     assert [pack.row[Column.DISCHARGE_CURRENT_LIMIT] for pack in rows.packs] == [150.0] * 3
 
