@@ -2,7 +2,8 @@
 
 Each sender is a process with the real sender of 'packbank forward'; its rows are frames of the simulator, decoded as a
 bus decodes them, spread over the second before. A Mosquitto carries them to one 'packbank run'. Shown are CPU of each
-part, memory, and the age of every pack at every step of the bank.
+part, memory, and for every pack: the latency from an answer to the first step of the bank that uses it, and the age
+of its newest answer at every step, which is a round of its bus more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import numpy as np
 from bench_daemon import cpu
@@ -41,6 +43,7 @@ from packbank.sources.hosts.sender import Sender
 
 A_BUS = 15
 SETTLE = 40.0  # s
+NEW = 0.2  # s: an answer is another one when it came so much later; ages are shown in tenths
 SECONDS_KEPT = 20  # of frames, made before the start: what that costs is no matter of the sender's
 
 
@@ -175,14 +178,36 @@ def _compare(seconds: float) -> None:
         with (Path(name) / "lines").open("w") as lines, _bank(near, "--json", stdout=lines.fileno()):
             time.sleep(seconds)
         said = [json.loads(line) for line in (Path(name) / "lines").read_text().splitlines()[-int(seconds) : -1]]
+    print(f"steps at most {_apart(said):.2f} s apart")
     for where in ("bus1", "far/bus1"):
-        ages = [pack["age"] for line in said for pack in line["packs"] if pack["bus"] == where]
-        print(f"{where}: {_ages(ages)}")
+        stats = next(bus for bus in said[-1]["buses"] if bus["name"] == where)
+        missed = f"{stats['missed']} answers missed since the start, a round of {stats['round_time_mean']:.2f} s"
+        print(f"{where}: {_times(said, where)}; {missed}")
 
 
-def _ages(ages: Sequence[float]) -> str:
-    quick = quantiles(ages, n=100)
-    return f"median {median(ages):.2f} s, 99 % {quick[98]:.2f} s, worst {max(ages):.2f} s from answer to step"
+def _times(said: Sequence[Any], where: str = "") -> str:
+    """The latency and the age of the packs of a bus, or of all."""
+    before: dict[str, float] = {}
+    latencies, ages = [], []
+    for line in said:
+        for pack in line["packs"]:
+            if where not in ("", pack["bus"]) or pack["age"] is None:
+                continue
+            answered = line["time"] - pack["age"]
+            ages.append(pack["age"])
+            if answered - before.setdefault(pack["name"], answered) > NEW:
+                latencies.append(pack["age"])
+                before[pack["name"]] = answered
+    return f"from answer to step {_spread(latencies)}; age at a step {_spread(ages)}"
+
+
+def _spread(times: Sequence[float]) -> str:
+    return f"median {median(times):.2f} s, 99 % {quantiles(times, n=100)[98]:.2f} s, worst {max(times):.2f} s"
+
+
+def _apart(said: Sequence[Any]) -> float:
+    """s between two steps at most."""
+    return max(later["time"] - one["time"] for one, later in pairwise(said) if later["number"] == one["number"] + 1)
 
 
 @contextmanager
@@ -199,10 +224,8 @@ def _bank(file: Path, *more: str, stdout: int | None = None) -> Iterator[subproc
 
 def _measure_ages(said: Sequence[str]) -> None:
     lines = [json.loads(line) for line in said]
-    ages = [pack["age"] for line in lines for pack in line["packs"] if pack["age"] is not None]
-    apart = [later["time"] - one["time"] for one, later in pairwise(lines) if later["number"] == one["number"] + 1]
-    print(f"{lines[-1]['online']} packs online, steps at most {max(apart):.2f} s apart")
-    print(_ages(ages))
+    print(f"{lines[-1]['online']} packs online, steps at most {_apart(lines):.2f} s apart")
+    print(_times(lines))
 
 
 if __name__ == "__main__":

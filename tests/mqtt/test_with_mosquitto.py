@@ -245,7 +245,10 @@ def test_a_topic_that_is_refused_is_named(mqtt_bench: Any, locked: Mosquitto, ca
     )
     watcher = mqtt_bench.watcher(locked, user="watcher", password="w")
     driver.until(lambda: watcher.last(STATE))
-    assert "allow it to this user in the broker's ACL" in caplog.text
+    driver.until(lambda: watcher.last("packbank/home/pack/A/state"))
+    driver.seconds(5)
+    assert "allow it to this user in the broker's ACL, like all below homeassistant/device" in caplog.text
+    assert len(warnings(caplog)) == 1  # not one for each pack
     assert watcher.last(CONFIGS[0]) is None
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from packbank.cli.arguments import add_config_file, needed_config_file
 from packbank.config.keys import Key, Keys, bank_keys, mqtt_keys, pack_keys, service_keys, web_keys
 from packbank.config.loader import load
-from packbank.config.model import ANY, BusConfig, Config
+from packbank.config.model import BusConfig, Config, PackConfig
 from packbank.config.values import format_addresses, format_value
+from packbank.model.identity import Place
 from packbank.sources.replay import SCHEME, recorded
 
 
@@ -28,7 +29,7 @@ def run(args: Namespace) -> int:
     for bus in config.buses:
         if bus.port.startswith(SCHEME):
             recorded(bus)
-    buses, packs = sum(not bus.name.endswith(f"/{ANY}") for bus in config.buses), sum(p.expected for p in config.packs)
+    buses, packs = sum(not _waits(bus.name) for bus in config.buses), sum(pack.expected for pack in config.packs)
     counted = f"{packs} pack{'s' * (packs != 1)}" if packs else "packs as they answer"
     print(f"{file} is right: {buses} bus{'es' * (buses != 1)}, {counted}")
     lines = (*_topology(config), *_outputs(config), *_settings(config), *_reserve(config), *config.notes)
@@ -40,7 +41,7 @@ def run(args: Namespace) -> int:
 def _topology(config: Config) -> Iterator[str]:
     for bus in config.buses:
         if bus.host:
-            if bus.addresses:
+            if not _waits(bus.name):
                 yield f"bus {bus.name}: sent by {bus.host} over {bus.port}, {_packs(config, bus)}"
             continue
         rates = f" {format_value(bus.baudrates)} baud" if bus.baudrates else ""
@@ -73,13 +74,21 @@ def _settings(config: Config) -> Iterator[str]:
         for key in _changed(keys, owner):
             yield f"{key.name} = {format_value(getattr(owner, key.field))} ({_default(key)})"
     for key in pack_keys().values():
-        holders: dict[Any, list[str]] = {}
+        holders: dict[Any, dict[str, None]] = {}
         for pack in config.packs:
-            holders.setdefault(getattr(pack.settings, key.field), []).append(pack.name)
+            holders.setdefault(getattr(pack.settings, key.field), {})[_who(pack)] = None
         for value, names in holders.items():
             if value != key.default:
-                whose = "" if len(names) == len(config.packs) else f"{', '.join(names)}: "
+                whose = "" if len(holders) == 1 else f"{', '.join(names)}: "
                 yield f"{whose}{key.name} = {format_value(value)} ({_default(key)})"
+
+
+def _who(pack: PackConfig) -> str:
+    return f"whatever {pack.bus.partition('/')[0]} announces" if _waits(pack.bus) else pack.name
+
+
+def _waits(bus: str) -> bool:
+    return Place(bus, 0).waits
 
 
 def _reserve(config: Config) -> Iterator[str]:

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from packbank.config import keys
 from packbank.config.entry import Entry
-from packbank.config.model import ANY, REMOTE, BusConfig, HostConfig, HostPacks, MqttConfig
+from packbank.config.model import REMOTE, BusConfig, HostConfig, HostPacks, MqttConfig
 from packbank.config.outputs import wrong_with_mqtt
 from packbank.config.problems import Problem
 from packbank.config.sections import Parsed, Section
 from packbank.config.values import TOPIC_NAME, format_host_packs, parse_address, parse_host_packs, parse_topic_name
+from packbank.model.identity import ANY
 
 Announced = Mapping[str, HostPacks]  # by host
 
@@ -53,7 +54,7 @@ def saved_hosts(saved: object) -> dict[str, HostPacks]:
 
 
 def host_buses(hosts: tuple[HostConfig, ...]) -> Iterator[BusConfig]:
-    """The buses that these hosts read, and for a host without a list one of rows for what it announces later."""
+    """The buses that these hosts read; last, for each host without a list, one of rows for what it announces later."""
     for host in hosts:
         for bus, addresses in host.packs:
             yield BusConfig(
@@ -63,6 +64,7 @@ def host_buses(hosts: tuple[HostConfig, ...]) -> Iterator[BusConfig]:
                 addresses=tuple(addresses),
                 host=host.name,
             )
+    for host in hosts:
         if not host.listed:
             yield BusConfig(name=f"{host.name}/{ANY}", port=host.mqtt.broker, protocol=REMOTE, host=host.name)
 

@@ -13,8 +13,7 @@ from packbank.aggregator.settings import BankSettings, PackSettings, setting
 
 CONFIG_VERSION = 1  # raised when a key changes its meaning
 REMOTE = "host"  # what stands for the protocol of a bus that another host reads
-ANY = "*"  # the bus of rows that wait for packs which a host announces later, and
-SPARE = 64  # how many such rows there are for each host without a list
+SPARE = 64  # rows for each host without a list, which wait for packs that it announces
 
 
 class Mode(StrEnum):

@@ -14,12 +14,12 @@ from packbank.bms.protocol import Protocol
 from packbank.config import keys
 from packbank.config.entry import Entry
 from packbank.config.keys import Keys
-from packbank.config.model import ANY, REMOTE, SPARE, BusConfig, Mode, PackConfig
+from packbank.config.model import REMOTE, SPARE, BusConfig, Mode, PackConfig
 from packbank.config.ports import wrong_port
 from packbank.config.problems import Problem
 from packbank.config.sections import DEFAULT, Parsed, Section
 from packbank.config.values import format_addresses, parse_address
-from packbank.model.identity import Place
+from packbank.model.identity import ANY, Place
 
 MOST_BUSES = 64
 LONGEST_NAME = 64  # characters of a name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ANY = "*"  # the name of a bus whose rows wait for packs that another host announces later
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -30,6 +32,11 @@ class Place:
     def name(self) -> str:
         """A name for a pack that has no other."""
         return f"{self.bus}/{self.address:#04x}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether no pack is here: the row waits for one."""
+        return self.bus.endswith(f"/{ANY}")
 
     @property
     def title(self) -> str:

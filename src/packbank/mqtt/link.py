@@ -73,6 +73,7 @@ class Link:
         self._refusal = ""  # what the broker said when it refused or ended the connection
         self._topics: dict[int, str] = {}  # message number -> topic, until the broker has answered
         self._refused: list[str] = []  # topics that it will not have
+        self._refused_first: dict[str, str] = {}  # the first of each branch
 
     def serve(self, now: float) -> bool:
         """Connect when it is time, read, write and ping; whether there is a connection. Never raises."""
@@ -169,8 +170,11 @@ class Link:
         except Exception as error:  # noqa: BLE001 -- whatever the broker sent, it cost the connection and no more
             self._failed(now, f"it sends what is not MQTT ({type(error).__name__})")
             return
-        for topic in self._refused:
-            self.trouble.say(now, f"it refuses the topic {topic}: allow it to this user in the broker's ACL")
+        for topic in self._refused:  # one line for all of a branch: there may be two for each pack
+            branch = "/".join(topic.split("/")[:2])
+            first = self._refused_first.setdefault(branch, topic)
+            text = f"it refuses the topic {first}: allow it to this user in the broker's ACL, like all below {branch}"
+            self.trouble.say(now, text)
         self._refused.clear()
         if not sound:
             self._ended(now)

@@ -20,9 +20,9 @@ SCHEMA = 2  # 1: the dataclasses of the first version; raised when a key is rena
 def snapshot_dict(snapshot: Snapshot, *, settings: bool = False, packs: Iterable[int] | None = None) -> dict[str, Any]:
     """Everything of ``snapshot`` under the keys of the catalogue, the packs' settings only where they are asked for.
 
-    ``packs`` are the indices of the packs that are wanted, None for all.
+    ``packs`` are the indices of the packs that are wanted, None for all: rows that wait for a pack are none.
     """
-    chosen = map(snapshot.pack, range(len(snapshot.places)) if packs is None else packs)
+    chosen = map(snapshot.pack, _rows_with_packs(snapshot) if packs is None else packs)
     return {
         "schema": SCHEMA,
         "number": snapshot.number,
@@ -34,6 +34,10 @@ def snapshot_dict(snapshot: Snapshot, *, settings: bool = False, packs: Iterable
         ],
         "buses": [plain(BUS, bus) | refusals(bus) for bus in snapshot.buses],
     }
+
+
+def _rows_with_packs(snapshot: Snapshot) -> list[int]:
+    return [index for index, place in enumerate(snapshot.places) if not place.waits]
 
 
 class JsonLines:
@@ -48,11 +52,11 @@ class JsonLines:
     def show(self, snapshot: Snapshot) -> None:
         """Write one line, however long that takes. Raises PeerGoneError when nobody reads any more."""
         whole = snapshot_dict(snapshot)
-        for index, pack in enumerate(snapshot.packs()):
-            read_at = float(pack.row[Column.SETTINGS_TIME])
+        for index, shown in zip(_rows_with_packs(snapshot), whole["packs"], strict=True):
+            read_at = float(snapshot.rows[index, Column.SETTINGS_TIME])
             if not isnan(read_at) and self._settings.get(index) != read_at:
                 self._settings[index] = read_at
-                whole["packs"][index]["settings"] = plain(PACK_SETTINGS, pack)
+                shown["settings"] = plain(PACK_SETTINGS, snapshot.pack(index))
         try:
             _write(self._descriptor, json.dumps(whole, allow_nan=False).encode() + b"\n")
         except BrokenPipeError:

@@ -86,7 +86,7 @@ def connect(path: Path) -> socket:
 @dataclass(slots=True, eq=False)
 class _Client:
     connection: socket
-    settings: bytes = b""  # when the settings that it was sent were read
+    settings: object = None  # when the settings that it was sent were read, and of which packs
     rest: memoryview | bytes = b""  # of the line that it is being sent
     since: float = 0.0  # time of that line's snapshot
     said: bytes = b""
@@ -120,7 +120,7 @@ class LocalSocket:
         if not self._clients:
             return
         line = _line_of(snapshot)
-        read_at = snapshot.rows[:, Column.SETTINGS_TIME].tobytes()
+        read_at = snapshot.rows[:, Column.SETTINGS_TIME].tobytes(), snapshot.places
         for client in self._clients:
             if not client.rest:
                 client.rest, client.since = line(client.settings != read_at), snapshot.time

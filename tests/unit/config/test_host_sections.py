@@ -7,10 +7,11 @@ import pytest
 from packbank.config.entry import Entry
 from packbank.config.inifile import parse
 from packbank.config.loader import build
-from packbank.config.model import ANY, SPARE, Config
+from packbank.config.model import SPARE, Config
 from packbank.config.secrets import HIDDEN, SECRET, shown
 from packbank.config.sections import TITLES, allowed_keys
 from packbank.config.values import format_host_packs, parse_host_packs
+from packbank.model.identity import ANY
 
 LOCAL = "[bus:bus1]\nPORT = /dev/none\nBATTERY_ADDRESSES = 0x01\n"
 

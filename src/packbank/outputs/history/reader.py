@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.model.identity import Place
 from packbank.outputs.history import events as event_log
 from packbank.outputs.history.blocks import Block, Shelf, read_waiting
 from packbank.outputs.history.events import Event, event_shelf
@@ -53,7 +54,7 @@ class History:
             for block in (*file[:-2:-1], *file[:1]):
                 for place in rows.places if (rows := decode(block.payload)) else ():
                     found.setdefault(place["name"], place)
-        return list(found.values())
+        return [place for place in found.values() if not Place(place["bus"], 0).waits]
 
     def read(self, pack: str | None, start: float, end: float, points: int | None = None) -> Series:
         """The rows from ``start`` to ``end`` (s since 1970) of the pack with that name, or of the bank.

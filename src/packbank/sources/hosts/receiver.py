@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from packbank.config.model import ANY, HostConfig
+from packbank.config.model import HostConfig
 from packbank.config.values import format_host_packs
 from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import BusStats
-from packbank.model.identity import Place
+from packbank.model.identity import ANY, Place
 from packbank.mqtt.received import Received
 from packbank.sources.hosts import decode, wire
 from packbank.sources.hosts.peer import Peer

@@ -155,3 +155,11 @@ def test_the_number_of_cells_is_what_the_pack_says_or_shows() -> None:
     announce(packs, announced, shown)
     assert [member.cells for member in packs.packs] == [8, 16]
     assert [member.title for member in packs.packs] == ["A", "B"]
+
+
+def test_a_row_that_gets_a_pack_later_is_announced_with_the_place_of_that_pack() -> None:
+    packs, announced = members()
+    announce(packs, announced, seen(0.0, "A", None, places=("roof", "room1/*")))
+    announce(packs, announced, seen(1.0, "A", "B", places=("roof", "room1/bus1")))
+    assert [member.place for member in packs.packs] == ["roof/0x01", "room1/bus1/0x02"]
+    assert announced.places["packbank_home_B"] == "room1/bus1/0x02"

@@ -10,6 +10,7 @@ from bank_rows import Rig
 from packbank.model.battery import Presence
 from packbank.model.catalogue import BANK, plain
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
+from packbank.model.identity import Place
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.web.view import BUSES_EVERY, COLUMNS, View
 from served import BUS, bank
@@ -99,3 +100,19 @@ def test_a_pack_that_was_never_heard_of_is_unknown_in_everything() -> None:
     row = content(view.message(0))[1]["rows"]["2"]
     assert len(row) == len(COLUMNS)  # no cells of any pack are known
     assert Presence.LOST in content(view.message(0))[1]["presences"]
+
+
+def test_a_row_that_gets_a_pack_is_shown_with_its_name_by_pages_that_are_open() -> None:
+    first, view = bank(), View()
+    view.take(first)
+    view.take(replace(first, number=first.number + 1))
+    assert content(view.message(first.number))[0] == "change"
+    packs = replace(first.battery.packs, names=("pack 1", "pack 2", "room1/bus1 1"))
+    places = (*first.places[:2], Place("room1/bus1", 1))
+    battery = replace(first.battery, packs=packs)
+    view.take(replace(first, number=first.number + 2, battery=battery, places=places))
+    kind, whole = content(view.message(first.number + 1))
+    assert kind == "whole"
+    assert whole["packs"][2] == ["room1/bus1 1", "room1/bus1", 1]
+    view.take(replace(first, number=first.number + 3, battery=battery, places=places))
+    assert content(view.message(first.number + 2))[0] == "change"

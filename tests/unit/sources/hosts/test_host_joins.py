@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from packbank.config.model import SPARE
 from packbank.daemon import Daemon
 from packbank.model.battery import Presence
 from packbank.model.columns import Column
+from packbank.outputs.json_lines import JsonLines, snapshot_dict
 from packbank.sources.hosts.wire import Announcement, PackInfo
 
 UNLISTED = "[host:room1]\nMAX_BATTERY_CHARGE_CURRENT = 70\n"
@@ -173,3 +175,25 @@ def test_what_a_first_pack_row_says_of_its_limits_holds() -> None:
     assert row.charge_limit == pytest.approx(4.0)
     other = next(pack for pack in bank.battery.packs if pack.name == "room1/bus1 2")
     assert other.charge_limit == pytest.approx(70.0)
+
+
+def test_rows_without_a_pack_are_shown_to_nobody() -> None:
+    bank = Bank()
+    shown = bank.near.daemon.step(bank.near.now)
+    assert [pack["name"] for pack in snapshot_dict(shown)["packs"]] == ["local 1", "local 2"]
+    bank.step(20)
+    shown = bank.near.daemon.step(bank.near.now)
+    assert [pack["name"] for pack in snapshot_dict(shown)["packs"]] == list(JOINED)
+
+
+def test_a_reader_of_lines_gets_the_settings_of_a_pack_that_joins() -> None:
+    bank, (read, write) = Bank(), os.pipe()
+    lines = JsonLines(write)
+    seen = []
+    for _ in range(20):
+        bank.step()
+        lines.show(bank.near.daemon.step(bank.near.now))
+        seen += [pack["name"] for pack in json.loads(os.read(read, 1 << 20))["packs"] if "settings" in pack]
+    os.close(read)
+    os.close(write)
+    assert sorted(seen) == list(JOINED)
