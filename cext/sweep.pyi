@@ -5,7 +5,15 @@ SWEEP_ROOM: int  # bytes kept of an answer
 SWEEP_LOOKS: int  # at an answer that is not complete
 
 def sweep(
-    descriptor: int, requests: list[bytes], look: float, step: float, silence: float, shortest: int, longest: int, /
+    descriptor: int,
+    requests: list[bytes],
+    look: float,
+    step: float,
+    silence: float,
+    shortest: int,
+    longest: int,
+    until: float = ...,
+    /,
 ) -> list[tuple[float, float, int, int, bytes]]:
     """For each request in turn: write it to ``descriptor``, sleep, read what is there, keep silence.
 
@@ -13,7 +21,8 @@ def sweep(
     bytes, again every ``step`` seconds, ``SWEEP_LOOKS`` times in all. One of ``shortest`` to ``longest`` bytes is
     usual: the line is left silent for ``silence`` seconds from when it was read, and the next request is written. Any
     other answer ends the call. What comes in that silence belongs to the answer; more than a glitch makes the silence
-    begin again. The descriptor must not block.
+    begin again. Behind the first, no request is written whose answer would be there later than ``until``
+    (``time.monotonic``). The descriptor must not block.
 
     Returns ``(asked, taken, looks, error, data)`` for each request written: when it had been written and when the line
     was read last (``time.monotonic``), how often it was looked at, the errno of a port that failed, else 0, and the

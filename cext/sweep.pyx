@@ -6,6 +6,7 @@ machine code instead of an interpreter. Nothing is judged here; that is for whoe
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
+from libc.math cimport INFINITY
 from posix.time cimport CLOCK_MONOTONIC, TIMER_ABSTIME, clock_gettime, clock_nanosleep, timespec
 from posix.unistd cimport read, write
 
@@ -34,6 +35,7 @@ cdef struct Plan:
     double look
     double step
     double silence
+    double until
     Py_ssize_t shortest
     Py_ssize_t longest
     Py_ssize_t count
@@ -110,9 +112,11 @@ cdef bint keep_silence(const Plan* plan, Heard* heard) noexcept nogil:
 
 
 cdef Py_ssize_t run(const Plan* plan, Heard* heard) noexcept nogil:
-    """Ask all of ``plan``, or up to the first whose answer is not as usual; how many were asked."""
+    """Ask all of ``plan``, or up to the first whose answer is not as usual or would come late; how many were asked."""
     cdef Py_ssize_t i
     for i in range(plan.count):
+        if i > 0 and heard[i - 1].taken + plan.silence + plan.look > plan.until:
+            return i
         if i > 0 and not keep_silence(plan, &heard[i - 1]):
             return i
         if not ask(plan, i, &heard[i]):
@@ -128,9 +132,13 @@ def sweep(
     double silence,
     Py_ssize_t shortest,
     Py_ssize_t longest,
+    double until=INFINITY,
     /,
 ):
-    """For each request in turn: write it, sleep, read what is there, keep silence; end at the first surprise."""
+    """For each request in turn: write it, sleep, read what is there, keep silence; end at the first surprise.
+
+    Behind the first, no request is written whose answer would be there later than ``until`` (monotonic s).
+    """
     cdef Plan plan
     cdef Heard heard[MOST]
     cdef Py_ssize_t i, asked
@@ -140,7 +148,8 @@ def sweep(
     if not (0.0 <= look <= 10.0 and 0.0 <= step <= 10.0 and 0.0 <= silence <= 10.0):
         raise ValueError("pauses in a sweep are 0 to 10 s")
     plan.descriptor, plan.count = descriptor, len(kept)
-    plan.look, plan.step, plan.silence, plan.shortest, plan.longest = look, step, silence, max(shortest, 1), longest
+    plan.look, plan.step, plan.silence, plan.until = look, step, silence, until
+    plan.shortest, plan.longest = max(shortest, 1), longest
     for i in range(plan.count):
         request = <bytes?> kept[i]
         plan.requests[i], plan.sizes[i] = PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request)

@@ -306,3 +306,15 @@ def test_other_threads_run_meanwhile() -> None:
         assert thread.is_alive()
         thread.join()
     assert max(later - earlier for earlier, later in pairwise(counted)) < 0.05
+
+
+def test_nothing_is_asked_whose_answer_would_come_too_late() -> None:
+    each = LOOK + SILENCE
+    with packs(prompt) as (ours, heard):
+        until = time.monotonic() + 3.5 * each
+        swept = sweep(ours, [request(number) for number in range(8)], LOOK, STEP, SILENCE, 4, 6, until)
+        asked = [when for when, *_ in swept]
+        assert 1 <= len(swept) == len(heard) < 8
+        assert all(when + LOOK <= until + each for when in asked)
+        assert answers(swept) == [answer(number) for number in range(len(swept))]
+        assert len(sweep(ours, [request(0), request(1)], LOOK, STEP, SILENCE, 4, 6, until)) == 1, "the first always is"

@@ -83,8 +83,10 @@ class Channel:
         self._name_after = name_after
         self._babbles = False  # the line is never quiet: waiting for that is in vain
 
-    def ask(self, exchanges: Sequence[Exchange]) -> list[Asked]:
+    def ask(self, exchanges: Sequence[Exchange], until: float = inf) -> list[Asked]:
         """Ask packs one after another, up to the first whose answer is not as usual; at least one is asked.
+
+        The others are not asked when their answers would come after ``until`` (monotonic s).
 
         Each of them must be given to :meth:`take`. Raises LinkError when the port fails.
         """
@@ -94,7 +96,7 @@ class Channel:
         answer_time = len(first.request) * self._byte_time + first.answer_time
         self._answer_times[first.question] = answer_time
         longest = min(shortest + MEANINGFUL, SWEEP_ROOM) - 1
-        timing = Timing(answer_time + self._moment.value, self._silence.value, shortest, longest)
+        timing = Timing(answer_time + self._moment.value, self._silence.value, shortest, longest, until)
         receptions = self._link.ask([exchange.request for exchange in exchanges], timing)
         asked, ended, speaker = [], self._quiet_since, self._speaker
         for exchange, reception in zip(exchanges, receptions, strict=False):

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from queue import Full, Queue
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -52,6 +53,7 @@ class Timing:
     silence: float  # to keep between an answer and the next request
     shortest: int = 1  # bytes of an answer that may be complete
     longest: int = SWEEP_ROOM - 1  # more than that is a surprise
+    until: float = inf  # monotonic s; behind the first, no request is made whose answer would come later
 
 
 class Reception(NamedTuple):
@@ -82,6 +84,8 @@ class Link(ABC):
 
     def ask(self, requests: Sequence[bytes], timing: Timing) -> list[Reception]:
         """Write each request in turn and take what comes, up to the first answer that is not as ``timing`` says.
+
+        The last ones are not made when their answers would come after ``timing.until``.
 
         At most :data:`MOST_REQUESTS`. What is returned last may be incomplete: :meth:`read` brings the rest.
         """
@@ -159,11 +163,9 @@ class DescriptorLink(Link):
     def _ask(self, requests: list[bytes], timing: Timing) -> list[Reception]:
         if not self._writable.poll(WRITE_TIMEOUT * 1000.0):
             raise OSError("takes no bytes")
-        look, silence, shortest, longest = timing.look, timing.silence, timing.shortest, timing.longest
+        pauses, sizes = (timing.look, STEP, timing.silence), (timing.shortest, timing.longest)
         receptions = []
-        for asked, taken, looks, error, data in sweep(
-            self._descriptor, requests, look, STEP, silence, shortest, longest
-        ):
+        for asked, taken, looks, error, data in sweep(self._descriptor, requests, *pauses, *sizes, timing.until):
             if error:
                 raise OSError(error, os.strerror(error))
             receptions.append(Reception(asked, taken, looks, data))
@@ -236,6 +238,8 @@ class QueueLink(Link):
         receptions: list[Reception] = []
         for request in requests:
             if receptions:
+                if receptions[-1].taken + timing.silence + timing.look > timing.until:
+                    break
                 time.sleep(timing.silence)
             self._device.write(request)
             asked, looks, data = time.monotonic(), 0, b""

@@ -83,8 +83,9 @@ class Master:
             if pause > 0.0 and (stop.wait(min(pause, LOOK_UP)) or pause > LOOK_UP):
                 continue
             foreign = self._statistics.counted("foreign")
-            if len(together := self._together(channel)) > 1:
-                self._visit_together(channel, together)
+            together, until = self._together(channel)
+            if len(together) > 1:
+                self._visit_together(channel, together, until)
             else:
                 self._visit(channel, turn)
             link.check_alive()
@@ -105,18 +106,21 @@ class Master:
             self._searches = True
             self._schedule.search(self._strangers, self._clock())
 
-    def _together(self, channel: Channel) -> list[int]:
-        """Whom to ask in one go: to be done just before the store is read, or when that is now or unknown, soon."""
+    def _together(self, channel: Channel) -> tuple[list[int], float]:
+        """Whom to ask in one go, and until when: just before the store is read, or when that is now or unknown, soon.
+
+        Turns take longer on a busy machine. Without an end by the clock all of them would miss the store's reader.
+        """
         each = channel.turn_time(self._protocol.steady_question)
         now = self._clock()
-        left = self._next_read() - JUDGING - now
-        left = left if left >= 2.0 * each else TOGETHER
-        return self._schedule.sweep(now, each, min(int(left / each), TOGETHER_MOST))
+        until = self._next_read() - JUDGING
+        until = until if until - now >= 2.0 * each else now + TOGETHER
+        return self._schedule.sweep(now, each, min(int((until - now) / each), TOGETHER_MOST)), until
 
-    def _visit_together(self, channel: Channel, addresses: Sequence[int]) -> None:
+    def _visit_together(self, channel: Channel, addresses: Sequence[int], until: float) -> None:
         """Ask packs for their status one after another, and judge then: first whom nobody has to wait for."""
         question = self._protocol.steady_question
-        asked = channel.ask([self._protocol.exchange(question, address) for address in addresses])
+        asked = channel.ask([self._protocol.exchange(question, address) for address in addresses], until)
         last = asked[-1]  # it may still be answering; those with bad answers are asked again after it
         for one in sorted(asked, key=lambda one: 0 if one.complete else 1 if one is last else 2):
             outcome = self._finish(channel, one, retry=True)
