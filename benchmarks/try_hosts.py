@@ -207,7 +207,8 @@ def _spread(times: Sequence[float]) -> str:
 
 def _apart(said: Sequence[Any]) -> float:
     """s between two steps at most."""
-    return max(later["time"] - one["time"] for one, later in pairwise(said) if later["number"] == one["number"] + 1)
+    times = [(one["number"], float(one["time"])) for one in said]
+    return max(later - one for (number, one), (after, later) in pairwise(times) if after == number + 1)
 
 
 @contextmanager

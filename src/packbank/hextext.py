@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
-LONGEST_LINE = 1 << 16  # bytes; the longest line of a capture has about 9000
+LONGEST_LINE = 1 << 19  # bytes; the longest line of a capture, a message of another host, has half of it
 BETWEEN = re.compile(r"""(?:[\s,;:.|\-\[\](){}<>"']|\bb(?=['"]))+""")
 LENGTH = re.compile(r"\(\d+\)\s*$")  # ESPHome writes how many bytes there are
 PREFIX = re.compile(r"0[xX]|\\x|\$")

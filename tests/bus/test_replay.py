@@ -187,7 +187,7 @@ def board_says(current: float) -> bytes:
         ('{"t": 1, "dir": "rx", "hex": "00"}', "bus is missing"),
         ('{"bus": "a", "protocol": "modbus"}', "protocol 'modbus' is not known"),
         ('{"bus": ' + "[" * 60_000, "line 1"),
-        ("0" * 200_000, "a line of more than 65536 bytes"),
+        ("0" * 600_000, "a line of more than 524288 bytes"),
         ("[DEFAULT]\nPORT = /dev/ttyUSB0\n", "line 1: neither a line of a capture nor hex"),
         ('{"t": ' + "9" * 60_000 + ', "bus": "a", "dir": "rx", "hex": "00"}', "line 1"),
     ],

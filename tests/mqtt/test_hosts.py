@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 import tracemalloc
@@ -29,7 +30,7 @@ from packbank.sources.hosts.host import LONG_REST, Host
 from packbank.sources.hosts.receiver import Receiver
 
 PAGE = (Path(__file__).parents[2] / "docs/hosts.md").read_text(encoding="utf-8")
-ACL = dedent(PAGE[PAGE.index("    user bank") : PAGE.index("Then `systemctl restart")])
+QUOTED = [dedent(text) for text in re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", PAGE, flags=re.MULTILINE)]
 
 pytest_plugins = ["mqtt_bench"]
 
@@ -146,35 +147,37 @@ def test_a_sender_that_is_killed_is_named_at_once_by_its_will(mqtt_bench: Any, r
 
 @pytest.fixture
 def guarded(mqtt_bench: Any, tmp_path: Path) -> Any:
-    """A Mosquitto as docs/hosts.md sets it up: TLS, a user a host that may write its own branch, and the bank's."""
-    certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bank", "-days", "2"]
-    files = ["-keyout", f"{tmp_path}/broker.key", "-out", f"{tmp_path}/broker.pem"]
-    subprocess.run(["openssl", *certificate, *files], check=True, capture_output=True)
-    (tmp_path / "users").touch(mode=0o600)
-    for user in ("bank", "room1", "room2"):
-        subprocess.run([PASSWD, "-b", tmp_path / "users", user, f"secret of {user}"], check=True)
-        (tmp_path / f"{user}.password").write_text(f"secret of {user}\n")
-    (tmp_path / "acl").write_text(ACL)
-    return mqtt_bench.mosquitto(
-        "allow_anonymous false", f"password_file {tmp_path}/users", f"acl_file {tmp_path}/acl",
-        "max_packet_size 200000", f"certfile {tmp_path}/broker.pem", f"keyfile {tmp_path}/broker.key",
-    )  # fmt: skip
+    """A Mosquitto as docs/hosts.md sets it up, by its own words: TLS, a user a host with a branch, and the bank's."""
+    commands, conf, acl = (text.replace("/etc/mosquitto", str(tmp_path)) for text in QUOTED[:3])
+    here = [line for line in commands.splitlines() if not line.startswith(("apt ", "chown "))]  # no root needed
+    script = "\n".join(here).replace("chown mosquitto users && ", "").replace("mosquitto_passwd", PASSWD)
+    subprocess.run(["bash", "-e", "-c", script], check=True, capture_output=True)
+    (tmp_path / "packbank.acl").write_text(acl)
+    own = ("listener ", "persistence ")  # the bench has its own
+    return mqtt_bench.mosquitto(*[line for line in conf.splitlines() if not line.startswith(own)])
+
+
+def login(guarded: Any, user: str, named: str = "") -> str:
+    """The lines of the page for ``user``, in its [mqtt] or in the bank's [host:...]."""
+    (guarded.folder / f"{user}.password").write_text(f"password of {named or user}\n")
+    section = next(text for text in QUOTED if text.startswith("[host:room1]") and "USERNAME" in text).split("\n\n")[0]
+    lines = [line for line in section.splitlines() if not line.startswith(("[", "PACKS"))]
+    text = "\n".join(lines).replace("192.168.1.5:8883", f"127.0.0.1:{guarded.port}").replace("= bank", f"= {user}")
+    return text.replace("/data/packbank/password", f"{guarded.folder}/{user}.password").replace(
+        "/data/packbank", str(guarded.folder)
+    )
 
 
 def test_nobody_adds_a_pack_without_the_password_of_its_host(
-    guarded: Any, room: Room, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    guarded: Any, room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def login(user: str) -> str:
-        who = f"USERNAME = {user}\nPASSWORD_FILE = {tmp_path}/{user}.password"
-        return f"BROKER = mqtts://127.0.0.1:{guarded.port}\nCERTIFICATE = {tmp_path}/broker.pem\n{who}"
-
-    near = room.bank("room1", "room2", broker=login("bank"))
-    room.sender("room1", login("room1"))
-    room.sender("room2", login("room1"), mark="foreign")  # another host's name with its own password
+    near = room.bank("room1", "room2", broker=login(guarded, "bank", named="the bank"))
+    room.sender("room1", login(guarded, "room1"))
+    room.sender("room2", login(guarded, "room1"), mark="foreign")  # another host's name with its own password
     until(lambda: answers(near, "room1") > 10)
     until(lambda: "it refuses the topic packbank/1/home/room2/state" in caplog.text)
     assert answers(near, "room2") == 0
-    room.sender("room2", login("room2"))
+    room.sender("room2", login(guarded, "room2"))
     until(lambda: answers(near, "room2"))
     _, identities = near.daemon.store.snapshot()
     assert [one.serial for one in identities[5:]] == ["room2-0", "room2-1", "room2-2"]

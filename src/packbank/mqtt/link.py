@@ -52,10 +52,18 @@ class Link:
     """Keeps a connection to the broker whenever there can be one."""
 
     def __init__(
-        self, config: MqttConfig, will: Will | None = None, subscribe: Sequence[str] = (), largest: int = LARGEST
+        self,
+        config: MqttConfig,
+        will: Will | None = None,
+        subscribe: Sequence[str] = (),
+        largest: int = LARGEST,
+        owner: str = "",
     ) -> None:
-        """``subscribe`` to these topics at each connection; a message of more than ``largest`` bytes is not taken."""
-        self.trouble = Trouble(f"mqtt {config.broker}")
+        """``subscribe`` to these topics at each connection; a message of more than ``largest`` bytes is not taken.
+
+        ``owner`` stands before each line of the log, where there are several connections.
+        """
+        self.trouble = Trouble(f"{owner}{': ' if owner else ''}mqtt {config.broker}")
         self.exhausted = False  # more waits to be read than one turn takes
         self._config = config
         self._will = will

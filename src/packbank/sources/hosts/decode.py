@@ -34,7 +34,7 @@ from packbank.sources.hosts.wire import (
 
 LONGEST_TEXT = 64  # characters
 LARGEST_NUMBER = 1e12
-NOTHING = b"\0"  # what a capture shows of a message that is not understood
+NOTHING = b"\0"  # what a capture shows of a message that is not understood, or too large
 _BOOT = re.compile(r"[0-9a-f]{16}")
 
 
@@ -87,9 +87,10 @@ def harmless(topic: str, payload: bytes) -> bytes:
     ``topic`` is below that of its host.
     """
     try:
-        return KINDS[topic.partition("/")[0]](payload).encode().encode()
+        shown = KINDS[topic.partition("/")[0]](payload).encode().encode()
     except WireError:
         return NOTHING
+    return shown if len(shown) <= LARGEST else NOTHING
 
 
 def _pack_rows(given: Sequence[object], columns: NDArray[np.intp], sent: int) -> tuple[PackRow, ...]:

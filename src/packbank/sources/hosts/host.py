@@ -22,7 +22,7 @@ from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
 
 REST = 0.02  # s between two looks at least
-LONG_REST = 0.1  # s when more waits than is read at once: 500 messages or 2.6 MB a second at most
+LONG_REST = 0.25  # s when more waits than is read at once: 200 messages or 1 MB a second at most
 LONGEST_WAIT = 0.5  # s
 LOOK = 5.0  # s between two words to the sender on when the bank looks
 RESTART_PAUSE = 5.0  # s after a fault of the program
@@ -81,7 +81,7 @@ class Host:
 
     def _work(self) -> None:
         topics = self.receiver.topics
-        link = Link(self._config.mqtt, subscribe=[topics.everything], largest=wire.LARGEST)
+        link = Link(self._config.mqtt, subscribe=[topics.everything], largest=wire.LARGEST, owner=self.name)
         due = look_due = self._clock()
         try:
             while not self._stop.wait(LONG_REST if link.exhausted else REST):

@@ -13,6 +13,7 @@ import numpy as np
 
 from packbank.bms import trust
 from packbank.bms.protocol import Answer, Row, Topic
+from packbank.config.values import format_addresses
 from packbank.errors import FrameError
 from packbank.log_budget import LogBudget
 from packbank.model.bus_stats import BusState, BusStats, Trouble
@@ -24,7 +25,7 @@ from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
 
 SILENT_AFTER = 5.0  # s without a message: the default HELD_AFTER
-STRANGERS = 32  # packs named that are not expected; what more there are is said once
+STRANGERS = 32  # packs that doctor names, that are not expected
 SHOWN = 200  # bytes kept of a message that was refused
 BAUDRATE = 9600  # nothing is counted on a line of ours
 
@@ -73,7 +74,7 @@ class RemoteBus:
         self._accepted: dict[int, float] = {}  # when each pack's last row arrived
         self._heard = -inf  # when a message with rows came last
         self._strangers: set[int] = set()
-        self._twins: set[int] = set()
+        self._twins: dict[int, str] = {}  # by address: how the pack is called that has its serial
         self._report: dict[str, Any] = {}
 
     def has(self, address: int) -> bool:
@@ -89,19 +90,18 @@ class RemoteBus:
         """Who the packs are, and how they are set."""
         known = {pack.address: pack for pack in (self.announced.packs if self.announced else ())}
         self.announced = announcement
+        self._name_strangers(announcement.addresses, now)
         for pack in announcement.packs:
-            if pack.address not in self._members:
-                self._name_stranger(pack.address, now)
-            elif pack != known.get(pack.address):
+            if pack.address in self._members and pack != known.get(pack.address):
                 self._to_pass_on[pack.address] = pack
 
     def take(self, fresh: Sequence[Fresh], report: dict[str, Any], offset: float, now: float) -> None:
         """New rows; ``offset`` is our clock minus the sender's, s."""
         self._heard, self._report = now, report
+        self._name_strangers([one.pack.address for one in fresh], now)
         for one in fresh:
             address = one.pack.address
             if address not in self._members:
-                self._name_stranger(address, now)
                 continue
             if one.arrived - self._accepted.get(address, -inf) > FORGET_AFTER and self.announced:
                 self._to_pass_on |= {pack.address: pack for pack in self.announced.packs if pack.address == address}
@@ -122,8 +122,7 @@ class RemoteBus:
         else:
             for address, arrived in self._accepted.items():
                 self._gate.silent(address, now - arrived, now)
-        for member in self._members.values():
-            self._name_twin(member, now)
+        self._name_twins(now)
         theirs = str(self._report.get(ERROR, ""))
         error = trouble or (f"on {self.name.partition('/')[0]}: {theirs}" if theirs else "")
         self._statistics.enter(BusState.OPENING if trouble else BusState.RECEIVING, error)
@@ -146,29 +145,38 @@ class RemoteBus:
             settings = row_of(info.settings).tobytes()
             self._gate.take(Answer(info.address, Topic.SETTINGS, {Topic.SETTINGS: settings}, read_at))
 
-    def _name_stranger(self, address: int, now: float) -> None:
-        if address in self._strangers or len(self._strangers) >= STRANGERS:
+    def _name_strangers(self, addresses: Sequence[int], now: float) -> None:
+        """Name those that are not expected, once."""
+        new = [one for one in addresses if one not in self._members and one not in self._strangers]
+        if not new:
             return
-        self._strangers.add(address)
+        self._strangers.update(new)
         host, _, bus = self.name.partition("/")
         text = "is sent, and is not expected: it is not used"
-        cure = f"add it to PACKS of [host:{host}] ({bus} 0x{address:02X}), or remove it there"
-        self._statistics.note_trouble(address, Trouble(address, text, cure))
-        self._budget.say(f"stranger {address}", now, logging.WARNING, f"{self.name}: {address:#04x} {text}; {cure}")
+        cure = f"add it to PACKS of [host:{host}] ({bus} {{}}), or remove it there"
+        for address in new[:STRANGERS]:
+            self._statistics.note_trouble(address, Trouble(address, text, cure.format(format_addresses([address]))))
+        message = f"{self.name}: {format_addresses(new)} {text}; {cure.format(format_addresses(new))}"
+        self._budget.say("strangers", now, logging.WARNING, message)
 
-    def _name_twin(self, member: Member, now: float) -> None:
-        twin = self._store.twin(member.index)
-        if twin is None:
-            if member.address in self._twins:
-                self._twins.discard(member.address)
-                self._statistics.note_trouble(member.address, None)
+    def _name_twins(self, now: float) -> None:
+        """Name the packs that an earlier row has too."""
+        found = {address: self._store.twin(member.index) for address, member in self._members.items()}
+        twins = {address: self._names[twin] for address, twin in found.items() if twin is not None}
+        if twins == self._twins:
             return
-        self._twins.add(member.address)
-        text = f"is the pack that is read as {self._names[twin]}, by its serial number: it is not used"
-        cure = "take it out of one of the two configurations"
-        self._statistics.note_trouble(member.address, Trouble(member.address, text, cure))
-        message = f"{self.name}: {member.name} ({member.address:#04x}) {text}; {cure}"
-        self._budget.say(f"twin {member.address}", now, logging.WARNING, message)
+        for address in self._twins.keys() - twins.keys():
+            self._statistics.note_trouble(address, None)
+        for address, name in twins.items():
+            text = f"is the pack that is read as {name}, by its serial number: it is not used"
+            trouble = Trouble(address, text, "take it out of one of the two configurations")
+            self._statistics.note_trouble(address, trouble)
+        new = [f"0x{address:02X} as {name}" for address, name in twins.items() if address not in self._twins]
+        self._twins = twins
+        if new:
+            message = f"{self.name}: not used, since they are read already, by their serial numbers: {', '.join(new)}"
+            text = f"{message}; take them out of one of the two configurations"
+            self._budget.say("twins", now, logging.WARNING, text)
 
 
 def _bytes(pack: PackRow) -> bytes:

@@ -12,7 +12,7 @@ from packbank.model.bus_stats import BusStats
 from packbank.mqtt.received import Received
 from packbank.sources.hosts import decode
 from packbank.sources.hosts.receiver import Receiver
-from packbank.sources.hosts.wire import WireError
+from packbank.sources.hosts.wire import BUSES, WireError
 from packbank.sources.serial.gate import Member
 from packbank.sources.serial.recording import Event, read_events
 from packbank.sources.store import Store
@@ -26,9 +26,10 @@ def read_hosts(path: Path) -> dict[str, HostPacks]:
             continue
         buses = hosts.setdefault(event.bus, {})
         kind, _, bus = event.topic.partition("/")
-        if kind == "packs":
+        if kind == "packs" and (bus in buses or len(buses) < BUSES):
             with suppress(WireError):
-                buses.setdefault(bus, set()).update(decode.packs(event.data).addresses)
+                found = decode.packs(event.data).addresses
+                buses.setdefault(bus, set()).update(found)
     return {host: tuple((bus, tuple(sorted(found))) for bus, found in buses.items()) for host, buses in hosts.items()}
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install pa
 from far_hosts import Far, Near
 from packbank.cli import main
 from packbank.model.columns import Column
-from packbank.sources.hosts import decode
+from packbank.sources.hosts import decode, wire
 from packbank.sources.hosts.replay import read_hosts
 from packbank.sources.serial.capture import Capture, OnRequest
 from packbank.sources.serial.recording import read_events
@@ -163,3 +163,22 @@ def test_a_recording_without_announcements_is_named(tmp_path: Path, capsys: pyte
     file.write_text("\n".join(lines))
     assert main(["replay", str(file)]) == 2
     assert "its hosts announce no pack" in capsys.readouterr().err
+
+
+def test_a_message_of_any_size_can_be_read_again(tmp_path: Path) -> None:
+    file, near, far = tmp_path / "capture", Near("room1"), Far("room1")
+    capture = Capture(file, clock=lambda: near.now)
+    listen(near, capture)
+    near.step(far)
+    boot, topic = far.sender._boot, f"{TOPIC}/packs/bus1"
+    infos = [{"address": address, "identity": {}, "settings": {}} for address in range(256)]
+    near.take([(topic, json.dumps({"boot": boot, "packs": infos}), True)])
+    rows = {"boot": boot, "seq": 9, "t": 10**9, "columns": [f"cell_{n}" for n in range(1, 17)]}
+    large = rows | {"rows": [[address, 0, *[1e11] * 16] for address in range(256)]}
+    for message in (rows | {"rows": []}, large):
+        near.take([(f"{TOPIC}/bus/bus1", json.dumps(message), False)])
+    capture.close()
+    assert read_hosts(file) == {"room1": (("bus1", tuple(range(256))),)}
+    lengths = [len(event.data) for event in read_events(file)]
+    assert lengths[-3] > len(json.dumps({"boot": boot, "packs": infos}))  # what a message leaves out is written out
+    assert max(lengths) <= wire.LARGEST

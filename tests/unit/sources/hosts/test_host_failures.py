@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -141,6 +142,26 @@ def test_of_two_senders_of_one_name_neither_is_used_and_both_are_named(
     assert presences(battery)[2:5] == [Presence.FRESH] * 3
 
 
+def test_a_clock_that_is_set_changes_nothing(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    for jump in (40_000.0, -3e7, 0.0):
+        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+        bank.near.daemon._wall = time.time
+        for _ in range(3):
+            battery = bank.step(bank.one, bank.two)
+            assert presences(battery) == [Presence.FRESH] * 8
+            assert [pack.age for pack in battery.packs] == pytest.approx([0.3] * 8, abs=0.01)
+    assert bank.near.troubles() == []
+
+
+def test_without_a_broker_the_local_packs_remain(bank: Bank) -> None:
+    for _ in range(60):
+        battery = bank.step()
+    assert presences(battery) == [Presence.FRESH] * 2 + [Presence.LOST] * 6
+    assert battery.ready
+    assert 0.0 < limits(battery)[0] < bank.seen[0][0]
+
+
 def test_a_retained_row_is_dropped_and_named(bank: Bank, caplog: pytest.LogCaptureFixture) -> None:
     bank.one.rows[:, Column.CURRENT] = 70.0
     bank.near.take([one for one in bank.one.tick(bank.near.now) if "/bus/" in one[0]], retained=True)
@@ -163,11 +184,11 @@ def test_a_sender_that_restarts_within_a_second_stays_in_the_bank(bank: Bank) ->
 
 @pytest.mark.parametrize("first", ["cable", "host"])
 def test_of_a_pack_that_is_also_read_here_the_cable_counts(first: str, caplog: pytest.LogCaptureFixture) -> None:
-    near, far = Near("room1", "room2"), Far("room1")
+    near, far = Near("room1"), Far("room1")
     if first == "cable":
         near.serials[1] = far.serials[0]
     for _ in range(10):
-        battery = near.step(far, Far("room2", now=near.now))
+        battery = near.step(far)
     before = limits(battery)
     near.serials[1] = far.serials[0]
     near.local[1, Column.CURRENT] = 7.0
@@ -178,7 +199,12 @@ def test_of_a_pack_that_is_also_read_here_the_cable_counts(first: str, caplog: p
     assert limits(battery)[0] <= before[0]
     text = "room1/bus1 1: is the pack that is read as local 2, by its serial number: it is not used"
     assert text in near.troubles()
-    assert sum("local 2, by its serial" in record.getMessage() for record in caplog.records) == 3
+    said = [record.getMessage() for record in caplog.records if "local 2" in record.getMessage()]
+    (line,) = said
+    assert line.startswith("room1/bus1: not used, since they are read already, by their serial numbers: 0x01 as local")
+    near.serials[1] = "another"
+    near.step(far)
+    assert near.troubles() == []
 
 
 def test_packs_and_buses_that_are_not_expected_are_refused_and_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -187,6 +213,10 @@ def test_packs_and_buses_that_are_not_expected_are_refused_and_named(caplog: pyt
         battery = near.step(far)
     assert len(battery.packs) == 5
     assert [one[:14] for one in near.troubles()] == ["room1/bus1 4: ", "room1/bus1 5: "]
+    said = [record.getMessage() for record in caplog.records if "not expected" in record.getMessage()]
+    (line,) = said
+    assert line.startswith("room1/bus1: 0x04-0x05 is sent, and is not expected")
+    assert line.endswith("add it to PACKS of [host:room1] (bus1 0x04-0x05), or remove it there")
     topic = "packbank/1/home/room1/bus/bus9"
     near.take([(topic, "{}", False)] * 100)
     said = [record.getMessage() for record in caplog.records if "bus9" in record.getMessage()]
