@@ -125,8 +125,8 @@ class Daemon:
     def step(self, now: float) -> Snapshot:
         """Apply what was asked for, take the rows and make the snapshot of ``now``."""
         changed = self._apply_commands(now)
-        self._settle(self.store.take_settled())
         rows, identities = self.store.snapshot(now + TICK)
+        self._settle(self.store.take_settled())  # after the rows: whoever is in them has its place
         rows.flags.writeable = False
         wall = self._wall()
         battery = self.bank.step(rows, now, wall, self._controls, self.external(), identities)

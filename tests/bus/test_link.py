@@ -322,6 +322,8 @@ def test_rfc2217_is_read_like_any_port_and_shows_when_it_ends() -> None:
         while len(heard) < 3:
             heard += link.read(2.0)
         assert heard == b"\x01\xff\x02"
+        late = Timing(look=1.0, silence=0.0, until=time.monotonic())
+        assert len(link.ask([b"1", b"2"], late)) == 1  # the second answer would come too late
         with contextlib.suppress(LinkError):
             link.ask([b"\x04"], SOON)
         with pytest.raises(LinkError):

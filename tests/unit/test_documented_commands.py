@@ -32,6 +32,7 @@ RUN_BY = {
     "packbank forward": "tests/mqtt/test_run_with_hosts.py",
     "packbank history": "tests/unit/cli/test_history_commands.py",
     "packbank migrate": "tests/e2e/test_first_hour.py",
+    "packbank replay": "tests/unit/sources/hosts/test_host_capture.py",
     "packbank run": "tests/e2e/test_first_hour.py",
     "packbank scan": "tests/bus/test_scan_command.py",
     "packbank settings": "tests/unit/cli/test_settings_command.py",
