@@ -85,9 +85,8 @@ class Link(ABC):
     def ask(self, requests: Sequence[bytes], timing: Timing) -> list[Reception]:
         """Write each request in turn and take what comes, up to the first answer that is not as ``timing`` says.
 
-        The last ones are not made when their answers would come after ``timing.until``.
-
-        At most :data:`MOST_REQUESTS`. What is returned last may be incomplete: :meth:`read` brings the rest.
+        At most :data:`MOST_REQUESTS`; the last are left out when their answers would come after ``timing.until``.
+        What is returned last may be incomplete: :meth:`read` brings the rest.
         """
         try:
             receptions = self._ask(list(requests), timing)
