@@ -55,6 +55,9 @@ def centre(
     The lines of the ``moved`` packs are rewritten in place; drive and level as these lines have them.
     """
 
+def shares(weight: Floats, chosen: Bools, out: Floats, /) -> None:
+    """Write each chosen pack's part of their weights, and 0 for others; ``chosen`` and ``out`` are ``(2, packs)``."""
+
 def one_side(lines: Iterable[Floats], sign: float, chosen: Bools, block: Floats, /) -> None:
     """Write into ``block`` the lines as one direction sees them.
 

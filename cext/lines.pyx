@@ -4,54 +4,13 @@ The formulas, their meaning and their constants are in aggregator/share.py and a
 """
 
 cimport cython
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
-)
 from libc.math cimport INFINITY, NAN, fabs, fmax, fmin, isnan, sqrt
 
-cdef enum:
-    MOST = 14  # arrays that one kernel takes
+from packbank.cext.arrays cimport Arrays
 
 cdef double TINY = 1e-12
 
 cdef double ROUNDING = 1e-9  # of a sum of squares: what its difference may be below 0 by rounding alone
-
-
-@cython.final
-cdef class _Arrays:
-    """The arrays of one call; what was opened is released with this object."""
-
-    cdef Py_buffer views[MOST]
-    cdef int count
-    cdef Py_ssize_t packs
-
-    def __dealloc__(self):
-        cdef int i
-        for i in range(self.count):
-            PyBuffer_Release(&self.views[i])
-
-    cdef double* numbers(self, object array, Py_ssize_t rows=1, bint writable=False) except NULL:
-        """A float64 array of ``rows`` numbers a pack; the first array says how many packs there are."""
-        return <double*> self.opened(array, rows, writable, c"d", 8)
-
-    cdef const unsigned char* mask(self, object array) except NULL:
-        """An array of one bool a pack."""
-        return <const unsigned char*> self.opened(array, 1, False, c"?", 1)
-
-    cdef void* opened(
-        self, object array, Py_ssize_t rows, bint writable, char kind, Py_ssize_t itemsize
-    ) except NULL:
-        cdef int wanted = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT
-        cdef Py_buffer* view = &self.views[self.count]
-        PyObject_GetBuffer(array, view, wanted | PyBUF_WRITABLE if writable else wanted)
-        self.count += 1
-        if view.itemsize != itemsize or view.format == NULL or view.format[0] != kind or view.format[1] != 0:
-            raise ValueError("numbers are float64, masks are bool")
-        if self.count == 1:
-            self.packs = view.len // (itemsize * rows)
-        if view.len != self.packs * rows * itemsize or self.packs == 0:
-            raise ValueError("arrays of one element a pack are needed, of at least one pack")
-        return view.buf
 
 
 cdef struct Line:
@@ -62,7 +21,7 @@ cdef struct Line:
     double* ww
 
 
-cdef Line _line(_Arrays arrays, lines) except *:
+cdef Line _line(Arrays arrays, lines) except *:
     """The five arrays of ``lines``, read only."""
     exchange, weight, xx, xw, ww = lines
     return Line(
@@ -92,7 +51,7 @@ cdef class LineFilter:
         self.still, self.surprise, self.least_weight = still, surprise, least_weight
 
     def wander(self, lines, prior, size, flow, double dt, block, /):
-        cdef _Arrays arrays = _Arrays()
+        cdef Arrays arrays = Arrays()
         cdef Line old = _line(arrays, lines)
         cdef double* priors = arrays.numbers(prior)
         cdef double* sizes = arrays.numbers(size)
@@ -112,7 +71,7 @@ cdef class LineFilter:
                 out.ww[i] += (self.drift_weight * weight) * (self.drift_weight * weight) * dt
 
     def learn(self, block, prior, chosen, current, error, double drive, double level, /):
-        cdef _Arrays arrays = _Arrays()
+        cdef Arrays arrays = Arrays()
         cdef double* priors = arrays.numbers(prior)
         cdef Line line = _rows(arrays.numbers(block, 5, True), arrays.packs)
         cdef const unsigned char* among = arrays.mask(chosen)
@@ -163,7 +122,7 @@ cdef class LineFilter:
 
 
 def centre(block, prior, chosen, moved, double drive, double level, /):
-    cdef _Arrays arrays = _Arrays()
+    cdef Arrays arrays = Arrays()
     cdef double* priors = arrays.numbers(prior)
     cdef Line line = _rows(arrays.numbers(block, 5, True), arrays.packs)
     cdef const unsigned char* among = arrays.mask(chosen)
@@ -188,6 +147,22 @@ def centre(block, prior, chosen, moved, double drive, double level, /):
     return (drive + shift) / scale, (level + shift) / scale
 
 
+def shares(weight, chosen, out, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* weights = arrays.numbers(weight)
+    cdef const unsigned char* among = arrays.mask(chosen, 2)
+    cdef double* share = arrays.numbers(out, 2, True)
+    cdef Py_ssize_t _direction, i
+    cdef double whole
+    for _direction in range(2):
+        whole = 0.0
+        for i in range(arrays.packs):
+            whole += weights[i] if among[i] else 0.0
+        for i in range(arrays.packs):
+            share[i] = weights[i] / fmax(whole, TINY) if among[i] else 0.0
+        among, share = among + arrays.packs, share + arrays.packs
+
+
 cdef struct Sums:
     double weight
     double xx
@@ -209,7 +184,7 @@ cdef Sums _sums(Line line, const unsigned char* among, Py_ssize_t packs) noexcep
 
 
 def one_side(lines, double sign, chosen, block, /):
-    cdef _Arrays arrays = _Arrays()
+    cdef Arrays arrays = Arrays()
     cdef Line line = _line(arrays, lines)
     cdef const unsigned char* among = arrays.mask(chosen)
     cdef Line out = _rows(arrays.numbers(block, 5, True), arrays.packs)
@@ -250,7 +225,7 @@ cdef double _root(double room, double weight, double xx, double xw, double ww, d
 
 
 def highest_drives(side, limits, double drive, double sigmas, double step_error, drives, /):
-    cdef _Arrays arrays = _Arrays()
+    cdef Arrays arrays = Arrays()
     exchange, weight, xx, xw, ww, others = side
     cdef Line line = _line(arrays, (exchange, weight, xx, xw, ww))
     cdef double* rest = arrays.numbers(others)
@@ -269,7 +244,7 @@ def highest_drives(side, limits, double drive, double sigmas, double step_error,
 
 
 def lowest_drive(exchange, weight, drives, own, sure, maybe, /):
-    cdef _Arrays arrays = _Arrays()
+    cdef Arrays arrays = Arrays()
     cdef double* at_rest = arrays.numbers(exchange)
     cdef double* weights = arrays.numbers(weight)
     cdef double* highest = arrays.numbers(drives)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from packbank.cext.lines import LineFilter, centre, highest_drives, lowest_drive, one_side
+from packbank.cext.lines import LineFilter, centre, highest_drives, lowest_drive, one_side, shares
 
 Floats = NDArray[np.float64]
 CONSTANTS = {
@@ -112,6 +112,16 @@ def test_centring_moves_no_current_and_no_uncertainty(seed: int, packs: int) -> 
     np.testing.assert_allclose(exchange + weight * new_drive, x + w * drive, rtol=1e-9, atol=1e-7)
     variance = new_xx + 2.0 * new_drive * new_xw + new_drive**2 * new_ww
     np.testing.assert_allclose(variance, xx + 2.0 * drive * xw + drive**2 * ww, rtol=1e-7, atol=1e-6)
+
+
+@given(**DRAWN)
+@settings(max_examples=50, deadline=None)
+def test_shares_of_each_direction_come_to_one(seed: int, packs: int) -> None:
+    weight, chosen, out = block_of(seed, packs)[1], np.array(masks_of(seed, packs)), np.empty((2, packs))
+    shares(weight, chosen, out)
+    np.testing.assert_array_equal(out > 0.0, chosen)
+    np.testing.assert_allclose(out.sum(axis=1), chosen.any(axis=1))
+    np.testing.assert_allclose(out * (chosen * weight).sum(axis=1, keepdims=True), chosen * weight)
 
 
 @given(**DRAWN, sign=st.sampled_from([1.0, -1.0]))
