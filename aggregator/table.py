@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.curves import Curve, CurveSet
+from packbank.aggregator.curves import Curve
 from packbank.aggregator.settings import PackSettings
+from packbank.cext.curves import CurveSet
 
 Floats = NDArray[np.float64]
 CHARGE, DISCHARGE = 0, 1  # first index of every array of shape (2, packs)

@@ -1,4 +1,4 @@
-"""The packs of one step as the outside sees them: copies that no later step changes."""
+"""The packs of one step as the outside sees them: arrays that no later step changes, or copies of those that it may."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.limits import CAUSES, OwnLimits
+from packbank.aggregator.limits import CAUSES, CEILING, OwnLimits
 from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import COLDEST, HOTTEST
 from packbank.aggregator.unknowns import Unknowns
+from packbank.cext.lines import shares as find_shares
 from packbank.model.battery import CAUSES as ALL_CAUSES
 from packbank.model.battery import Cause, Packs, SensorReport
 
-# Codes of the causes of a pack's own limit: by the row of its smallest fraction, and of its ceiling.
-_BY_FRACTION = np.array([ALL_CAUSES.index(cause) for cause in CAUSES], dtype=np.int8)
-_CONFIG, _BMS, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.BMS, Cause.ESTIMATE))
+# Codes of the causes of a pack's own limit, by what it rests on; a ceiling is the BMS's unless another is known.
+_BY_SMALLEST = np.array([ALL_CAUSES.index(cause) for cause in (*CAUSES, Cause.BMS)], dtype=np.int8)
+_CONFIG, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.ESTIMATE))
 
 
 def view(
@@ -25,18 +26,18 @@ def view(
     tele, sets, own, slots = instant.tele, instant.sets, instant.own, unknowns.slots
     return Packs(
         names=names,
-        presence=sets.code.copy(),
-        age=tele.age.copy(),
-        blocked=sets.blocked.copy(),
-        limit=own.value.copy(),
+        presence=sets.code,
+        age=tele.age,
+        blocked=sets.blocked,
+        limit=own.value,
         share=_shares(instant),
         cause=_causes(own, table, instant.estimated),
         unlimited=np.isnan(own.ceiling) & sets.online,
-        estimated=instant.estimated.copy(),
+        estimated=instant.estimated,
         suspect=slots.suspect.copy(),
         absent=slots.absent.copy(),
-        temperature=tele.extremes[COLDEST : HOTTEST + 1].copy(),
-        alarms=tele.alarms.copy(),
+        temperature=tele.extremes[COLDEST : HOTTEST + 1],
+        alarms=tele.alarms,
         implausible=unknowns.plausible.found,
         sensors=sensors,
     )
@@ -44,17 +45,16 @@ def view(
 
 def _shares(instant: Instant) -> NDArray[np.float64]:
     """Shares of the packs that certainly conduct; their sum is 1 in each direction, or 0 when none does."""
-    weights = np.where(instant.sets.sure, instant.lines.weight, 0.0)
-    shares: NDArray[np.float64] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    shares = np.empty(instant.sets.sure.shape)
+    find_shares(instant.lines.weight, instant.sets.sure, shares)
     return shares
 
 
 def _causes(own: OwnLimits, table: PackTable, estimated: NDArray[np.bool_]) -> NDArray[np.int8]:
     """Why each pack's own limits are what they are, codes of shape ``(2, packs)``."""
-    smallest = own.fractions.argmin(axis=1)
-    reduced = np.minimum.reduce(own.fractions, axis=1) < 1.0
-    by_ceiling = np.where(np.isnan(own.ceiling) | (table.ceiling == own.ceiling), _CONFIG, _BMS)
+    causes = _BY_SMALLEST.take(own.smallest)
+    by_ceiling = own.smallest == CEILING
+    np.copyto(causes, _CONFIG, where=by_ceiling & (np.isnan(own.ceiling) | (table.ceiling == own.ceiling)))
     if np.count_nonzero(estimated):
-        by_ceiling = np.where(estimated, _ESTIMATE, by_ceiling)
-    causes: NDArray[np.int8] = np.where(reduced & ~np.isnan(own.ceiling), _BY_FRACTION[smallest], by_ceiling)
+        np.copyto(causes, _ESTIMATE, where=by_ceiling & estimated)
     return causes

@@ -227,7 +227,7 @@ class Packs(Sequence[PackView]):
             self.temperature,
             self.alarms,
         ):
-            array.flags.writeable = False
+            array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.names)
