@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.telemetry import Telemetry, rows
+from packbank.cext.samples import follow_rhythm
 from packbank.model.battery import PRESENCES, Presence
 from packbank.model.columns import Column
 
@@ -116,9 +117,7 @@ class PresenceTracker:
 
     def _learn_rhythm(self, status: Floats) -> None:
         """Follow how often each pack has its turn on its bus."""
-        interval = np.minimum(status - self._seen, SLOWEST * self._settings.held_after)
-        self._usual += np.where(interval > 0.0, NEWEST * (interval - self._usual), 0.0)
-        self._seen = status
+        follow_rhythm(status, SLOWEST * self._settings.held_after, NEWEST, self._seen, self._usual)
 
     def _stays_so(self, tele: Telemetry) -> bool:
         """Where every pack is fresh, the usual case, nobody moves: all have just answered, at the busbar's voltage.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.telemetry import Telemetry
+from packbank.cext.samples import steps, take, together
 from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
@@ -38,34 +40,27 @@ class Samples:
 
     def take(self, tele: Telemetry) -> None:
         """Keep the samples that are new."""
-        time = np.fmax(tele[Column.STATUS_TIME], NEVER)
-        self._fresh = fresh = time > self._time[0]
-        for kept, newest in (
-            (self._time, time),
-            (self._current, tele[Column.CURRENT]),
-            (self._voltage, tele[Column.VOLTAGE]),
-        ):
-            kept[1] = np.where(fresh, kept[0], kept[1])
-            kept[0] = np.where(fresh, newest, kept[0])
+        take(
+            self._time,
+            self._current,
+            self._voltage,
+            tele[Column.STATUS_TIME],
+            tele[Column.CURRENT],
+            tele[Column.VOLTAGE],
+            self._fresh,
+        )
 
     def together(self, chosen: Bools) -> Together | None:
         """The ``chosen`` packs' currents at one instant, or most of theirs; ``None`` if it is the one reported last."""
-        newest, before = self._time
-        latest = newest >= np.maximum.reduce(newest, where=chosen, initial=NEVER) - APART
-        if 2 * np.count_nonzero(latest & chosen) > np.count_nonzero(chosen):
-            chosen = latest & chosen  # one late pack does not hold the others up
-        instant = float(np.minimum.reduce(newest, where=chosen, initial=np.inf))
-        if not self._instant < instant < np.inf:
+        current, error = np.empty((2, len(chosen)))
+        instant = together(self._time, self._current, chosen, self._instant, APART, OLDEST, MOVING, current, error)
+        if isnan(instant):
             return None
         self._instant = instant
-        joined = newest - before <= OLDEST
-        back = np.minimum((newest - instant) / np.where(joined & (newest > before), newest - before, np.inf), 1.0)
-        change = np.where(back > 0.0, self._current[0] - self._current[1], 0.0)
-        known = np.where(joined | (newest == instant), self._current[0] - back * change, np.nan)
-        return Together(np.where(chosen, known, np.nan), MOVING * np.abs(change))
+        return Together(current, error)
 
     def steps(self) -> tuple[Floats, Floats]:
         """By how much current (A) and voltage (V) of each pack moved in its new sample; 0 where there is none."""
-        current, voltage = self._current[0] - self._current[1], self._voltage[0] - self._voltage[1]
-        moved = self._fresh & (self._time[0] - self._time[1] <= OLDEST) & ~np.isnan(current + voltage)
-        return np.where(moved, current, 0.0), np.where(moved, voltage, 0.0)
+        current, voltage = np.empty((2, len(self._fresh)))
+        steps(self._time, self._current, self._voltage, self._fresh, OLDEST, current, voltage)
+        return current, voltage
