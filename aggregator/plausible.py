@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.model.columns import CELL_VOLTAGES, Column
+from packbank.cext.columns import Columns
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -59,7 +60,8 @@ JUDGED = tuple(row.column for row in _RANGES)
 _FULL, _NOMINAL, _CHARGE, _DISCHARGE, _OVP, _UVP, _COUNT = range(7)  # rows of JUDGED
 _INDEX = np.array(JUDGED)
 _LOW, _HIGH = (np.array([[row[end]] for row in _RANGES]) for end in (1, 2))
-_SETTINGS = slice(Column.CELL_COUNT, Column.NOMINAL_CAPACITY + 1)  # of a row: all of these but the full capacity
+_COMPARED = (*range(Column.CELL_COUNT, Column.NOMINAL_CAPACITY + 1), Column.FULL_CAPACITY)  # all of these among them
+_SETTINGS = Columns(_COMPARED, COLUMNS)
 
 FASTEST = 20.0  # A for each Ah: no pack bears more, so its capacity is wrong
 APART = 50.0  # times: nobody puts packs so different in size side by side
@@ -74,7 +76,8 @@ class Plausible:
     """What each pack reports that cannot be, from step to step."""
 
     def __init__(self, packs: int) -> None:
-        self._seen = b""
+        self._settings = np.empty((len(_COMPARED), packs))  # of the last step
+        self._silent = b""  # which packs reported no voltage then
         self._sane = np.full((len(JUDGED), packs), np.nan)  # what was reported last and can be
         self._wrong = np.zeros((len(JUDGED), packs), dtype=np.bool_)
         self.found: Mapping[int, tuple[tuple[Column, float], ...]] = {}  # by pack, with the values that cannot be
@@ -87,13 +90,10 @@ class Plausible:
 
     def step(self, matrix: Floats) -> Floats:
         """``matrix`` without what cannot be; the same object where all can."""
-        seen = (
-            matrix[:, _SETTINGS].tobytes()
-            + matrix[:, Column.FULL_CAPACITY].tobytes()
-            + np.isnan(matrix[:, Column.VOLTAGE]).tobytes()
-        )
-        if seen != self._seen:
-            self._seen = seen
+        matrix = np.ascontiguousarray(matrix)
+        silent = np.isnan(matrix[:, Column.VOLTAGE]).tobytes()
+        if _SETTINGS.take(matrix, self._settings) or silent != self._silent:
+            self._silent = silent
             self._judge(matrix)
         if not self.found:
             return matrix

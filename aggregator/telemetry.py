@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.table import PackTable
-from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, Alarm, Column
+from packbank.cext.columns import Columns
+from packbank.cext.columns import extremes as find_extremes
+from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, COLUMNS, Alarm, Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -56,7 +58,7 @@ USED = (  # what the aggregator takes of a row
     Column.DISCHARGE_UTP_RECOVERY,
     Column.MOS_OTP_RECOVERY,
 )
-_INDEX = np.array(USED)
+_COLUMNS = Columns(USED, COLUMNS)
 _ROW = {column: number for number, column in enumerate(USED)}
 
 LOWEST, HIGHEST, COLDEST, HOTTEST, MOSFETS = range(5)  # rows of Telemetry.extremes
@@ -119,7 +121,9 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
     ``absent`` of shape ``(4, packs)`` are the slots that have no battery sensor whatever they say.
     """
     packs = len(matrix)
-    block = matrix.take(_INDEX, axis=1).T.copy()
+    matrix = np.ascontiguousarray(matrix)
+    block = np.empty((len(USED), packs))
+    _COLUMNS.take(matrix, block)
     cells = matrix[:, CELL_VOLTAGES]
     sensors = block[_SENSORS]
     if table.any_sensor_off:
@@ -143,7 +147,7 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
         cell_voltages=cells,
         alarms=_alarms(matrix, block[_ROW[Column.SOH]]),
         age=np.maximum(now - block[_ROW[Column.STATUS_TIME]], 0.0),
-        extremes=_extremes(block, cells, count, sensors),
+        extremes=_extremes(matrix, block, count, sensors),
         cells=count,
         sensors=sensors,
         reported_sensors=reported,
@@ -164,18 +168,16 @@ def _alarms(matrix: Floats, health: Floats) -> Floats:
     return alarms
 
 
-def _extremes(block: Floats, cells: Floats, count: Floats, sensors: Floats) -> Floats:
+def _extremes(matrix: Floats, block: Floats, count: Floats, sensors: Floats) -> Floats:
     """:attr:`Telemetry.extremes`; of a pack that reports no cell, the average of its ``count`` stands for them."""
-    extremes = np.empty((5, len(cells)))
-    lowest, highest = extremes[LOWEST], extremes[HIGHEST]
-    np.fmin.reduce(cells, axis=1, out=lowest)
-    np.fmax.reduce(cells, axis=1, out=highest)
-    np.fmin.reduce(sensors, axis=0, out=extremes[COLDEST])
-    np.fmax.reduce(sensors, axis=0, out=extremes[HOTTEST])
+    extremes = np.empty((5, len(matrix)))
+    find_extremes(matrix, COLUMNS, CELL_VOLTAGES.start, CELL_VOLTAGES.stop, sensors, extremes)
     extremes[MOSFETS] = block[_ROW[Column.TEMPERATURE_MOS]]
+    highest = extremes[HIGHEST]
     if np.count_nonzero(np.isnan(highest)):
         average = block[_ROW[Column.VOLTAGE]] / count
-        extremes[LOWEST], extremes[HIGHEST] = _first_known(lowest, average), _first_known(highest, average)
+        extremes[LOWEST] = _first_known(extremes[LOWEST], average)
+        extremes[HIGHEST] = _first_known(highest, average)
     return extremes
 
 

@@ -1,0 +1,27 @@
+"""Columns of the matrix of packs as contiguous rows, and each pack's extremes.
+
+A matrix is C-contiguous float64 of shape ``(packs, width)``; ValueError for others.
+"""
+
+from collections.abc import Iterable
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+@final
+class Columns:
+    """Which columns, of a matrix of ``width``. Raises ValueError if it has no such columns."""
+
+    def __new__(cls, columns: Iterable[int], width: int, /) -> Columns: ...
+    def take(self, matrix: Floats, block: Floats, /) -> bool:
+        """Write the columns as the rows of ``block``, ``(columns, packs)``; whether that changed a bit of it."""
+
+def extremes(matrix: Floats, width: int, first: int, stop: int, sensors: Floats, out: Floats, /) -> None:
+    """Write each pack's lowest and highest of the columns from ``first`` to before ``stop``, and of its ``sensors``.
+
+    ``sensors`` has the shape ``(4, packs)``, ``out`` ``(5, packs)``, of which the last row stays as it is. ``NaN``
+    where nothing is known.
+    """

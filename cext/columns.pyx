@@ -1,0 +1,75 @@
+"""Columns of the matrix of packs as contiguous rows, and each pack's extremes: one pass over the packs."""
+
+cimport cython
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.math cimport INFINITY, NAN
+from libc.string cimport memcmp
+
+from packbank.cext.arrays cimport Arrays
+
+
+@cython.final
+cdef class Columns:
+    """Which columns, of a matrix of how many."""
+
+    cdef Py_ssize_t* columns
+    cdef Py_ssize_t count, width
+
+    def __cinit__(self, columns, Py_ssize_t width, /):
+        cdef Py_ssize_t k
+        wanted = [int(column) for column in columns]
+        self.width, self.count = width, len(wanted)
+        if not wanted or not 0 <= min(wanted) <= max(wanted) < width:
+            raise ValueError(f"columns {wanted} of a matrix of {width}")
+        self.columns = <Py_ssize_t*> PyMem_Calloc(<size_t> self.count, sizeof(Py_ssize_t))
+        if self.columns == NULL:
+            raise MemoryError
+        for k in range(self.count):
+            self.columns[k] = wanted[k]
+
+    def __dealloc__(self):
+        PyMem_Free(self.columns)
+
+    def take(self, matrix, block, /):
+        cdef Arrays arrays = Arrays()
+        cdef const double* row = arrays.numbers(matrix, self.width)
+        cdef double* out = arrays.numbers(block, self.count, True)
+        cdef Py_ssize_t i, k
+        cdef const double* value
+        cdef bint changed = False
+        for i in range(arrays.packs):
+            for k in range(self.count):
+                value = &row[self.columns[k]]
+                if memcmp(&out[k * arrays.packs + i], value, sizeof(double)) != 0:
+                    out[k * arrays.packs + i] = value[0]
+                    changed = True
+            row += self.width
+        return changed
+
+
+def extremes(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, sensors, out, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* row = arrays.numbers(matrix, width)
+    cdef const double* sensor = arrays.numbers(sensors, 4)
+    cdef double* found = arrays.numbers(out, 5, True)
+    cdef Py_ssize_t i, n = arrays.packs
+    if not 0 <= first <= stop <= width:
+        raise ValueError(f"no columns from {first} to before {stop} in a matrix of {width}")
+    for i in range(n):
+        _spread(row + first, stop - first, 1, &found[i], &found[n + i])
+        _spread(sensor + i, 4, n, &found[2 * n + i], &found[3 * n + i])
+        row += width
+
+
+cdef void _spread(const double* values, Py_ssize_t count, Py_ssize_t apart, double* lowest, double* highest) noexcept:
+    """Lowest and highest of some numbers; ``NaN`` where none is known."""
+    cdef Py_ssize_t k
+    cdef double value, low = INFINITY, high = -INFINITY
+    for k in range(count):
+        value = values[k * apart]
+        if value < low:  # false for NaN
+            low = value
+        if value > high:
+            high = value
+    lowest[0] = low if low <= high else NAN
+    highest[0] = high if low <= high else NAN
