@@ -8,6 +8,7 @@ import numpy as np
 
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings
+from packbank.cext.chosen import highest_of_each
 from packbank.model.columns import Alarm
 
 OK, WARNING, ALARM = 0, 1, 2
@@ -72,8 +73,8 @@ class AlarmKeeper:
 
     def _packs_levels(self, instant: Instant) -> dict[Alarm, int]:
         """The worst of the packs that answer; alarms that none of them can report are left out."""
-        online = instant.sets.online[:, None]
-        worst = np.fmax.reduce(instant.tele.alarms, axis=0, where=online, initial=np.nan)
+        worst = np.empty(len(Alarm))
+        highest_of_each(instant.tele.alarms, instant.sets.online, worst)
         if worst.tobytes() != self._worst:  # seldom: alarms stand still while all is well
             self._worst = worst.tobytes()
             levels = zip(Alarm, worst.tolist(), strict=True)

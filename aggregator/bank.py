@@ -24,7 +24,7 @@ from packbank.aggregator.incidents import IncidentLog
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
 from packbank.aggregator.lost import LostPacks
-from packbank.aggregator.merge import Measured, mean, merge, total
+from packbank.aggregator.merge import Measured, merge
 from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.returns import Returns
 from packbank.aggregator.samples import Samples
@@ -38,6 +38,7 @@ from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry
 from packbank.aggregator.unknowns import Unknowns
 from packbank.aggregator.view import view
+from packbank.cext.chosen import highest, mean, total
 from packbank.model.battery import History, Limit, VirtualBattery
 from packbank.model.columns import COLUMNS, Alarm, Column
 from packbank.model.controls import Controls, External
@@ -324,4 +325,4 @@ def _empty(instant: Instant, table: PackTable) -> bool:
 
 def _low_voltage(instant: Instant, table: PackTable) -> float:
     """The highest of the packs' low voltages, so that the neediest pack is heard."""
-    return float(np.fmax.reduce(table.min_cell * instant.tele.cells, where=instant.sets.online, initial=np.nan))
+    return highest(table.min_cell * instant.tele.cells, instant.sets.online)[0]

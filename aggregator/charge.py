@@ -22,6 +22,7 @@ from packbank.aggregator.presence import FRESH
 from packbank.aggregator.reach import Reach
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, PackTable
+from packbank.cext.chosen import lowest
 from packbank.model.battery import Cause, Limit
 from packbank.model.controls import NAN
 
@@ -113,8 +114,8 @@ class ChargeControl:
         wish = tele.cells * (np.fmin(self._table.float_cell, usual) if state.stage is Stage.FLOAT else usual)
         cell = self._guarded(usual, instant, bounded)
         guards = self._guard.step(instant, cell, cell * tele.cells)
-        floor = float(np.fmin.reduce(self._guard.floor[bounded]))
-        self._move(float(np.fmin.reduce(wish[bounded])), floor, instant.dt, may_rise=sets.all_fresh)
+        floor, _ = lowest(self._guard.floor, bounded)
+        self._move(lowest(wish, bounded)[0], floor, instant.dt, may_rise=sets.all_fresh)
         limit = self._hold.step(self._limit(instant, guards, bounded), sets)
         self._cvl = limit.value  # before the cap: a bank that the user keeps low is not full
         return ChargeState(
@@ -139,8 +140,8 @@ class ChargeControl:
         """V a cell that guards hold; after a top balance its own until the ramp has come down to the ``usual``."""
         state = self._state
         if state.coming_down:
-            lowest = np.fmin.reduce((usual * instant.tele.cells)[bounded])
-            state.coming_down = not state.top_balance and bool(state.voltage > lowest)
+            target, _ = lowest(usual * instant.tele.cells, bounded)
+            state.coming_down = not state.top_balance and state.voltage > target
         return target_cells(self._table, instant.tele, True) if state.coming_down else usual
 
     def _advance(self, instant: Instant, soc: float) -> bool:
@@ -224,11 +225,10 @@ class ChargeControl:
 
     def _limit(self, instant: Instant, guards: Floats, bounded: Bools) -> Limit:
         """The smaller of stage and guards, with its reason."""
-        candidates = np.where(bounded, guards, np.inf)
-        pack = int(np.fmin(candidates, np.inf).argmin())
-        if candidates[pack] < self._state.voltage:
+        guard, pack = lowest(guards, bounded)
+        if guard < self._state.voltage:
             detail = describe(Cause.CELL_VOLTAGE, CHARGE, pack, instant.tele)
-            return Limit(float(candidates[pack]), pack, Cause.CELL_VOLTAGE, detail=detail)
+            return Limit(guard, pack, Cause.CELL_VOLTAGE, detail=detail)
         return Limit(self._state.voltage, cause=Cause.STAGE)
 
     def _waiting(self, instant: Instant) -> tuple[int, ...]:

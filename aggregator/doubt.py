@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.merge import total
 from packbank.aggregator.presence import Sets
 from packbank.aggregator.sensors import Verdict
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry, row
+from packbank.cext.chosen import total
 from packbank.model.columns import Alarm, Column
 from packbank.model.controls import External
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import isnan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.telemetry import MOSFETS, rows
+from packbank.aggregator.telemetry import COLDEST, HIGHEST, HOTTEST, LOWEST, rows
+from packbank.cext.chosen import highest, lowest, mean, total, weighted_mean
 from packbank.model.battery import Extreme
 from packbank.model.columns import CELLS, SENSOR_NUMBERS, Column
-from packbank.model.controls import NAN, External
+from packbank.model.controls import External
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
-_LOWEST_FIRST = np.array([[1.0], [-1.0], [1.0], [-1.0]])  # turns the highest of a row into its lowest
 _CELL_NUMBERS = range(1, CELLS + 1)
 _FLAGS = rows(Column.TEMPERATURE_MOS, Column.BALANCE_ENABLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """The bank's measurements; ``NaN`` where no pack reports."""
 
     voltage: float
@@ -52,9 +50,9 @@ def merge(instant: Instant, external: External) -> Measured:
         current, power = external.current, voltage * external.current
     elif isnan(power):
         power = voltage * current
-    flags = np.fmax.reduce(tele.block[_FLAGS], axis=1, where=online, initial=NAN)
-    hottest_mos, balancing, heating, balance_enabled = flags.tolist()
+    hottest_mos, balancing, heating, balance_enabled = [highest(values, online)[0] for values in tele.block[_FLAGS]]
     lowest_cell, highest_cell, coldest, hottest = _extremes(instant)
+    cells, _ = highest(tele.cells, online)
     return Measured(
         voltage=voltage,
         current=current,
@@ -62,7 +60,7 @@ def merge(instant: Instant, external: External) -> Measured:
         temperature=mean(tele.sensors, online),
         temperature_mos=hottest_mos,
         soh=weighted_mean(tele[Column.SOH], online, tele.capacity),
-        cells_per_pack=int(np.fmax.reduce(tele.cells, where=online, initial=0.0)),
+        cells_per_pack=0 if isnan(cells) else int(cells),
         balancing=balancing > 0.0,
         heating=heating > 0.0,
         allow_to_balance=balance_enabled != 0.0,
@@ -73,50 +71,23 @@ def merge(instant: Instant, external: External) -> Measured:
     )
 
 
-def total(values: Floats, chosen: Bools) -> float:
-    """Sum over the chosen packs that report; ``NaN`` if none does."""
-    reported = values[chosen]
-    whole = float(np.add.reduce(reported))
-    if isnan(whole):
-        reported = reported[~np.isnan(reported)]
-        whole = float(np.add.reduce(reported))
-    return whole if len(reported) else NAN
-
-
-def mean(values: Floats, chosen: Bools) -> float:
-    """Mean over the chosen packs that report; ``values`` may have rows of several sensors."""
-    reported = ~np.isnan(values) & chosen
-    count = int(np.count_nonzero(reported))
-    return float(np.add.reduce(values, axis=None, where=reported)) / count if count else NAN
-
-
-def weighted_mean(values: Floats, chosen: Bools, weight: Floats) -> float:
-    """The same by ``weight``; not weighted if a chosen pack has none."""
-    if np.count_nonzero(np.isnan(weight[chosen])):
-        return mean(values, chosen)
-    reported = ~np.isnan(values) & chosen
-    if np.count_nonzero(reported) < len(reported):
-        values, weight = np.where(reported, values, 0.0), np.where(reported, weight, 0.0)
-    whole = float(np.add.reduce(weight))
-    return float(np.add.reduce(values * weight)) / whole if whole > 0.0 else NAN
-
-
 def _extremes(instant: Instant) -> Iterator[Extreme]:
     """Lowest and highest cell, coldest and hottest sensor, each with the pack and the cell or sensor that has it."""
     tele, online = instant.tele, instant.sets.online
-    values = tele.extremes[:MOSFETS]
-    ordered = np.where(online, values * _LOWEST_FIRST, np.inf)
-    packs = np.fmin(ordered, np.inf).argmin(axis=1).tolist()  # NaN is last
-    parts = (tele.cell_voltages, tele.cell_voltages, tele.sensors.T, tele.sensors.T)
-    numbers = (_CELL_NUMBERS, _CELL_NUMBERS, SENSOR_NUMBERS, SENSOR_NUMBERS)
-    for row, pack in enumerate(packs):
-        value = float(values[row, pack])
-        yield _extreme(value, pack, parts[row][pack], numbers[row]) if online[pack] else Extreme()
+    cells, sensors = tele.cell_voltages, tele.sensors.T
+    for row, find, parts, numbers in (
+        (LOWEST, lowest, cells, _CELL_NUMBERS),
+        (HIGHEST, highest, cells, _CELL_NUMBERS),
+        (COLDEST, lowest, sensors, SENSOR_NUMBERS),
+        (HOTTEST, highest, sensors, SENSOR_NUMBERS),
+    ):
+        value, pack = find(tele.extremes[row], online)
+        yield _extreme(value, pack, parts[pack], numbers)
 
 
 def _extreme(value: float, pack: int, parts: Floats, numbers: Sequence[int]) -> Extreme:
     """``value`` of ``pack`` with the number of the part that has it; 0 if it was reckoned, not measured."""
-    if isnan(value):
+    if pack < 0:
         return Extreme()
-    part = int((parts == value).argmax())
-    return Extreme(value, pack, numbers[part] if parts[part] == value else 0)
+    values: list[float] = parts.tolist()
+    return Extreme(value, pack, numbers[values.index(value)] if value in values else 0)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.table import CHARGE, PackTable
+from packbank.cext.chosen import highest, lowest
 from packbank.model.columns import Column
 from packbank.model.controls import NAN
 
@@ -49,24 +50,24 @@ class Reach:
     def step(self, instant: Instant, cvl: float) -> Reached:
         """Compare the packs with the ``cvl``, V, or with what the charger makes of it."""
         tele, sure = instant.tele, instant.sets.sure[CHARGE]
-        volts = np.where(sure, tele[Column.VOLTAGE] / tele.cells, NAN)
+        volts = tele[Column.VOLTAGE] / tele.cells
         part = np.abs(tele[Column.CURRENT]) / tele.capacity
-        if self._stands(float(np.fmax.reduce(volts)), float(np.fmax.reduce(part, where=sure, initial=NAN))):
+        if self._stands(highest(volts, sure)[0], highest(part, sure)[0]):
             self._stood += instant.dt
         below = cvl / tele.cells - volts
-        short = float(np.fmin.reduce(below))
+        short, _ = lowest(below, sure)
         if self._stood >= (STANDS_NEAR if short <= FELL_BACK else STANDS):
             below = np.minimum(below, self._level - volts)
-        there = below <= REACHED
-        near = below <= FELL_BACK
+        there = sure & (below <= REACHED)
+        near = sure & (below <= FELL_BACK)
         if np.count_nonzero(there):
             there |= near & (part <= TAIL)
         return Reached(there, not np.count_nonzero(near))
 
-    def _stands(self, highest: float, part: float) -> bool:
-        """The ``highest`` pack's voltage stands at one level above float; the largest current is a ``part`` of Ah."""
-        rise = highest - self._level
+    def _stands(self, volts: float, part: float) -> bool:
+        """The highest pack's ``volts`` stand at one level above float; the largest current is a ``part`` of Ah."""
+        rise = volts - self._level
         if isnan(rise) or rise > BAND or rise < -FELL_BACK:
-            self._level, self._stood = highest, 0.0
+            self._level, self._stood = volts, 0.0
             return False
-        return rise >= -BAND and highest >= self._float and part <= TAIL
+        return rise >= -BAND and volts >= self._float and part <= TAIL

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings, SocMode
 from packbank.aggregator.table import DISCHARGE, PackTable
+from packbank.cext.chosen import mean, total
 from packbank.model.columns import Column
 from packbank.model.controls import NAN
 
@@ -45,15 +46,14 @@ def packs_soc(instant: Instant, counted: Bools, settings: BankSettings) -> float
         return NAN
     if settings.soc_mode is SocMode.MINIMUM:
         return float(np.minimum.reduce(soc[chosen]))
-    weight = instant.tele.capacity[chosen]
-    whole = np.add.reduce(weight)
-    if isnan(whole):
-        unknown = np.isnan(weight)
-        weight = np.where(unknown, 1.0 if unknown.all() else np.nanmean(weight), weight)
-        whole = np.add.reduce(weight)
+    weight = instant.tele.capacity
+    if np.count_nonzero(np.isnan(weight)):
+        usual = mean(weight, chosen)
+        weight = np.where(np.isnan(weight), 1.0 if isnan(usual) else usual, weight)
+    whole = total(weight, chosen)
     if settings.soc_counts_lost_packs and instant.sets.any_lost:
-        whole += instant.tele.known_capacity.sum(where=instant.sets.lost)
-    return float(np.add.reduce(soc[chosen] * weight) / whole)
+        whole += total(instant.tele.known_capacity, instant.sets.lost)
+    return total(soc * weight, chosen) / whole
 
 
 def _counted(instant: Instant, mode: SocMode) -> Bools:
@@ -84,17 +84,17 @@ class SocKeeper:
         sets, known = instant.sets, instant.tele.known_capacity
         counted = _counted(instant, self._settings.soc_mode)
         reported = soc = packs_soc(instant, counted, self._settings)
-        reachable = installed = float(np.add.reduce(known, where=counted))
+        reachable = installed = total(known, counted)
         if self._settings.soc_calculation:
             soc = self._count(instant, current, reachable, reported)
         if not isnan(external_soc):
             soc = min(max(external_soc, 0.0), 100.0)
-        if reachable <= 0.0:
+        if not reachable > 0.0:
             return Charge(soc, NAN, NAN, NAN, NAN)
         elsewhere = soc != reported or self._settings.soc_mode is SocMode.MINIMUM
         remaining = soc / 100.0 * reachable if elsewhere else _remaining(instant, counted)
         if sets.any_lost or counted is not sets.online:
-            installed = float(np.add.reduce(known, where=sets.online | sets.lost))
+            installed = total(known, sets.online | sets.lost)
         consumed = min(0.0, (soc / 100.0 - 1.0) * installed)
         return Charge(soc, remaining, installed, consumed, self._time_to_go(instant, current, soc, reachable))
 
@@ -134,9 +134,8 @@ class SocKeeper:
 
 def _remaining(instant: Instant, counted: Bools) -> float:
     """Ah left as the packs' BMS count them, from SoC and capacity where one does not."""
-    left = instant.tele[Column.REMAINING_CAPACITY][counted]
-    reported = float(np.add.reduce(left))
-    if isnan(reported):
-        left = np.where(np.isnan(left), (instant.tele[Column.SOC] * instant.tele.capacity / 100.0)[counted], left)
-        reported = NAN if np.isnan(left).all() else float(np.nansum(left))
-    return reported
+    left = instant.tele[Column.REMAINING_CAPACITY]
+    unknown = np.isnan(left)
+    if np.count_nonzero(unknown):
+        left = np.where(unknown, instant.tele[Column.SOC] * instant.tele.capacity / 100.0, left)
+    return total(left, counted)
