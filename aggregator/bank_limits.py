@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import exp, isnan
 from typing import NamedTuple
 
@@ -108,9 +107,8 @@ class BankLimits:
             if less.value < now.value:
                 pack = less.pack if returning[less.pack] else int(returning.argmax())
                 yield Limit(less.value, pack, Cause.RESERVE, detail="may return")
-        delay = _shortest_delay(direction, instant)
         packs = self._settings.reserve_packs
-        if 0 < packs < np.count_nonzero(sure) and not delay > PATIENT_WITHOUT:
+        if 0 < packs < np.count_nonzero(sure) and not _shortest_delay(direction, instant) > PATIENT_WITHOUT:
             less = after_loss(side, self._trips(direction, instant, side), sure, packs)
             yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
 
@@ -167,12 +165,14 @@ class BankLimits:
             ramp.jump(limit.value)
             return limit
         sure = sets.sure[direction]
-        ceilings = np.fmax(instant.own.ceiling[direction], 0.0)
-        threshold = self._thresholds[direction] * float(np.add.reduce(ceilings, where=sure))
+        threshold = 0.0
+        if ramp.value == 0.0:
+            ceilings = np.fmax(instant.own.ceiling[direction], 0.0)
+            threshold = self._thresholds[direction] * float(np.add.reduce(ceilings, where=sure))
         target = limit.value if sets.all_fresh else min(limit.value, ramp.value)
         published = ramp.step(target, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
         cause = Cause.RAMP if published < limit.value * (1.0 - STEP) else limit.cause
-        return replace(limit, value=published, cause=cause)
+        return Limit(published, limit.pack, cause, limit.share, limit.detail)
 
 
 def _shortest_delay(direction: int, instant: Instant) -> float:

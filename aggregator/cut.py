@@ -42,16 +42,13 @@ class Cut:
     def _look(self, direction: int, limit: Limit, instant: Instant, side: Side) -> None:
         """Begin a cut if a pack's BMS counts down."""
         tele, flow = instant.tele, instant.tele.flow[direction]
-        excess = flow - tele.block[BMS_CEILINGS][direction]
-        if not np.count_nonzero(excess > 0.0):
+        ceiling = tele.block[BMS_CEILINGS][direction]
+        over = flow > ceiling
+        if not np.count_nonzero(over):
             return
+        excess = flow - ceiling
         delay = tele[OCP_DELAYS[direction]]
-        hasty = (
-            (excess > 0.0)
-            & (delay >= SHORTEST)
-            & (delay <= LONGEST)
-            & (instant.sets.sure | instant.sets.maybe)[direction]
-        )
+        hasty = over & (delay >= SHORTEST) & (delay <= LONGEST) & (instant.sets.sure | instant.sets.maybe)[direction]
         if not np.count_nonzero(hasty) or limit.value <= 0.0:
             return
         carried = float(np.add.reduce(side.weight, where=instant.sets.sure[direction])) * excess / side.weight

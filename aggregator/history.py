@@ -7,9 +7,9 @@ counted from what the bank counted as consumed then: the packs' own SoC may read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from packbank.model.battery import History
 from packbank.model.controls import NAN
@@ -18,8 +18,7 @@ LONGEST_GAP = 60.0  # s: over a longer pause nothing is integrated
 SHALLOWEST = 0.05  # of the installed capacity: what is less deep is no discharge, what is less charged is no charge
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """The figures that history is made of, at one step."""
 
     voltage: float

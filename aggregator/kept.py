@@ -35,12 +35,14 @@ class KeptSettings:
     def note(self, rows: Floats, serials: Sequence[str], dt: float) -> None:
         """Keep the settings in ``rows`` that were read since the last call, ``dt`` s ago."""
         self._time += dt
-        read_at = rows[:, Column.SETTINGS_TIME]
+        read_at = rows[:, Column.SETTINGS_TIME].copy()
+        if self._noted is not None and read_at.tobytes() == self._noted.tobytes() and serials == self._serials:
+            return
         before = self._noted if self._noted is not None else np.full(len(read_at), np.nan)
         new = ~np.isnan(read_at) & (read_at != before)
         if serials != self._serials:
             new |= ~np.isnan(read_at)
-        self._noted, self._serials = read_at.copy(), serials
+        self._noted, self._serials = read_at, serials
         for pack in np.flatnonzero(new).tolist():
             if serials[pack]:
                 self._kept[serials[pack]] = self._time, [_plain(value) for value in rows[pack, list(STORED)].tolist()]

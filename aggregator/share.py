@@ -103,7 +103,7 @@ class ShareEstimator:
         self._calm: Lines | None = None  # as they were before the step of the current that is being looked at
         self._was_calm = True  # in the last step
         self._conducting: Bools | None = None  # in the last step
-        self._chosen: Bools | None = None
+        self._chosen = b""  # in the last step, as bytes: quicker to compare
 
     def step(
         self, tele: Telemetry, sets: Sets, samples: Samples, cell_ohms: Floats, sensors: Verdict, dt: float
@@ -145,12 +145,12 @@ class ShareEstimator:
         """
         drive, level = lines.drive, lines.level
         before, self._conducting = self._conducting, conducting
-        if before is not None and not np.array_equal(conducting, before):
+        if before is not None and conducting.tobytes() != before.tobytes():
             carried = float(np.add.reduce(lines.current(drive), where=before))
             rest = carried - float(np.add.reduce(lines.exchange, where=conducting))
             drive = level = rest / float(np.add.reduce(lines.weight, where=conducting))
-        if self._chosen is None or not np.array_equal(chosen, self._chosen):
-            self._chosen = chosen
+        if chosen.tobytes() != self._chosen:
+            self._chosen = chosen.tobytes()
             drive, level = centre(block, prior, chosen, np.ones_like(chosen), drive, level)
         return drive, level
 

@@ -30,10 +30,11 @@ class SensorSlots:
 
     def step(self, sensors: Floats, dt: float) -> None:
         """Look at ``sensors`` as the packs report them (degC, ``NaN``: not reported), ``dt`` s after the last look."""
-        zero = sensors == 0.0
-        self._moved |= ~zero & ~np.isnan(sensors)
-        self.absent &= ~self._moved
-        silent = zero & ~self._moved
+        self._moved |= np.abs(sensors) > 0.0  # false where not known
+        silent = sensors == 0.0
+        if np.count_nonzero(silent) or np.count_nonzero(self.absent):  # else the usual case: nothing to judge
+            self.absent &= ~self._moved
+            silent &= ~self._moved
         if not np.count_nonzero(silent):
             self.suspect = silent
             self._warm_for[:] = 0.0

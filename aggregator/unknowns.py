@@ -15,7 +15,7 @@ from packbank.aggregator.plausible import Plausible
 from packbank.aggregator.presence import FRESH, Sets, current_noise
 from packbank.aggregator.slots import SensorSlots
 from packbank.aggregator.table import DIRECTIONS, PackTable
-from packbank.aggregator.telemetry import COLDEST, Telemetry, read, row
+from packbank.aggregator.telemetry import COLDEST, Telemetry, read, rows
 from packbank.model.battery import Cause, Limit
 from packbank.model.columns import SENSOR_NUMBERS
 from packbank.model.identity import Identity
@@ -23,7 +23,7 @@ from packbank.model.identity import Identity
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_SETTINGS_ROWS = np.array([row(column) for column in STORED])
+_SETTINGS = rows(STORED[0], STORED[-1])
 
 
 class Unknowns:
@@ -56,7 +56,7 @@ class Unknowns:
 
     def bound(self, tele: Telemetry, sets: Sets) -> Bools:
         """Fill unknown settings in ``tele``; which current limits, ``(2, packs)``, rest on other packs."""
-        unknown = np.isnan(tele.block[_SETTINGS_ROWS]) & sets.online
+        unknown = np.isnan(tele.block[_SETTINGS]) & sets.online
         if not np.count_nonzero(unknown):
             return np.zeros((2, len(sets.code)), dtype=np.bool_)
         stored = self.kept.stored(self._serials)
