@@ -78,7 +78,7 @@ class OwnLimits:
 
     def cause(self, direction: int, pack: int, table: PackTable) -> Cause:
         """Why this pack's limit is what it is."""
-        smallest = self.smallest[direction, pack]
+        smallest = int(self.smallest[direction, pack])
         if smallest < CEILING:
             return CAUSES[smallest]
         ceiling = self.ceiling[direction, pack]

@@ -58,6 +58,8 @@ class Reach:
         short, _ = lowest(below, sure)
         if self._stood >= (STANDS_NEAR if short <= FELL_BACK else STANDS):
             below = np.minimum(below, self._level - volts)
+        elif not short <= FELL_BACK:
+            return Reached(np.zeros_like(sure), fell_back=True)
         there = sure & (below <= REACHED)
         near = sure & (below <= FELL_BACK)
         if np.count_nonzero(there):

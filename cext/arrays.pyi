@@ -1,4 +1,1 @@
-from typing import final
-
-@final
-class Arrays: ...
+"""The numbers and masks behind numpy's arrays: for other kernels, nothing to call from Python."""

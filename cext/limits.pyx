@@ -167,11 +167,14 @@ cdef class PackLimits:
 
     cdef void follow(self, double* rest, double cell) noexcept:
         cdef double moved = cell - rest[0]
-        cdef double beyond
+        cdef double beyond = 0.0
         if isnan(moved):
             rest[0] = cell
             return
-        beyond = moved - fmin(fmax(moved, -self.noise), self.noise)
+        if moved > self.noise:
+            beyond = moved - self.noise
+        elif moved < -self.noise:
+            beyond = moved + self.noise
         rest[0] = rest[0] + beyond + self.smooth * (moved - beyond)
 
     cdef void look(self, const Seen* seen, Py_ssize_t i) noexcept:
@@ -251,12 +254,14 @@ cdef class PackLimits:
         """What keeps a pack short of its BMS's own protections; one that is not known keeps from nothing."""
         cdef Py_ssize_t k
         cdef const Protection* one
-        cdef double distance, fraction = 1.0
+        cdef double distance, left, fraction = 1.0
         for k in range(self.known[direction]):
             one = &self.protections[direction][k]
             distance = seen.block[one.row * seen.packs + i] - seen.extremes[one.watched * seen.packs + i]
-            fraction = fmin(fraction, (distance - one.gap) * one.slope)
-        return fmax(fraction, 0.0)
+            left = (distance - one.gap) * one.slope
+            if left < fraction:  # false for NaN
+                fraction = left
+        return fraction if fraction > 0.0 else 0.0
 
     cdef void fill_missing(
         self, State* state, Py_ssize_t direction, bint gone, double* out, double left
