@@ -16,6 +16,7 @@ from packbank.aggregator.presence import Sets
 from packbank.aggregator.sensors import Verdict
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry, row
 from packbank.cext.chosen import total
+from packbank.cext.columns import flows
 from packbank.model.columns import Alarm, Column
 from packbank.model.controls import External
 
@@ -42,7 +43,8 @@ def believed(tele: Telemetry, sets: Sets, verdict: Verdict, shunt: float) -> Tel
     if verdict.shunt_fits and np.count_nonzero(missing & ~verdict.unsure) == np.count_nonzero(missing) == 1:
         current[missing] = shunt - total(current, sets.online)
     block[_CURRENT] = current
-    flow = np.stack([np.fmax(current, 0.0), np.fmax(-current, 0.0)])
+    flow = np.empty((2, len(current)))
+    flows(current, flow)
     alarms = tele.alarms
     if np.count_nonzero(verdict.wrong):
         alarms = alarms.copy()

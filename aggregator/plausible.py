@@ -77,7 +77,7 @@ class Plausible:
 
     def __init__(self, packs: int) -> None:
         self._settings = np.empty((len(_COMPARED), packs))  # of the last step
-        self._silent = b""  # which packs reported no voltage then
+        self._seen = b""  # what else there was then
         self._sane = np.full((len(JUDGED), packs), np.nan)  # what was reported last and can be
         self._wrong = np.zeros((len(JUDGED), packs), dtype=np.bool_)
         self.found: Mapping[int, tuple[tuple[Column, float], ...]] = {}  # by pack, with the values that cannot be
@@ -91,9 +91,10 @@ class Plausible:
     def step(self, matrix: Floats) -> Floats:
         """``matrix`` without what cannot be; the same object where all can."""
         matrix = np.ascontiguousarray(matrix)
-        silent = np.isnan(matrix[:, Column.VOLTAGE]).tobytes()
-        if _SETTINGS.take(matrix, self._settings) or silent != self._silent:
-            self._silent = silent
+        changed = _SETTINGS.take(matrix, self._settings)
+        seen = np.isnan(matrix[:, Column.VOLTAGE]).tobytes()
+        if changed or seen != self._seen:
+            self._seen = seen
             self._judge(matrix)
         if not self.found:
             return matrix

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.table import PackTable
-from packbank.cext.columns import Columns
+from packbank.cext.columns import Columns, flows
 from packbank.cext.columns import extremes as find_extremes
 from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, COLUMNS, Alarm, Column
 
@@ -131,10 +131,8 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
     reported = sensors
     if absent is not None and np.count_nonzero(absent):
         sensors = np.where(absent, np.nan, sensors)
-    current = block[_ROW[Column.CURRENT]]
     flow = np.empty((2, packs))
-    np.fmax(current, 0.0, out=flow[0])
-    np.fmax(-current, 0.0, out=flow[1])
+    flows(block[_ROW[Column.CURRENT]], flow)
     count, capacity = block[_POSITIVE]
     known_capacity = capacity
     if np.count_nonzero(block[_POSITIVE] > 0.0) < 2 * packs:
@@ -171,13 +169,12 @@ def _alarms(matrix: Floats, health: Floats) -> Floats:
 def _extremes(matrix: Floats, block: Floats, count: Floats, sensors: Floats) -> Floats:
     """:attr:`Telemetry.extremes`; of a pack that reports no cell, the average of its ``count`` stands for them."""
     extremes = np.empty((5, len(matrix)))
-    find_extremes(matrix, COLUMNS, CELL_VOLTAGES.start, CELL_VOLTAGES.stop, sensors, extremes)
+    complete = find_extremes(matrix, COLUMNS, CELL_VOLTAGES.start, CELL_VOLTAGES.stop, sensors, extremes)
     extremes[MOSFETS] = block[_ROW[Column.TEMPERATURE_MOS]]
-    highest = extremes[HIGHEST]
-    if np.count_nonzero(np.isnan(highest)):
+    if not complete:
         average = block[_ROW[Column.VOLTAGE]] / count
-        extremes[LOWEST] = _first_known(extremes[LOWEST], average)
-        extremes[HIGHEST] = _first_known(highest, average)
+        for end in (LOWEST, HIGHEST):
+            extremes[end] = _first_known(extremes[end], average)
     return extremes
 
 

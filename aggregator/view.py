@@ -14,6 +14,8 @@ from packbank.cext.lines import shares as find_shares
 from packbank.model.battery import CAUSES as ALL_CAUSES
 from packbank.model.battery import Cause, Packs, SensorReport
 
+Bools = NDArray[np.bool_]
+
 # Codes of the causes of a pack's own limit, by what it rests on; a ceiling is the BMS's unless another is known.
 _BY_SMALLEST = np.array([ALL_CAUSES.index(cause) for cause in (*CAUSES, Cause.BMS)], dtype=np.int8)
 _CONFIG, _ESTIMATE = (np.int8(ALL_CAUSES.index(cause)) for cause in (Cause.CONFIG, Cause.ESTIMATE))
@@ -24,6 +26,7 @@ def view(
 ) -> Packs:
     """The packs as ``instant`` has them, and what is thought of their current ``sensors``."""
     tele, sets, own, slots = instant.tele, instant.sets, instant.own, unknowns.slots
+    unlimited = np.isnan(own.ceiling)
     return Packs(
         names=names,
         presence=sets.code,
@@ -31,8 +34,8 @@ def view(
         blocked=sets.blocked,
         limit=own.value,
         share=_shares(instant),
-        cause=_causes(own, table, instant.estimated),
-        unlimited=np.isnan(own.ceiling) & sets.online,
+        cause=_causes(own, table, instant.estimated, unlimited),
+        unlimited=unlimited & sets.online,
         estimated=instant.estimated,
         suspect=slots.suspect.copy(),
         absent=slots.absent.copy(),
@@ -50,11 +53,11 @@ def _shares(instant: Instant) -> NDArray[np.float64]:
     return shares
 
 
-def _causes(own: OwnLimits, table: PackTable, estimated: NDArray[np.bool_]) -> NDArray[np.int8]:
+def _causes(own: OwnLimits, table: PackTable, estimated: Bools, unlimited: Bools) -> NDArray[np.int8]:
     """Why each pack's own limits are what they are, codes of shape ``(2, packs)``."""
     causes = _BY_SMALLEST.take(own.smallest)
     by_ceiling = own.smallest == CEILING
-    np.copyto(causes, _CONFIG, where=by_ceiling & (np.isnan(own.ceiling) | (table.ceiling == own.ceiling)))
+    np.copyto(causes, _CONFIG, where=by_ceiling & (unlimited | (table.ceiling == own.ceiling)))
     if np.count_nonzero(estimated):
         np.copyto(causes, _ESTIMATE, where=by_ceiling & estimated)
     return causes

@@ -19,9 +19,12 @@ class Columns:
     def take(self, matrix: Floats, block: Floats, /) -> bool:
         """Write the columns as the rows of ``block``, ``(columns, packs)``; whether that changed a bit of it."""
 
-def extremes(matrix: Floats, width: int, first: int, stop: int, sensors: Floats, out: Floats, /) -> None:
+def flows(current: Floats, out: Floats, /) -> None:
+    """Write each pack's current in each direction, ``(2, packs)``: charge, then discharge; 0 where it is not known."""
+
+def extremes(matrix: Floats, width: int, first: int, stop: int, sensors: Floats, out: Floats, /) -> bool:
     """Write each pack's lowest and highest of the columns from ``first`` to before ``stop``, and of its ``sensors``.
 
     ``sensors`` has the shape ``(4, packs)``, ``out`` ``(5, packs)``, of which the last row stays as it is. ``NaN``
-    where nothing is known.
+    where nothing is known; whether at least one of the columns is known of every pack.
     """

@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.math cimport INFINITY, NAN
+from libc.math cimport INFINITY, NAN, isnan
 from libc.string cimport memcmp
 
 from packbank.cext.arrays cimport Arrays
@@ -47,18 +47,31 @@ cdef class Columns:
         return changed
 
 
+def flows(current, out, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* ampere = arrays.numbers(current)
+    cdef double* flow = arrays.numbers(out, 2, True)
+    cdef Py_ssize_t i
+    for i in range(arrays.packs):
+        flow[i] = ampere[i] if ampere[i] > 0.0 else 0.0
+        flow[arrays.packs + i] = -ampere[i] if ampere[i] < 0.0 else 0.0
+
+
 def extremes(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, sensors, out, /):
     cdef Arrays arrays = Arrays()
     cdef const double* row = arrays.numbers(matrix, width)
     cdef const double* sensor = arrays.numbers(sensors, 4)
     cdef double* found = arrays.numbers(out, 5, True)
     cdef Py_ssize_t i, n = arrays.packs
+    cdef bint complete = True
     if not 0 <= first <= stop <= width:
         raise ValueError(f"no columns from {first} to before {stop} in a matrix of {width}")
     for i in range(n):
         _spread(row + first, stop - first, 1, &found[i], &found[n + i])
         _spread(sensor + i, 4, n, &found[2 * n + i], &found[3 * n + i])
+        complete = complete and not isnan(found[i])
         row += width
+    return complete
 
 
 cdef void _spread(const double* values, Py_ssize_t count, Py_ssize_t apart, double* lowest, double* highest) noexcept:

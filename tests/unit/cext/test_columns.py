@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packbank.cext.columns import Columns, extremes
+from packbank.cext.columns import Columns, extremes, flows
 
 
 @given(seed=st.integers(0, 10_000), packs=st.integers(1, 30), width=st.integers(1, 40))
@@ -43,11 +43,18 @@ def test_extremes_are_numpys(seed: int, packs: int) -> None:
     )
     first, stop = sorted(random.integers(0, 11, 2).tolist())
     sensors, out = np.ascontiguousarray(values[:, 10:].T), np.full((5, packs), 7.0)
-    extremes(values, 14, first, stop, sensors, out)
+    complete = extremes(values, 14, first, stop, sensors, out)
     cells = values[:, first:stop]
+    assert complete == (not np.isnan(cells).all(axis=1).any())
     expected = [np.fmin.reduce(cells, axis=1, initial=np.nan), np.fmax.reduce(cells, axis=1, initial=np.nan)]
     expected += [np.fmin.reduce(sensors, axis=0), np.fmax.reduce(sensors, axis=0), np.full(packs, 7.0)]
     np.testing.assert_array_equal(out, expected)
+
+
+def test_a_current_flows_in_one_direction_and_one_that_is_not_known_in_none() -> None:
+    out = np.full((2, 5), np.nan)
+    flows(np.array([40.0, -30.0, 0.0, -0.0, np.nan]), out)
+    assert out.tolist() == [[40.0, 0.0, 0.0, 0.0, 0.0], [0.0, 30.0, 0.0, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize("columns", [[], [3], [-1], [0, 9]])
