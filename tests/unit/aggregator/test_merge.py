@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bank_rows import Rig, set_cell, set_cells, set_temperature
-from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Alarm, Column
 from packbank.model.controls import External
 
 NAN = float("nan")
@@ -137,6 +137,24 @@ def test_the_matrix_is_only_read() -> None:
     rig.rows.flags.writeable = False
     rig.bank.step(rig.rows, rig.now + 1, 0.0)
     assert np.array_equal(before, rig.rows, equal_nan=True)
+
+
+def test_a_battery_that_was_given_out_stays_as_it_was() -> None:
+    rig = Rig(4)
+    given = [rig.run(5)]
+    before = [list(given[0].packs)]
+    rig.silent.add(0)
+    for pack, column, value in (
+        (1, Column.CHARGE_MOSFET, 0.0),
+        (2, Alarm.CELL_IMBALANCE.column, 1.0),
+        (3, Column.TEMPERATURE_1, 0.0),
+        (1, Column.CURRENT, -60.0),
+    ):
+        rig.rows[pack, column] = value
+        given.append(rig.run(20))
+        before.append(list(given[-1].packs))
+        assert before[-1] != before[-2]
+        assert [list(battery.packs) for battery in given] == before
 
 
 def test_a_matrix_of_another_bank_is_refused() -> None:
