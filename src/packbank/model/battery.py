@@ -193,7 +193,7 @@ NAN = float("nan")
 class Packs(Sequence[PackView]):
     """The packs in row order, as read-only arrays; an element is put together when it is looked at.
 
-    The arrays belong to this object. Those of two rows are charge and discharge.
+    Nobody writes into the arrays any more. Those of two rows are charge and discharge.
     """
 
     names: tuple[str, ...]
