@@ -46,6 +46,7 @@ from packbank.model.identity import Identity
 
 Floats = NDArray[np.float64]
 STATE_VERSION = 1
+_NO_CONTROLS, _NOTHING_EXTERNAL = Controls(), External()
 
 
 class Bank:
@@ -99,7 +100,7 @@ class Bank:
         """
         if matrix.shape != (len(self.names), COLUMNS):
             raise ValueError(f"matrix is {matrix.shape}, the bank needs {(len(self.names), COLUMNS)}")
-        controls, external = controls or Controls(), external or External()
+        controls, external = controls or _NO_CONTROLS, external or _NOTHING_EXTERNAL
         self._shunt = external.current
         instant = self._look(matrix, now, wall, identities)
         measured = merge(instant, with_bank_current(external, instant))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.guard import Guard, target_cells
+from packbank.aggregator.guard import Guard, Targets
 from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
@@ -79,6 +79,7 @@ class ChargeControl:
     def __init__(self, table: PackTable, settings: BankSettings) -> None:
         self._table = table
         self._settings = settings
+        self._targets = Targets(table)
         self._guard = Guard(table, settings)
         self._hold = Hold()
         self._reach = Reach(table)
@@ -100,8 +101,8 @@ class ChargeControl:
     def step(self, instant: Instant, soc: float, cap: float | None) -> ChargeState:
         """Advance stages, ramp and guards; ``soc`` is the bank's, ``cap`` the user's highest voltage."""
         sets, tele, state = instant.sets, instant.tele, self._state
-        chosen = (sets.sure[CHARGE], sets.member, sets.online)
-        conducting = next((packs for packs in chosen if np.count_nonzero(packs)), None)
+        nearest = (sets.sure[CHARGE], sets.member, sets.online)
+        conducting = next(filter(np.count_nonzero, nearest), None)
         if conducting is None:
             return ChargeState(Limit(NAN), self._text())
         self._schedule(instant.dt)
@@ -110,7 +111,7 @@ class ChargeControl:
             self._reach.forget()  # the user keeps the voltage low
         became_full = self._advance(instant, soc) if self._settings.cvcm_enable and self._arrived else False
         bounded = conducting | sets.maybe[CHARGE]
-        usual = target_cells(self._table, tele, state.top_balance)
+        usual = self._targets.cells(tele, top_balance=state.top_balance)
         wish = tele.cells * (np.fmin(self._table.float_cell, usual) if state.stage is Stage.FLOAT else usual)
         cell = self._guarded(usual, instant, bounded)
         guards = self._guard.step(instant, cell, cell * tele.cells)
@@ -142,7 +143,7 @@ class ChargeControl:
         if state.coming_down:
             target, _ = lowest(usual * instant.tele.cells, bounded)
             state.coming_down = not state.top_balance and state.voltage > target
-        return target_cells(self._table, instant.tele, True) if state.coming_down else usual
+        return self._targets.cells(instant.tele, top_balance=True) if state.coming_down else usual
 
     def _advance(self, instant: Instant, soc: float) -> bool:
         """Move between the stages; true at the step in which the bank became full."""

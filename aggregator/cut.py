@@ -14,6 +14,7 @@ import numpy as np
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.predict import Side
 from packbank.aggregator.telemetry import BMS_CEILINGS, OCP_DELAYS
+from packbank.cext.chosen import any_above
 from packbank.model.battery import Cause, Limit
 
 SHORTEST, LONGEST = 2.0, 10.0  # s, delays of the BMS for which a cut helps
@@ -43,10 +44,9 @@ class Cut:
         """Begin a cut if a pack's BMS counts down."""
         tele, flow = instant.tele, instant.tele.flow[direction]
         ceiling = tele.block[BMS_CEILINGS][direction]
-        over = flow > ceiling
-        if not np.count_nonzero(over):
+        if not any_above(flow, ceiling):
             return
-        excess = flow - ceiling
+        over, excess = flow > ceiling, flow - ceiling
         delay = tele[OCP_DELAYS[direction]]
         hasty = over & (delay >= SHORTEST) & (delay <= LONGEST) & (instant.sets.sure | instant.sets.maybe)[direction]
         if not np.count_nonzero(hasty) or limit.value <= 0.0:

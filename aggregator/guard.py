@@ -15,6 +15,7 @@ from packbank.aggregator.presence import FRESH
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import Telemetry
+from packbank.cext.chosen import any_above
 from packbank.model.columns import Column
 
 Floats = NDArray[np.float64]
@@ -25,11 +26,23 @@ FLOOR_GAP = 0.1  # V a cell below float: no cell is worth emptying the bank into
 RISE_TIME = 60.0  # s, time constant of the rise
 
 
-def target_cells(table: PackTable, tele: Telemetry, top_balance: bool) -> Floats:
-    """Charge voltage per cell of each pack, below its BMS's over-voltage protection."""
-    wanted = table.reset_cell if top_balance else table.max_cell
-    protection = tele[Column.CELL_OVP]
-    return np.fmin(wanted, np.where(protection > OVP_LOWEST, protection - OVP_GAP, np.nan))
+class Targets:
+    """Charge voltage per cell of each pack, below its BMS's over-voltage protection; worked out when that changes."""
+
+    def __init__(self, table: PackTable) -> None:
+        self._table = table
+        self._protection = b""
+        self._usual = self._top_balance = table.max_cell
+
+    def cells(self, tele: Telemetry, *, top_balance: bool) -> Floats:
+        """V a cell; the same array while nothing changes."""
+        protection = tele[Column.CELL_OVP]
+        if protection.tobytes() != self._protection:
+            self._protection = protection.tobytes()
+            below = np.where(protection > OVP_LOWEST, protection - OVP_GAP, np.nan)
+            self._usual = np.fmin(self._table.max_cell, below)
+            self._top_balance = np.fmin(self._table.reset_cell, below)
+        return self._top_balance if top_balance else self._usual
 
 
 class Guard:
@@ -46,11 +59,11 @@ class Guard:
     def step(self, instant: Instant, cell: Floats, target: Floats) -> Floats:
         """Guards in V, one a pack, never above ``target``; ``cell`` is the target per cell."""
         tele = instant.tele
-        room = cell - tele.highest_cell
-        over = (room < 0.0).nonzero()[0]
         guard = self._guard
         self.floor = tele.cells * (np.fmin(self._float, cell) - FLOOR_GAP)
-        if len(over) or np.count_nonzero(guard < target):
+        if any_above(tele.highest_cell, cell) or any_above(target, guard):
+            room = cell - tele.highest_cell
+            over = (room < 0.0).nonzero()[0]
             guard = guard + np.where(self._may_rise(instant), self._rise(room, tele.cells), 0.0) * instant.dt
             if len(over):
                 clipped = np.minimum(tele.cell_voltages[over], cell[over, None])  # NaN stays NaN: no such cell

@@ -25,6 +25,7 @@ class SensorSlots:
         self._moved = np.zeros((4, packs), dtype=np.bool_)  # has read anything but 0
         self._warm_for = np.zeros(packs)  # s
         self._buses = np.zeros(packs, dtype=np.int64) if buses is None else buses
+        # Each change makes new arrays: those of before may have been given out.
         self.suspect = np.zeros((4, packs), dtype=np.bool_)  # may have no sensor, limits all the same
         self.absent = np.zeros((4, packs), dtype=np.bool_)  # has none
 
@@ -33,7 +34,7 @@ class SensorSlots:
         self._moved |= np.abs(sensors) > 0.0  # false where not known
         silent = sensors == 0.0
         if np.count_nonzero(silent) or np.count_nonzero(self.absent):  # else the usual case: nothing to judge
-            self.absent &= ~self._moved
+            self.absent = self.absent & ~self._moved
             silent &= ~self._moved
         if not np.count_nonzero(silent):
             self.suspect = silent
@@ -41,7 +42,7 @@ class SensorSlots:
             return
         warm = self._coldest_other(np.where(silent | self.absent, np.nan, sensors)) >= WARMER  # false where unknown
         self._warm_for = np.where(warm, self._warm_for + dt, 0.0)
-        self.absent |= silent & (self._warm_for >= LONG)
+        self.absent = self.absent | (silent & (self._warm_for >= LONG))
         self.suspect = silent & ~self.absent
 
     def _coldest_other(self, real: Floats) -> Floats:

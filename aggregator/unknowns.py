@@ -36,6 +36,7 @@ class Unknowns:
         self.slots = SensorSlots(packs, buses)
         self.kept = KeptSettings()
         self.plausible = Plausible(packs)
+        self._none = np.zeros((2, packs), dtype=np.bool_)
         self._proven = np.zeros(packs, dtype=np.bool_)  # has carried current since it joined
         self._identities: Sequence[Identity] = ()
         self._serials: list[str] = [""] * packs
@@ -56,9 +57,9 @@ class Unknowns:
 
     def bound(self, tele: Telemetry, sets: Sets) -> Bools:
         """Fill unknown settings in ``tele``; which current limits, ``(2, packs)``, rest on other packs."""
-        unknown = np.isnan(tele.block[_SETTINGS]) & sets.online
-        if not np.count_nonzero(unknown):
-            return np.zeros((2, len(sets.code)), dtype=np.bool_)
+        unknown = np.isnan(tele.block[_SETTINGS])
+        if not (np.count_nonzero(unknown) and np.count_nonzero(unknown & sets.online)):
+            return self._none
         stored = self.kept.stored(self._serials)
         dismissed = self.plausible.packs if self.plausible.found else None
         fresh = sets.code == FRESH

@@ -1,4 +1,4 @@
-"""The packs of one step as the outside sees them: arrays that no later step changes, or copies of those that it may."""
+"""The packs of one step as the outside sees them: arrays that no later step changes."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def view(
         cause=_causes(own, table, instant.estimated, unlimited),
         unlimited=unlimited & sets.online,
         estimated=instant.estimated,
-        suspect=slots.suspect.copy(),
-        absent=slots.absent.copy(),
+        suspect=slots.suspect,
+        absent=slots.absent,
         temperature=tele.extremes[COLDEST : HOTTEST + 1],
         alarms=tele.alarms,
         implausible=unknowns.plausible.found,

@@ -25,5 +25,8 @@ def lowest(values: Floats, chosen: Bools, /) -> tuple[float, int]:
 def highest(values: Floats, chosen: Bools, /) -> tuple[float, int]:
     """The highest value and its pack, the first of equal ones; ``NaN`` and -1 if none is known."""
 
+def any_above(values: Floats, bounds: Floats, /) -> bool:
+    """Whether a pack's value is above its bound; where either is not known it is not."""
+
 def highest_of_each(table: Floats, chosen: Bools, out: Floats, /) -> None:
     """Write the highest of each column of ``table`` over the chosen packs, which are its rows."""

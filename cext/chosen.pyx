@@ -77,6 +77,17 @@ cdef tuple _extreme(object values, object chosen, double sign):
     return (value[pack] if pack >= 0 else NAN), pack
 
 
+def any_above(values, bounds, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* value = arrays.numbers(values)
+    cdef const double* bound = arrays.numbers(bounds)
+    cdef Py_ssize_t i
+    for i in range(arrays.packs):
+        if value[i] > bound[i]:  # false for NaN
+            return True
+    return False
+
+
 def highest_of_each(table, chosen, out, /):
     cdef Arrays arrays = Arrays()
     cdef const unsigned char* among = arrays.mask(chosen)

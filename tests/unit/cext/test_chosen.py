@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from packbank.cext.chosen import highest, highest_of_each, lowest, mean, total, weighted_mean
+from packbank.cext.chosen import any_above, highest, highest_of_each, lowest, mean, total, weighted_mean
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -77,6 +77,14 @@ def test_a_value_without_bound_is_a_value() -> None:
     assert highest(np.array([np.nan, -np.inf]), everyone) == (-np.inf, 1)
 
 
+@given(**DRAWN)
+@settings(max_examples=50, deadline=None)
+def test_whether_a_value_is_above_its_bound(seed: int, packs: int) -> None:
+    random = np.random.default_rng(seed)
+    values, bounds = values_of(random, packs), values_of(random, packs) + random.choice([0.0, 5.0])
+    assert any_above(values, bounds) == bool((values > bounds).any())
+
+
 @given(**DRAWN, columns=st.integers(1, 20))
 @settings(max_examples=50, deadline=None)
 def test_the_highest_of_each_column(seed: int, packs: int, columns: int) -> None:
@@ -103,3 +111,5 @@ def test_arrays_of_another_kind_are_refused(values: Any, chosen: Any) -> None:
             kernel(values, chosen)
     with pytest.raises(ValueError, match=r"float64|one element a pack|contiguous"):
         weighted_mean(np.ones(3), np.ones(3, dtype=np.bool_), np.ones(4))
+    with pytest.raises(ValueError, match="one element a pack"):
+        any_above(np.ones(3), np.ones(4))
