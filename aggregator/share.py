@@ -115,19 +115,16 @@ class ShareEstimator:
         self._filter.wander(lines.arrays, prior, size, tele.flow, dt, block)
         if sets.any_lost:
             even_out(block, sets.lost, dt)
-        drive, level = lines.drive, lines.level
+        lines = Lines.of(block, lines.drive, lines.level)
         conducting = _conducting(sets)
         chosen = conducting & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
-        anyone = np.count_nonzero(chosen) > 0
-        if anyone:
-            drive, level = self._regauge(block, drive, level, conducting, chosen, prior)
+        if np.count_nonzero(chosen):
+            drive, level = self._regauge(lines, conducting, chosen, prior, block)
             together = samples.together(chosen)
             if together is not None:
                 drive, level = self._filter.learn(block, prior, chosen, *together, drive, level)
                 drive, level = centre(block, prior, chosen, chosen, drive, level)
-        lines = Lines.of(block, drive, level)
-        if anyone:
-            lines = _foresee(lines, tele, chosen, sets, cell_ohms)
+            lines = _foresee(Lines.of(block, drive, level), tele, chosen, sets, cell_ohms)
             if sensors.any_unread:
                 unread = sensors.unread & np.isnan(tele[Column.CURRENT])
                 if self._calm is not None and not (sensors.calm and self._was_calm):
@@ -140,18 +137,18 @@ class ShareEstimator:
         return lines
 
     def _regauge(
-        self, block: Floats, drive: float, level: float, conducting: Bools, chosen: Bools, prior: Floats
+        self, lines: Lines, conducting: Bools, chosen: Bools, prior: Floats, block: Floats
     ) -> tuple[float, float]:
-        """Drive and level as seen from the ``chosen`` packs; the lines in ``block`` are moved with them.
+        """Drive and level as seen from the ``chosen`` packs; ``block``, the arrays of ``lines``, is moved with them.
 
         The packs that conduct now carry what those before them carried.
         """
+        drive, level = lines.drive, lines.level
         before, self._conducting = self._conducting, conducting
         if before is not None and conducting.tobytes() != before.tobytes():
-            exchange, weight = block[:2]
-            carried = float(np.add.reduce(exchange + weight * drive, where=before))
-            rest = carried - float(np.add.reduce(exchange, where=conducting))
-            drive = level = rest / float(np.add.reduce(weight, where=conducting))
+            carried = float(np.add.reduce(lines.current(drive), where=before))
+            rest = carried - float(np.add.reduce(lines.exchange, where=conducting))
+            drive = level = rest / float(np.add.reduce(lines.weight, where=conducting))
         if chosen.tobytes() != self._chosen:
             self._chosen = chosen.tobytes()
             drive, level = centre(block, prior, chosen, np.ones_like(chosen), drive, level)
