@@ -27,6 +27,13 @@ quoted() {
 # The line of /data/rc.local that is ours. /service is made anew at each boot; rc.local outlives a firmware update.
 boot_line() { printf '[ ! -d %s ] || ln -sfn %s %s\n' "$(quoted "$app/service")" "$(quoted "$app/service")" "$(quoted "$link")"; }
 
+# Takes our line out of rc.local. What is left of a failure does no harm: the line does nothing where the folder is gone.
+forget_boot_line() {
+    { [ -f "$boot" ] && grep -qxF "$(boot_line)" "$boot"; } || return 0
+    others=$(grep -vxF "$(boot_line)" "$boot" || true)
+    printf '%s\n' "$others" | replace_file "$boot"
+}
+
 # Puts standard input in the place of the file $1, whole or not at all: a full disk or a power cut leaves the old one.
 replace_file() {
     target=$(readlink -f "$1" || echo "$1") # where it is a link, the link stays
@@ -36,7 +43,7 @@ replace_file() {
         return 0
     fi
     rm -f "$beside"
-    warn "$1 could not be written and is as it was; is $(dirname "$target") full? ('df' tells)"
+    warn "$1 could not be written and is as it was; is $(dirname "$target") full? ('df' shows)"
     return 1
 }
 
@@ -44,7 +51,7 @@ replace_file() {
 replace_copy() {
     cp -p "$1" "$2.packbank-new" && mv "$2.packbank-new" "$2" && return 0
     rm -f "$2.packbank-new"
-    warn "$2 could not be written; is the disk full? ('df' tells)"
+    warn "$2 could not be written; is the disk full? ('df' shows)"
     return 1
 }
 

@@ -16,17 +16,20 @@ for option in "$@"; do
 done
 [ -f "$app/files" ] || die "$app/files is missing, which lists what was installed; nothing was removed"
 [ -z "$all" ] || ask "delete the configuration, the history and the log too?" || die "nothing was removed"
-"$app/disable.sh" || die "nothing was removed; stop packbank first"
+"$app/disable.sh" || await_end || die "nothing was removed; stop packbank first"
 
+# The lists are kept in variables: on a full disk this is what makes room.
 cd "$app"
-cp files .packbank-files
-sed -n 's|/[^/]*$||p' files | sort -ru >.packbank-folders
+names=$(cat files)
+folders=$(sed -n 's|/[^/]*$||p' files | sort -ru)
 # Some at a time, without xargs: BusyBox's may cut a name in two where its buffer ends.
 set --
 while IFS= read -r name; do
     set -- "$@" "$name"
     [ "$#" -lt 50 ] || { rm -f "$@"; set --; }
-done <.packbank-files
+done <<NAMES
+$names
+NAMES
 rm -f "$@"
 if [ -n "$all" ]; then
     rm -f config.ini config.state.json config.state.mqtt.json config.found.ini
@@ -37,9 +40,12 @@ while IFS= read -r folder; do
     while [ -n "$folder" ] && rmdir "$folder" 2>/dev/null; do
         case $folder in */*) folder=${folder%/*} ;; *) folder= ;; esac
     done
-done <.packbank-folders
-rm -rf .packbank-files .packbank-folders .packbank-new .packbank-previous service/supervise service/log/supervise
+done <<FOLDERS
+$folders
+FOLDERS
+rm -rf .packbank-new .packbank-previous service/supervise service/log/supervise
 rmdir service/log service 2>/dev/null || true
+forget_boot_line || true # where the disk was full before
 left=$(ls -A)
 cd /
 if [ -n "$left" ]; then

@@ -186,6 +186,17 @@ def test_a_full_disk_leaves_the_boot_file_as_it_was(root: Path, app: Path) -> No
     assert sorted(path.name for path in (root / "data").iterdir()) == ["apps", "rc.local"]
 
 
+def test_a_full_disk_does_not_keep_packbank_from_being_removed(root: Path, app: Path) -> None:
+    boot = root / "data/rc.local"
+    call(app / "enable.sh", root)
+    full = f'[ ! -e "{app}/bin/packbank" ] || [ $# != 0 ] || {{ /bin/cat >/dev/null; exit 1; }}; exec /bin/cat "$@"\n'
+    executable(root / "bin/cat", full)  # no standard input can be written down until something is removed
+    removed = call(app / "uninstall.sh", root)
+    assert "is as it was" in removed.stderr
+    assert [path.name for path in app.iterdir()] == ["config.ini"]
+    assert boot.read_text() == "#!/bin/sh\n"
+
+
 def test_enable_wants_a_configuration_that_holds(root: Path, app: Path) -> None:
     executable(app / "bin/packbank", "exit 2\n")
     assert call(app / "enable.sh", root, check=False).returncode == 2
