@@ -28,7 +28,7 @@ exec >>"$log" 2>&1
 echo "== $(date)"
 
 # The words of packbank.txt, from whatever editor.
-told() { tr -d '\r' <"$media/packbank.txt" 2>/dev/null | sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//Ip" | sed 's/[[:space:]]*$//' | head -n 1; }
+word() { tr -d '\r' <"$media/packbank.txt" 2>/dev/null | sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//Ip" | sed 's/[[:space:]]*$//' | head -n 1; }
 
 await_system() {
     seconds=0
@@ -48,7 +48,7 @@ scan() {
 same_packs() { [ "$(grep -v '^#' "$1")" = "$(grep -v '^#' "$2")" ]; }
 
 find_packs() {
-    port=$(told PORT) packs=$(told PACKS)
+    port=$(word PORT) packs=$(word PACKS)
     if ! { scan "$stick/first" && scan "$stick/second"; }; then
         echo "no pack was found, see above; put that right, then start the GX again with the stick in"
         return 1
@@ -94,7 +94,7 @@ take_config() {
 
 await_system
 export answer= # what serialbattery.sh goes by, also where install.sh has nothing to do
-[ "$(told REPLACE_SERIALBATTERY)" != yes ] || answer=yes
+[ "$(word REPLACE_SERIALBATTERY)" != yes ] || answer=yes
 # shellcheck disable=SC2086 # an option, or none
 if sh "$stick/install.sh" ${answer:+--yes} "$stick"; then
     if "$app/serialbattery.sh" && drop_shown_only && take_config; then

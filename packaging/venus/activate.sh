@@ -65,7 +65,7 @@ go_back() {
     if await_battery 120; then
         die "packbank $before is back, with its state, and shows its battery"
     fi
-    die "packbank $before is back, with its state, but shows no battery either; 'tail /var/log/packbank/current' tells why"
+    die "packbank $before is back, with its state, but shows no battery either; 'tail /var/log/packbank/current' shows why"
 }
 
 # The old version goes on as if nothing had been asked of it.
@@ -92,7 +92,7 @@ update_running() {
     elif [ -n "$had_battery" ]; then
         go_back "packbank $version shows no battery within $battery_within s"
     else
-        warn "there is no battery yet, as there was none before the update; 'bin/packbank doctor --config config.ini' tells why"
+        warn "there is no battery yet, as there was none before the update; 'bin/packbank doctor config.ini' says why"
     fi
 }
 
@@ -107,11 +107,14 @@ fi
 rm -f "$unproven"
 
 say "packbank $version is installed in $app$([ "$before" = none ] || echo ", was $before")"
+case $version in *rc*) say "this is a candidate, for trials: it may lack security updates" ;; esac
 [ "$before" = none ] || exit 0
 "$app/serialbattery.sh" || true
 [ -f "$app/config.ini" ] || cat <<NEXT
-packbank: next: find the packs and start
-  cd $(quoted "$app")
-  bin/packbank scan -o config.ini
+packbank: next, with the packs connected:
+  cd $(quoted "$app"); PATH=\$PATH:\$PWD/bin
+  /opt/victronenergy/serial-starter/stop-tty.sh ttyUSB0
+  packbank scan -o config.ini
+  packbank check config.ini
   ./enable.sh
 NEXT

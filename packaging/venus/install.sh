@@ -3,7 +3,7 @@
 #
 #   install.sh                  the newest release, downloaded
 #   install.sh ARCHIVE          packbank-venus-VERSION-ARCH.tar.gz that is already here, or a folder with it
-#   install.sh --newer VERSION  only tells, by its exit code 0, that VERSION is newer than what is installed
+#   install.sh --newer VERSION  only says, by its exit code 0, that VERSION is newer than what is installed
 #
 # Options: --yes answers every question with yes; --again installs a version that is there already, or an older one.
 # Everything goes to /data/apps/packbank, or to the folder that this script was installed in. The configuration and
@@ -38,7 +38,7 @@ choose_folder() {
         app=$here
     else
         app=$root/data/apps/packbank
-        [ -d "$app" ] || mkdir -p "$app"
+        [ -d "$app" ] || mkdir -p "$app" || die "the folder $app cannot be made; is it a link to a card that is not in?"
         app=$(cd -P "$app" && pwd)
     fi
     new=$app/.packbank-new
@@ -130,7 +130,7 @@ check_version() {
 }
 
 unpack() {
-    tar -xzf "$archive" -C "$new" || die "$archive could not be unpacked: it is damaged, or the disk is full ('df' tells)"
+    tar -xzf "$archive" -C "$new" || die "$archive could not be unpacked: it is damaged, or the disk is full ('df' shows)"
     program=$new/apps/packbank
     { [ -f "$program/files" ] && [ -f "$program/activate.sh" ]; } || die "$archive is no packbank for a GX"
     version=$(cat "$program/version")
