@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dbus import Array
 from dbus.bus import BusConnection
 
 STAND_INS = Path(__file__).parents[1] / "dbus/stand_ins.py"
@@ -115,12 +116,13 @@ class Gx:
         return bool(self._dbus.name_has_owner(BATTERY))
 
     def get(self, path: str) -> Any:
-        """A value of the battery."""
-        return self._dbus.call_blocking(BATTERY, path, "com.victronenergy.BusItem", "GetValue", "", ())
+        """A value of the battery; ``None`` for the empty array by which Venus OS says that there is none."""
+        value = self._dbus.call_blocking(BATTERY, path, "com.victronenergy.BusItem", "GetValue", "", ())
+        return None if isinstance(value, Array) else value
 
-    def set(self, path: str, value: float) -> int:
-        """Write a value of the battery, as the GUI does; 0: taken."""
-        return int(self._dbus.call_blocking(BATTERY, path, "com.victronenergy.BusItem", "SetValue", "v", (value,)))
+    def set(self, path: str, value: float, service: str = BATTERY) -> int:
+        """Write a value of the battery, or of another service, as the GUI does; 0: taken."""
+        return int(self._dbus.call_blocking(service, path, "com.victronenergy.BusItem", "SetValue", "v", (value,)))
 
     def daemon(self) -> int:
         """The process id of the running packbank."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +28,17 @@ class Quiet(SimpleHTTPRequestHandler):
         """Nothing."""
 
 
+@contextlib.contextmanager
+def served(folder: Path, port: int = 0) -> Iterator[int]:
+    """Serve ``folder`` on loopback; the port."""
+    with ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
 class Releases:
     """A folder a release, each with signed checksums, and the server for them while the context is open."""
 
@@ -40,21 +52,21 @@ class Releases:
             ["openssl", "pkey", "-in", self._private, "-pubout", "-outform", "DER"], check=True, capture_output=True
         )
         self.key = base64.b64encode(public.stdout).decode()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+        self._undo = contextlib.ExitStack()
+        self._port = 0
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._port = self._undo.enter_context(served(self.folder))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._undo.close()
 
     def address(self, name: str) -> str:
         """Where the release ``name`` is served."""
-        return f"http://127.0.0.1:{self._server.server_port}/{name}"
+        return f"http://127.0.0.1:{self._port}/{name}"
 
     def publish(self, name: str, version: str = "", broken: Mapping[str, str] | None = None) -> Path:
         """Make the release ``name``, if it is not there yet: another version number, other texts of our modules."""

@@ -13,31 +13,12 @@ from pathlib import Path
 import pytest
 from gateway import gateway
 from gx import APP, Gx, names, until
-from gx_releases import Releases
+from gx_releases import Releases, served
+from steps import START, follow_the_page, install, quoted, start, update
 
 pytestmark = pytest.mark.timeout(1800)
-START = 240.0  # s, under emulation and beside other work; a few when there is none
 FAILS = {"cli/run.py": "raise SystemExit(1)\n"}
 HANGS = {"cli/run.py": "import time\ntime.sleep(1000)\n"}
-
-
-def install(gx: Gx, address: str) -> str:
-    """The one line of docs/venus.md; what it says."""
-    return gx.run("sh", "-c", f"wget -q -O /tmp/install.sh {address}/install.sh && sh /tmp/install.sh").stdout
-
-
-def start(gx: Gx) -> float:
-    """The steps after an installation; the seconds to the battery."""
-    gx.run("sh", "-c", f"cd {APP} && bin/packbank scan > config.ini")
-    gx.run(f"{APP}/enable.sh")
-    return until(gx.battery, START, gx.log)
-
-
-def update(gx: Gx, releases: Releases, name: str, within: int = 200) -> str:
-    """The installed install.sh, with another release and the seconds that its battery may take."""
-    environment = f"PACKBANK_KEY={releases.key} PACKBANK_RELEASES={releases.address(name)}"
-    command = f"{environment} PACKBANK_BATTERY_WITHIN={within} {APP}/install.sh"
-    return gx.run("sh", "-c", command, check=False).stdout
 
 
 def outside(gx: Gx) -> set[str]:
@@ -51,9 +32,7 @@ def outside(gx: Gx) -> set[str]:
 
 def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, releases: Releases) -> None:
     releases.publish("first")
-    assert f"packbank {releases.version} is installed" in install(gx, releases.address("first"))
-    seconds = start(gx)
-    print(f"battery after {seconds:.1f} s, under emulation")
+    follow_the_page(gx, releases, releases.address("first"))
     assert gx.get("/System/NrOfModulesOnline") == 3
     assert gx.get("/Info/MaxChargeCurrent") > 0
     assert gx.set("/Settings/MaxChargeCurrent", 100.0) == 0
@@ -75,6 +54,11 @@ def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, release
     os.kill(gx.daemon(), signal.SIGTERM)
     until(lambda: not gx.battery(), 60.0, gx.log)
     until(gx.battery, START, gx.log)  # daemontools starts it again
+    gx.run("sh", "-c", quoted("svc -t /service/packbank"))
+    until(lambda: not gx.battery(), 60.0, gx.log)
+    until(gx.battery, START, gx.log)
+    followed = gx.run("sh", "-c", "timeout 3 " + quoted("tail -F /var/log/packbank/current | tai64nlocal"), check=False)
+    assert re.search(r"^20\d\d-\d\d-\d\d .*3 packs", followed.stdout, re.MULTILINE), followed.stdout
     assert 100.0 in json.loads((gx.app / "config.state.json").read_text())["controls"].values()
     assert (gx.root / "tmp/freed").read_text().startswith("ttyUSB0\n")
     gx.boot()
@@ -87,6 +71,7 @@ def test_from_one_line_to_a_battery_and_back_to_an_empty_machine(gx: Gx, release
     gx.run(f"{APP}/uninstall.sh")
     assert set(names(gx.app)) - {"config.state.history"} == {"config.ini", "config.state.json"}
     install(gx, releases.address("first"))
+    assert "nothing was removed" in gx.run(f"{APP}/uninstall.sh", "--all", check=False).stdout  # nobody to ask
     gx.run(f"{APP}/uninstall.sh", "--all", "--yes")
     assert names(gx.root / "data/apps") == []
 
@@ -184,23 +169,17 @@ def import_time(gx: Gx) -> float:
     return float(gx.run(f"{APP}/python/bin/python3", "-I", "-c", program).stdout)
 
 
-@pytest.mark.slow
-def test_a_small_disk(gx: Gx, releases: Releases) -> None:
-    gx.write("tmp/install.sh", releases.installer())
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=45m", "tmpfs", gx.root / "data"], check=True)
-    try:
-        shutil.copy(releases.archive, gx.root / "tmp")
-        refused = gx.run("sh", "/tmp/install.sh", f"/tmp/{releases.archive.name}", check=False)
-        assert "needs 130 MB" in refused.stdout
-        # Where 'df' does not show it, the disk fills up while it is unpacked.
-        unaware = (gx.root / "tmp/install.sh").read_text().replace("space_needed=130000", "space_needed=0")
-        gx.write("tmp/install.sh", unaware)
-        refused = gx.run("sh", "/tmp/install.sh", f"/tmp/{releases.archive.name}", check=False)
-        assert refused.returncode == 1
-        assert "could not be unpacked" in refused.stdout
-        assert names(gx.app) == []
-    finally:
-        subprocess.run(["umount", gx.root / "data"], check=True)
+def test_a_release_as_it_was_made(gx: Gx, releases: Releases) -> None:
+    """From its own address, with its own key: what scripts/test-release has made."""
+    folder = releases.archive.parent
+    if not (folder / "SHA256SUMS.sig").exists():
+        pytest.skip("this archive is not of a release: scripts/test-release")
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    port = re.search(r"RELEASES:-http://127.0.0.1:(\d+)", (folder / "install.sh").read_text())
+    assert port
+    with served(folder, int(port[1])):
+        follow_the_page(gx, releases, f"http://127.0.0.1:{port[1]}")
+        assert "nothing to do" in gx.run(f"{APP}/install.sh").stdout
 
 
 @pytest.mark.slow
