@@ -52,6 +52,8 @@ NOT_RUN = {
     "scripts/lint": "is run by .ci/run, before the tests",
     "scripts/bench": "measures for minutes; its parts have tests in tests/unit/benchmarks",
     "scripts/bundle": "downloads; the release is made by it and tried by scripts/test-install",
+    "scripts/release": "needs the key; scripts/test-release runs it",
+    "scripts/test-release": "downloads, and needs an emulator and root",
     "scripts/fault-matrix": "measures for minutes; tests/bus/test_fault_matrix.py runs its rows",
     "scripts/first-success": "measures the set-up of a clean clone",
     "scripts/attack-web": "attacks for minutes; tests of the web output run each attack once",
