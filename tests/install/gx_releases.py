@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import tarfile
@@ -78,8 +79,8 @@ class Releases:
                 _rewrite(self.archive, archive, version or self.version, broken or {})
             else:
                 shutil.copy(self.archive, archive)
-            text = self.installer().replace("PACKBANK_RELEASES:-", f"PACKBANK_RELEASES:-{self.address(name)}", 1)
-            (folder / "install.sh").write_text(text.replace("PACKBANK_KEY:-", f"PACKBANK_KEY:-{self.key}", 1))
+            text = re.sub("(?<=PACKBANK_RELEASES:-)[^}]*", self.address(name), self.installer())
+            (folder / "install.sh").write_text(re.sub("(?<=PACKBANK_KEY:-)[^}]*", self.key, text))
             self.sign(folder, archive)
         return archive
 
