@@ -27,8 +27,11 @@ log=$media/packbank-install.log
 exec >>"$log" 2>&1
 echo "== $(date)"
 
-# The words of packbank.txt, from whatever editor.
-word() { tr -d '\r' <"$media/packbank.txt" 2>/dev/null | sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//Ip" | sed 's/[[:space:]]*$//' | head -n 1; }
+# A word of packbank.txt, from whatever editor; nothing where there is no such file.
+word() {
+    [ -f "$media/packbank.txt" ] || return 0
+    tr -d '\r' <"$media/packbank.txt" | sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//Ip" | sed 's/[[:space:]]*$//' | head -n 1
+}
 
 await_system() {
     seconds=0

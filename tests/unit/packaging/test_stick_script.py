@@ -117,6 +117,7 @@ def test_without_a_number_packs_are_only_shown_until_the_owner_decides(gx: Gx) -
     assert calls[-1] == "enable.sh "
     assert gx.config == MARK + "[DEFAULT]\nPUBLISH_LIMITS = False\n\n" + FOUND
     assert not load(gx.app / "config.ini").service.publish_limits
+    assert "packbank.txt: " not in (gx.media / "packbank-install.log").read_text(), "a complaint of the shell"
     assert gx.boot() is None, "nothing was decided"
     (gx.media / "packbank.txt").write_text("REPLACE_SERIALBATTERY = no\n")
     assert gx.boot() is None, "nothing was decided"
