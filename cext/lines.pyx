@@ -78,21 +78,31 @@ cdef class LineFilter:
         cdef double* currents = arrays.numbers(current)
         cdef double* errors = arrays.numbers(error)
         cdef Py_ssize_t i
-        cdef double whole = 0.0, left = 0.0, noise = 0.0, gone
+        cdef double whole = 0.0, left = 0.0, noise = 0.0, unknown = 0.0, gone, of_drive
+        cdef bint partly = False
         for i in range(arrays.packs):
             if among[i] and not isnan(currents[i]):
                 whole += line.weight[i]
                 left += currents[i] - line.exchange[i]
                 noise += self.noise(currents[i], errors[i])
+                unknown += line.xx[i]
+            elif among[i]:
+                partly = True
         if whole <= 0.0:
             return drive, level
+        if partly:
+            noise += unknown  # what they exchange with those that are missing may be taken for a drive
         drive = left / whole
         if fabs(drive - level) >= self.still * sqrt(noise) / whole:  # else noise would teach weights
             level = drive
         for i in range(arrays.packs):
             if among[i] and not isnan(currents[i]):
                 gone = currents[i] - line.exchange[i] - line.weight[i] * drive
-                self.correct(line, i, gone, self.noise(currents[i], errors[i]), level)
+                of_drive = line.weight[i] / whole  # the others' noise is in the drive, and so in what is gone
+                self.correct(
+                    line, i, gone, self.noise(currents[i], errors[i]) + of_drive * of_drive * noise, level,
+                    self.weight_error * fmax(priors[i], line.weight[i]),
+                )
             line.weight[i] = fmax(line.weight[i], self.least_weight * priors[i])
         return drive, level
 
@@ -101,18 +111,24 @@ cdef class LineFilter:
         cdef double gain = self.noise_fraction * current
         return self.noise_amperes * self.noise_amperes + gain * gain + error * error
 
-    cdef void correct(self, Line line, Py_ssize_t i, double off, double noise, double level) noexcept:
-        """One step of a pack's Kalman filter with a current that is ``off`` A from its line."""
+    cdef void correct(self, Line line, Py_ssize_t i, double off, double noise, double level, double loose) noexcept:
+        """One step of a pack's Kalman filter with a current that is ``off`` A from its line.
+
+        ``loose`` is the error of a weight of which nothing is known: a surprise makes none larger.
+        """
         cdef double by_x = line.xx[i] + level * line.xw[i]
         cdef double by_w = line.xw[i] + level * line.ww[i]
         cdef double spread = by_x + level * by_w
         cdef double wider = off * off / (self.surprise * (spread + noise))
-        cdef double gain
+        cdef double gain, of_weight
         if wider > 1.0:
+            of_weight = fmax(fmin(wider, loose * loose / fmax(line.ww[i], TINY)), 1.0)
             line.xx[i] *= wider
-            line.xw[i] *= wider
-            line.ww[i] *= wider
-            by_x, by_w, spread = by_x * wider, by_w * wider, spread * wider
+            line.xw[i] *= sqrt(wider * of_weight)
+            line.ww[i] *= of_weight
+            by_x = line.xx[i] + level * line.xw[i]
+            by_w = line.xw[i] + level * line.ww[i]
+            spread = by_x + level * by_w
         gain = 1.0 / (spread + noise)
         line.exchange[i] += gain * by_x * off
         line.weight[i] += gain * by_w * off
