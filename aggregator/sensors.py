@@ -46,6 +46,7 @@ BELIEVED = 3600.0  # s that a sensor is believed after it has been seen to work
 BOTH_WAYS = 600.0  # s within which a lie at a step up and one at a step down are no drift: that has one direction
 RESTORED = 2  # steps in a row that a wrong sensor must fit to be believed again
 NOTABLE = 4.0, 0.015  # A and of the capacity: what a pack would carry, from which it is missed
+EVENS_OUT = 0.5  # of what a pack exchanges with the others: it may fade by that while the bank's current moves
 AT_REST = 0.01  # of the capacities, in A
 MIRRORED = 0.45, 2.5  # of the step that the cells show, the other way round: a sensor with the wrong sign
 LEARN = 0.3  # weight of one step's resistance
@@ -93,6 +94,7 @@ class CurrentSensors:
         self._size = self._moved = self._series = np.ones(packs)
         self._shunt_moved = np.inf
         self._standing = self._judged_of = b""
+        self._open = no.copy()  # a switch is, so the pack cannot follow its neighbours
         self._calm: Look | None = None  # the last look while nothing moved
         self._base: Look | None = None  # an earlier one of the same calm
         self._calm_from = 0.0
@@ -127,6 +129,9 @@ class CurrentSensors:
                 )
             )
             self._calm = old._replace(status=status, current=current, cells=cells, error=look.error)
+        was_open, self._open = self._open, np.logical_or.reduce(sets.blocked)
+        closed = was_open & ~self._open
+        self._since[1, closed] = np.nan
         self._watch(tele[Column.CURRENT], sets, calm=self._began is None)
 
     def _measure(self, tele: Telemetry) -> None:
@@ -241,9 +246,14 @@ class CurrentSensors:
         if calm and abs(level) < AT_REST:
             self._since[:, watched] = np.stack([current, np.full(len(current), level)])[:, watched]
         start, before = self._since
-        np.copyto(before, level, where=np.isnan(before))
+        if self._began is None:  # else readings are from before and after a step
+            new = np.isnan(before)
+            np.copyto(before, level, where=new)
+            np.copyto(start, current, where=new)
         expected = (level - before) * self._size
-        follows = (current - start) * np.sign(expected) / np.maximum(np.abs(expected), 1e-9)
+        upwards = np.sign(expected)
+        faded = np.maximum(EVENS_OUT * (start - before * self._size) * upwards, 0.0)
+        follows = ((current - start) * upwards + faded) / np.maximum(np.abs(expected), 1e-9)
         notable = np.abs(expected) >= np.maximum(NOTABLE[0], NOTABLE[1] * self._size)
         missed = watched & notable & ~(follows >= FOLLOWS)
         if heard is not None:  # packs that were asked before the step cannot have followed
