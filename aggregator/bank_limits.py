@@ -120,11 +120,11 @@ class BankLimits:
         detail = f"loads of {loads:.0f} A may go off"
         return Limit(max(most.value - loads, outlook.now.least), cause=Cause.RESERVE, detail=detail)
 
-    def _trips(self, direction: int, instant: Instant, side: Side) -> Floats:
-        """The drive at which each pack's BMS sees over-current."""
+    @staticmethod
+    def _trips(direction: int, instant: Instant, side: Side) -> Floats:
+        """The drive at which each pack's BMS sees over-current, with the very sensor that its line is made of."""
         bms = instant.tele.block[BMS_CEILINGS][direction]
-        ceiling = np.fmax(np.where(np.isnan(bms), instant.own.ceiling[direction], bms), 0.0)
-        return highest_drives(side, ceiling / (1.0 + self._settings.sensor_error))
+        return highest_drives(side, np.fmax(np.where(np.isnan(bms), instant.own.ceiling[direction], bms), 0.0))
 
     def _explain(self, direction: int, shared: Shared, instant: Instant) -> Limit:
         """The shared limit with the pack behind it."""
