@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.model.columns import Column
 from packbank.sim.bank import PhysicalBank
 from packbank.sim.busbar import Network
 from packbank.sim.judge import Judge
@@ -19,6 +20,7 @@ RECOVERED = 0.95  # of the best possible
 STAYS = 30.0  # s above it
 PATIENT = 6.0  # s of over-current that outlast a look of DVCC and the lag of the chargers
 HELD = (7.0, 29.0)  # s of silence in which a pack is held
+LOST = 30.0  # s of silence after which it is lost
 
 
 class Meter:
@@ -45,7 +47,7 @@ class Meter:
         self._extreme = np.zeros(3)  # CCL, DCL, CVL where they turned last, or have gone since
         self._heading = np.zeros(3)
         self._turns = np.zeros(3)
-        self._looks: dict[float, list[tuple[float, float]]] = {1.0: [], -1.0: []}  # by direction: time, limit / best
+        self._looks: dict[float, list[tuple[float, float]]] = {1.0: [], -1.0: []}  # by direction: time, part of the best
 
     def step(self, dt: float, network: Network, cvl: float, draw: float) -> None:
         """After a step of the bank, under the published ``cvl``, with loads of ``draw`` A."""
@@ -76,18 +78,25 @@ class Meter:
     def compare(self, wanted: float, limits: Limits, ceiling: float, room: float) -> None:
         """Hold limit and current against the best possible current, where more is ``wanted`` than that.
 
-        The best charge leaves ``room`` for known loads that may go off, as the oracle does.
+        The best charge leaves ``room`` for known loads that may go off, as the oracle does. The limit is compared with
+        that room in both: in what little large loads leave, each per cent of the bank would count several times. And
+        it is compared with the best that holds whether lost packs conduct or not, since nobody can see which.
         """
         side, bank = self._judge.side(wanted), self._bank
-        best, _ = self._judge.best(side, 1.0, ceiling if ceiling > 0 else np.inf)
-        if side.sign > 0 and bank.spec.charge_delay < PATIENT:
-            best -= room
+        ceiling = ceiling if ceiling > 0 else np.inf
+        most, _ = self._judge.best(side, 1.0, ceiling)
+        room = room if side.sign > 0 and bank.spec.charge_delay < PATIENT else 0.0
+        best = most - room
         if abs(wanted) <= best or best < FAINT * float(side.ceiling.sum()):
             return
         self.could += best
         self.did += max(side.sign * bank.current, 0.0)
+        lost = bank.time - bank.telemetry.rows[:, Column.STATUS_TIME] > LOST
+        if lost.any():
+            most = min(most, self._judge.best(side, 1.0, ceiling, opening=lost)[0])
         limit = limits.ccl if side.sign > 0 else limits.dcl
-        self._looks[side.sign].append((bank.time, limit / best))
+        if most > 0:
+            self._looks[side.sign].append((bank.time, (limit + room) / most))
 
     def _watch_silence(self, new: Array) -> None:
         now = self._bank.time
