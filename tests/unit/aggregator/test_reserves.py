@@ -83,7 +83,8 @@ def test_room_for_known_loads_where_a_bms_does_not_wait_for_dvcc(delay: float, r
     before = made.step().charge_current_limit.value
     made.external = External(loads=120.0)
     limit = made.run(3).charge_current_limit
-    assert limit.value == pytest.approx(before - room, rel=0.02)
+    trips = before * MARGIN if room else before  # a BMS trips by the very sensor that the lines are made of
+    assert limit.value == pytest.approx(trips - room, rel=0.01)
     assert limit.detail == ("loads of 120 A may go off" if room else "")
 
 

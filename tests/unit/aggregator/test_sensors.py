@@ -9,7 +9,7 @@ import pytest
 
 from packbank.model.battery import Cause, Sensor, VirtualBattery
 from packbank.model.columns import Alarm, Column
-from parallel_packs import FAULTS, ParallelPacks, noisy
+from parallel_packs import CELL_OHM, FAULTS, ParallelPacks, noisy
 
 NAMES = {
     "blind": Sensor.BLIND,
@@ -100,6 +100,24 @@ def test_before_any_step_a_reading_that_does_not_follow_frees_nobody() -> None:
     assert battery.charge_current_limit.cause is Cause.SENSOR
     assert 0.0 < battery.charge_current_limit.value < 3 * 100.0, "it may conduct or not"
     assert limits(battery) == pytest.approx(limits(silent), rel=0.01)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_pack_that_closes_is_in_doubt_only_while_its_reading_stays_where_it_is(blind: bool) -> None:
+    packs = ParallelPacks([1.0, 1.0, 1.0, 1.0])
+    switches, volts_an_ampere = [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET], CELL_OHM / 1.0
+    packs.rows[3, switches], packs.open = 0.0, {3}
+    for each in (0.0, 30.0, 60.0):
+        packs.carry(each, 30)
+    packs.rows[3, switches], packs.open = 1.0, set()
+    doubts = []
+    for second in range(90):  # at first it presses 60 A more than its part, which fades while the bank's current rises
+        extra = 60.0 * np.exp(-second / 60.0)
+        packs.drift[3] = extra * volts_an_ampere
+        packs.sensors[3] = FAULTS["blind"] if blind else lambda true, extra=extra: true + extra
+        doubts.append(sensor(packs.carry(5.0 + 0.5 * second), 3) in (Sensor.DOUBTED, Sensor.BLIND))
+    assert any(doubts) == blind
+    assert not blind or all(doubts[10:])
 
 
 def test_a_sensor_that_fails_under_load_keeps_what_was_learned_of_its_pack() -> None:

@@ -61,12 +61,15 @@ def test_lines_wander(seed: int, packs: int, dt: float) -> None:
     np.testing.assert_allclose(block, [exchange, weight, xx + by * by * dt, xw, ww + more], rtol=1e-12)
 
 
-def kalman(line: Floats, current: float, noise: float, drive: float, level: float) -> Floats:
+def kalman(line: Floats, current: float, noise: float, drive: float, level: float, prior: float) -> Floats:
     """One pack's filter step in matrix form: state (exchange, weight), measured by (1, level)."""
     exchange, weight, xx, xw, ww = line
     covariance, seen = np.array([[xx, xw], [xw, ww]]), np.array([1.0, level])
     off = current - exchange - weight * drive
-    covariance = covariance * max(1.0, off * off / (25.0 * (seen @ covariance @ seen + noise)))
+    wider = max(1.0, off * off / (25.0 * (seen @ covariance @ seen + noise)))
+    of_weight = min(wider, max(1.0, (0.6 * max(prior, weight)) ** 2 / ww))
+    widths = np.sqrt([wider, of_weight])
+    covariance = covariance * np.outer(widths, widths)
     gain = covariance @ seen / (seen @ covariance @ seen + noise)
     exchange, weight = np.array([exchange, weight]) + gain * off
     covariance = covariance - np.outer(gain, seen @ covariance)
@@ -86,13 +89,14 @@ def test_a_current_corrects_the_lines_of_those_that_measured_one(seed: int, pack
     if not known.any():
         assert (drive, new_level) == (0.7, level)
         return
-    noise = 0.09 + (0.01 * current) ** 2 + error**2
-    assert drive == pytest.approx((current - before[0])[known].sum() / before[1][known].sum())
-    far = abs(drive - level) >= 4.0 * np.sqrt(noise[known].sum()) / before[1][known].sum()
+    noise, whole = 0.09 + (0.01 * current) ** 2 + error**2, before[1][known].sum()
+    of_drive = noise[known].sum() + (before[2][known].sum() if (chosen & ~known).any() else 0.0)
+    assert drive == pytest.approx((current - before[0])[known].sum() / whole)
+    far = abs(drive - level) >= 4.0 * np.sqrt(of_drive) / whole
     assert new_level == (drive if far else level)
     for i in range(packs):
-        line = before[:, i]
-        expected = kalman(line, current[i], noise[i], drive, new_level) if known[i] else line
+        line, off_by = before[:, i], noise[i] + (before[1, i] / whole) ** 2 * of_drive
+        expected = kalman(line, current[i], off_by, drive, new_level, prior[i]) if known[i] else line
         expected = np.where([False, True, False, False, False], np.maximum(expected, 1e-3 * prior[i]), expected)
         np.testing.assert_allclose(block[:, i], expected, rtol=1e-7, atol=1e-7)
 

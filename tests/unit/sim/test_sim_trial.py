@@ -5,19 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from packbank.aggregator.settings import PackSettings
+from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.sim import events
 from packbank.sim.bank import BankSpec, Odd, PhysicalBank
 from packbank.sim.inverter import Inverter, InverterSpec
 from packbank.sim.judge import FLOOR, TOP_BALANCE, Judge
 from packbank.sim.meter import Meter
 from packbank.sim.oracle import MARGIN, ORACLE, Oracle
-from packbank.sim.policy import PACKBANK, Limits, Moment, n_min
+from packbank.sim.policy import PACKBANK, Limits, Moment, n_min, policy
 from packbank.sim.scenario import Scenario
 from packbank.sim.scenarios import SCENARIOS
 from packbank.sim.scenarios_sensors import IN_EVERY_PLACE
 from packbank.sim.trial import Run
 from packbank.sim.weather import FULL_LOAD, FULL_SUN, Profile, steps
+from packbank.sim.wire_bank import demo_spec
 
 ALONE = BankSpec(
     packs=2,
@@ -192,6 +193,21 @@ def test_recovery_counts_from_the_first_full_load_until_the_limit_stays_near_the
     assert meter().recovery() is None
 
 
+def test_recovery_is_held_against_what_can_be_known_of_lost_packs_and_beside_the_room_for_loads() -> None:
+    bank = PhysicalBank(replace(ALONE, packs=4))
+    judge = Judge(bank, PackSettings())
+    meter = Meter(bank, judge, 0.0)
+    room, limits, best = 200.0, Limits(CVL, 0.0, 0.0), 0.0
+    for second in range(0, 120, 3):
+        bank.telemetry.silent[0] = 30 <= second
+        best = judge.best(judge.charge, 1.0, CVL)[0]
+        limits = Limits(CVL, 0.97 * best * (1.0 if second < 60 else 0.75) - room, 0.0)  # lost from 60 s on
+        meter.compare(1000.0, limits, CVL, room)
+        bank.step(3.0, 0.0)
+    assert limits.ccl < 0.95 * (0.75 * best - room), "a per cent of the bank is three of what the loads leave"
+    assert meter.recovery() == 0.0
+
+
 def test_a_limit_that_rises_while_a_pack_is_held_is_seen() -> None:
     one = meter()
     one._bank.telemetry.silent[0] = True
@@ -240,6 +256,22 @@ def test_events_reach_the_pack() -> None:
         happens(bank, inverter)
     assert not bank.telemetry.silent.any()
     assert bank.charge_on.all()
+
+
+@pytest.mark.parametrize("each", [20.0, -20.0])
+@pytest.mark.parametrize("packs", [3, 15])
+def test_the_first_current_that_packs_are_seen_to_carry_lowers_no_limit(packs: int, each: float) -> None:
+    bank = PhysicalBank(demo_spec(packs, 16, 1))
+    ours = policy(PACKBANK, packs, PackSettings(), BankSettings())
+    limits = []
+    for second in range(30):
+        limits.append(ours.step(bank.rows(), Moment(bank.time, 1e9)))
+        for _ in range(10):
+            bank.step(0.1, each * packs if second >= 15 else 0.0)
+    rested, after = limits[14], limits[15:]
+    assert min(limit.ccl for limit in after) > 0.98 * rested.ccl > 25.0 * packs
+    assert min(limit.dcl for limit in after) > 0.98 * rested.dcl > 35.0 * packs
+    assert after[-1].ccl > 1.2 * rested.ccl
 
 
 def test_clouds_and_appliances_change_the_powers_within_their_bounds() -> None:
