@@ -27,6 +27,7 @@ LEAST = 3.0, 4.0  # A that the cells must show; and of a sensor within its dead 
 FOLLOWS = 0.15  # of the step that the cells show; an old cold pack has three times the resistance of the others
 ALIKE = 0.25, 4.0  # of that step, where the sensor is right
 JUMP = 8.0, 0.03  # A and of the capacity: a step of the sensor alone that shows a fault of it
+UNLIKE = 1.5  # times what the cells of half of the packs drift: packs do not drift all alike, near empty and full least
 STILL = 0.25  # of what the others show: cells that move less carry nothing
 STILL_FROM = 6.0  # A that a pack would carry of the step, from which cells that stand still show that it carries none
 OTHERS_ERROR = 1.5, 0.03  # A and of their steps: what a shunt leaves over for one pack
@@ -87,7 +88,7 @@ def judge(step: Step, known: Known) -> Evidence:
     least = np.maximum(np.where(step.deaf & ~known.worked, LEAST[1], LEAST[0]), SURE * error)
     moves = np.abs(shown)
     apart = known.among & (reported * np.sign(shown) < FOLLOWS * moves)
-    hints = apart & (level != 0.0) & (moves - common >= least)
+    hints = apart & (level != 0.0) & (moves - UNLIKE * common >= least)
     lying = hints & (moves - common - np.nan_to_num(drift) >= least)
     jumps = known.among & _jumps(reported, shown, error, size, 3.0 * common + drift)
     if 3 * np.count_nonzero(jumps) > np.count_nonzero(known.among) > 2:

@@ -44,7 +44,7 @@ IDLE = 1.0  # A: a pack below carries nothing
 WIRES = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt against that of the cells
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
-UNLIKE = 0.2  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
+UNLIKE = 0.22  # of a weight, the least error of one that is taken from other packs, where they carry all the rest
 WITHIN = (
     0.75  # of the spread of the others, as a standard deviation: packs of a bank are all much the same, or two kinds
 )
