@@ -47,7 +47,7 @@ class Meter:
         self._extreme = np.zeros(3)  # CCL, DCL, CVL where they turned last, or have gone since
         self._heading = np.zeros(3)
         self._turns = np.zeros(3)
-        self._looks: dict[float, list[tuple[float, float]]] = {1.0: [], -1.0: []}  # by direction: time, part of the best
+        self._looks: dict[float, list[tuple[float, float]]] = {1.0: [], -1.0: []}  # by direction: time, of the best
 
     def step(self, dt: float, network: Network, cvl: float, draw: float) -> None:
         """After a step of the bank, under the published ``cvl``, with loads of ``draw`` A."""

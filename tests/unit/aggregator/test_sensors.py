@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -114,7 +116,7 @@ def test_a_pack_that_closes_is_in_doubt_only_while_its_reading_stays_where_it_is
     for second in range(90):  # at first it presses 60 A more than its part, which fades while the bank's current rises
         extra = 60.0 * np.exp(-second / 60.0)
         packs.drift[3] = extra * volts_an_ampere
-        packs.sensors[3] = FAULTS["blind"] if blind else lambda true, extra=extra: true + extra
+        packs.sensors[3] = FAULTS["blind"] if blind else partial(operator.add, extra)
         doubts.append(sensor(packs.carry(5.0 + 0.5 * second), 3) in (Sensor.DOUBTED, Sensor.BLIND))
     assert any(doubts) == blind
     assert not blind or all(doubts[10:])

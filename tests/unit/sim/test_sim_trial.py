@@ -199,7 +199,7 @@ def test_recovery_is_held_against_what_can_be_known_of_lost_packs_and_beside_the
     meter = Meter(bank, judge, 0.0)
     room, limits, best = 200.0, Limits(CVL, 0.0, 0.0), 0.0
     for second in range(0, 120, 3):
-        bank.telemetry.silent[0] = 30 <= second
+        bank.telemetry.silent[0] = second >= 30
         best = judge.best(judge.charge, 1.0, CVL)[0]
         limits = Limits(CVL, 0.97 * best * (1.0 if second < 60 else 0.75) - room, 0.0)  # lost from 60 s on
         meter.compare(1000.0, limits, CVL, room)
