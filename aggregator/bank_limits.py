@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator import lost
 from packbank.aggregator.cut import Cut
+from packbank.aggregator.delivery import Delivery
 from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
@@ -48,6 +49,7 @@ class BankLimits:
         self._table = table
         self._settings = settings
         self._cuts = (Cut(), Cut())
+        self._deliveries = (Delivery(), Delivery())
         self._holds = (Hold(), Hold())
         self._ramps = (
             Ramp(settings.ccl_recovery_hold_sec, settings.ccl_recovery_rate_a_per_sec),
@@ -87,6 +89,11 @@ class BankLimits:
         limit = self._follow(direction, limit, instant)
         if now.pack >= 0 and loads > 0.0 and not _shortest_delay(direction, instant) >= PATIENT:
             limit = min((limit, self._beside(loads, direction, instant, outlook)), key=_value)
+        flow, ceilings = (
+            float(np.add.reduce(each, where=sets.sure[direction]))
+            for each in (side.current(side.drive), np.fmax(instant.own.ceiling[direction], 0.0))
+        )
+        limit = self._deliveries[direction].step(limit, flow, ceilings, instant.dt)
         limit = self._cuts[direction].step(direction, limit, instant, side)
         return self._holds[direction].step(limit, sets)
 
