@@ -1,8 +1,8 @@
 """What flows beyond a limit while it is followed.
 
-A limit is made of the packs' own sensors; chargers and inverter follow it by theirs. Where the packs' read some per cent
-more in sum, a bank that is held at its limit is above it by their measure, all the time, and a BMS that is near its
-threshold trips by that measure.
+A limit is made of the packs' own sensors; chargers and inverter follow it by theirs. Where the packs' read some per
+cent more in sum, a bank that is held at its limit is above it by their measure, all the time, and a BMS that is near
+its threshold trips by that measure.
 """
 
 from __future__ import annotations
