@@ -4,7 +4,8 @@ With DC feed-in Venus OS gives solar chargers their own maximum whatever CCL is;
 CCL is 0 and a charge current stays, CVL is lowered to the voltage at which the packs carry nothing: their voltage less
 what their current does to it. That voltage is a property of the packs, so CVL does not run after a voltage that falls
 because CVL falls, and it is not passed while answers, DVCC and chargers lag behind. An inverter that exports whatever
-is above CVL would empty the bank below it: a discharge lifts CVL above the voltage of now at once.
+is above CVL would empty the bank below it: a discharge lifts CVL above the voltage of now at once. What chargers hold
+more than CVL stays known meanwhile, so that it is not learned anew each time that the sun returns.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ LOOK = 6.0  # s that CVL and voltage stand still when chargers have done what th
 STILL = 0.001  # V/s a cell: a voltage that falls faster has not come to rest
 LEFT = 0.5  # of the noise: the charge current that is aimed at, so that nothing above CVL is left to export
 DRAINS = 0.25  # of the noise: more discharge than that is one
+OFFSET = 0.025  # V a cell that chargers hold more than CVL with feed-in (Venus OS: 0.4 V at 48 V)
 LEAST_OHM = 5e-5  # a cell, where a pack's capacity is not known
 LONGEST = 10.0  # s: after a longer pause CVL rises by no more than in this time
 
@@ -58,16 +60,19 @@ class ChargeStop:
         self._released()
 
     def step(self, instant: Instant, cvl: Limit, floor: float, ccl: float) -> Limit:
-        """``cvl``, or less while ``ccl`` is 0 and current flows all the same; never below ``floor`` V."""
+        """``cvl``, or less while ``ccl`` is 0 and current flows all the same.
+
+        Never below ``floor`` V, or below that by what chargers hold more than CVL, so that they hold the floor.
+        """
         if isnan(cvl.value) or not (self._enabled and instant.ready):
             self._released()
         elif ccl > 0.0:
             self._return(instant, cvl.value)
         elif instant.sets.all_fresh:
-            self._hold(instant, _flow(instant))
+            self._hold(instant, floor)
         else:  # a held pack's current is of some seconds ago
             self._highest = min(self._highest, self._published)
-        self._highest = max(self._highest, floor)
+        self._highest = max(self._highest, floor - min(self._above - self._drop, OFFSET * _cells(instant)))
         limit = Limit(self._highest, cause=Cause.STOP) if self._highest < cvl.value else cvl
         self._published = limit.value
         return limit
@@ -76,7 +81,7 @@ class ChargeStop:
         self._highest = inf
         self._flows_for = self._stood_for = 0.0  # s
         self._voltage = inf  # V, of the packs at the last step of a fall
-        self._above = self._drop  # V, by which chargers hold more than `_highest`
+        self._above = self._drop  # V, the most by which chargers were seen to hold more than `_highest`
 
     def _return(self, instant: Instant, cvl: float) -> None:
         """Rise to ``cvl`` at an even pace."""
@@ -88,29 +93,31 @@ class ChargeStop:
         if self._highest >= cvl:
             self._released()
 
-    def _hold(self, instant: Instant, flow: _Flow | None) -> None:
+    def _hold(self, instant: Instant, floor: float) -> None:
         """Never up while current flows in, down once it has flowed for a while, up when it flows out."""
+        flow = _flow(instant)
         if flow is None:
             return
-        if flow.current < -flow.noise:
-            self._above = self._drop  # the voltage is not held from above, so nothing above CVL may be left to export
-        aim = flow.empty + LEFT * flow.noise * flow.ohm - self._above
+        aim = flow.empty + LEFT * flow.noise * flow.ohm
         if flow.current > flow.noise:
             self._flows_for += instant.dt
             self._highest = min(self._highest, self._published)
             if self._flows_for > PATIENCE:
-                self._fall(aim, flow, instant)
+                lifted = flow.voltage - self._highest > STILL * _cells(instant)  # chargers hold the voltage, not an export
+                self._fall(aim - (self._above if lifted else self._drop), flow, instant)
             return
         self._stood_for = 0.0
         if self._flows_for <= PATIENCE:  # once it has passed, these chargers are known to heed no CCL
             self._flows_for = 0.0
-        if flow.current < -DRAINS * flow.noise:
-            self._highest = max(self._highest + EASE * instant.dt, aim)
-            self._above = min(self._above, max(flow.voltage - self._highest, self._drop))
+        if flow.current < -flow.noise:  # nothing holds the voltage above CVL, so nothing above CVL may be left to export
+            self._highest = max(self._highest + EASE * instant.dt, aim - self._drop, floor)
+        elif flow.current < -DRAINS * flow.noise:
+            above = min(max(flow.voltage - self._highest, self._drop), self._above)
+            self._highest = max(self._highest + EASE * instant.dt, aim - above)
 
     def _fall(self, aim: float, flow: _Flow, instant: Instant) -> None:
         """Fall to ``aim``; when current still flows there, chargers hold more than they are asked to."""
-        cells = float(np.fmax.reduce(instant.tele.cells))
+        cells = _cells(instant)
         still = STILL * cells * max(instant.dt, 1.0)
         moved = max(self._highest - aim, self._voltage - flow.voltage)
         self._stood_for = self._stood_for + instant.dt if moved < still else 0.0
@@ -119,6 +126,11 @@ class ChargeStop:
             self._above = max(flow.voltage - self._highest, self._above)
             self._stood_for = 0.0
         self._highest = min(self._highest, max(aim, self._highest - FALL * cells * instant.dt))
+
+
+def _cells(instant: Instant) -> float:
+    """In series, of the tallest pack."""
+    return float(np.fmax.reduce(instant.tele.cells))
 
 
 def _flow(instant: Instant) -> _Flow | None:

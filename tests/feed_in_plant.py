@@ -35,7 +35,7 @@ class Plant:
     cables: float = 0.25  # of the resistance, which lie outside of what the BMS measures
     sun: float = 0.15  # of the capacity, in A
     load: float = 0.0
-    exports: bool = False
+    exports: float = 0.0  # of the capacity, in A: what the inverter exports at most of what lies above CVL
     above: float = 0.0  # V that chargers hold more than CVL
     lag: float = 2.0  # s
     phase: float = 0.0  # s, of DVCC
@@ -107,8 +107,9 @@ class Plant:
         dark = (-load + (pull * source).sum()) / pull.sum()
         bus = max(min(bus, self.held + self.above), dark)
         alone = float(((bus - source) * pull).sum())  # A, without an inverter that exports
+        drained = bus - self.exports * self.whole / pull.sum()
         if self.exports:
-            bus = min(bus, self.held)
+            bus = min(bus, max(self.held, drained))
         self.currents = (bus - source) * pull
         self.polarised += (self.currents * self.slow_resistance - self.polarised) * (1 - exp(-STEP / self.slow))
         percent = self.currents * STEP / 36.0 / self.capacity
