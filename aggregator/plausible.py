@@ -1,10 +1,10 @@
 """Settings of BMSes that cannot be: found by what is possible at all, and by comparison with the other packs.
 
 Such a value counts as not reported. What the pack reported before it, in this run, stands; else what stands for every
-unknown setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are voltages, of
-which only those that protect less are dismissed, and capacities. A pack that is set lower than the others is its
-owner's wish. Its current limit is not compared: of unlike packs nobody knows which is right, and one more pack must
-never raise a limit.
+unknown setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are capacities, and
+of voltages, current limits and their delays those that protect less, current limits and delays with packs of the same
+kind only: of unlike packs nobody knows which is right. A pack that is set lower than the others is its owner's wish. So
+a comparison lowers a limit, or leaves it as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Kinds = NDArray[np.int64]
 
 
 class _Range(NamedTuple):
@@ -58,6 +59,8 @@ _RANGES = (
 )
 JUDGED = tuple(row.column for row in _RANGES)
 _FULL, _NOMINAL, _CHARGE, _DISCHARGE, _OVP, _UVP, _COUNT = range(7)  # rows of JUDGED
+_DELAYS = [JUDGED.index(column) for column in (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)]
+_LOWER = [_CHARGE, _DISCHARGE, *_DELAYS]  # of two values the lower one protects more
 _INDEX = np.array(JUDGED)
 _LOW, _HIGH = (np.array([[row[end]] for row in _RANGES]) for end in (1, 2))
 _COMPARED = (*range(Column.CELL_COUNT, Column.NOMINAL_CAPACITY + 1), Column.FULL_CAPACITY)  # all of these among them
@@ -69,7 +72,9 @@ OVP_ABOVE = 0.4  # V above the lowest of the bank: a preset for other cells
 UVP_BELOW = 0.8  # V below the highest
 BETWEEN = 0.2  # V, the least from under- to over-voltage
 MEAN_OFF = 0.1  # V that a pack's voltage by its count of cells may be off the mean of its cells
-ENOUGH = 2  # other packs, to say whose capacity is odd
+CURRENT_ABOVE = 5.0  # times the current limit of packs of its kind, in A and in A for each Ah: a digit too many
+DELAY_ABOVE = 20.0  # times their delay: 3 s and a minute are both in use
+ENOUGH = 2  # other packs, to say whose capacity, current limit or delay is odd
 
 
 class Plausible:
@@ -78,8 +83,10 @@ class Plausible:
     def __init__(self, packs: int) -> None:
         self._settings = np.empty((len(_COMPARED), packs))  # of the last step
         self._seen = b""  # what else there was then
-        self._sane = np.full((len(JUDGED), packs), np.nan)  # what was reported last and can be
+        self._reported = np.full((len(JUDGED), packs), np.nan)
+        self._before = self._reported  # what was reported before that and could be
         self._wrong = np.zeros((len(JUDGED), packs), dtype=np.bool_)
+        self._one_kind = np.zeros(packs, dtype=np.int64)
         self.found: Mapping[int, tuple[tuple[Column, float], ...]] = {}  # by pack, with the values that cannot be
 
     @property
@@ -88,49 +95,76 @@ class Plausible:
         found: Bools = np.logical_or.reduce(self._wrong, axis=0)
         return found
 
-    def step(self, matrix: Floats) -> Floats:
-        """``matrix`` without what cannot be; the same object where all can."""
+    def step(self, matrix: Floats, kinds: Kinds | None = None) -> Floats:
+        """``matrix`` without what cannot be; the same object where all can.
+
+        ``kinds`` numbers the packs by model; without it all are of one.
+        """
+        kinds = self._one_kind if kinds is None else kinds
         matrix = np.ascontiguousarray(matrix)
         changed = _SETTINGS.take(matrix, self._settings)
-        seen = np.isnan(matrix[:, Column.VOLTAGE]).tobytes()
+        seen = np.isnan(matrix[:, Column.VOLTAGE]).tobytes() + kinds.tobytes()
         if changed or seen != self._seen:
             self._seen = seen
-            self._judge(matrix)
+            self._judge(matrix, kinds)
         if not self.found:
             return matrix
         matrix = matrix.copy()
         rows, packs = self._wrong.nonzero()
-        matrix[packs, _INDEX[rows]] = self._sane[rows, packs]
+        matrix[packs, _INDEX[rows]] = self._before[rows, packs]
         return matrix
 
-    def _judge(self, matrix: Floats) -> None:
+    def _judge(self, matrix: Floats, kinds: Kinds) -> None:
         reported = matrix.take(_INDEX, axis=1).T
-        self._wrong = wrong = _wrong(reported, matrix)
-        self._sane = np.where(np.isnan(reported), np.nan, np.where(wrong, self._sane, reported))
+        replaced = (reported != self._reported) & ~self._wrong
+        self._before = np.where(np.isnan(reported), np.nan, np.where(replaced, self._reported, self._before))
+        self._reported, self._wrong = reported, _wrong(reported, matrix, kinds)
+        within = self._wrong[_LOWER] & (reported[_LOWER] >= _LOW[_LOWER])  # dismissed for being high
+        self._before[_LOWER] = np.where(within, np.minimum(self._before, reported)[_LOWER], self._before[_LOWER])
         self.found = {
-            pack: tuple((JUDGED[row], float(reported[row, pack])) for row in np.flatnonzero(wrong[:, pack]))
+            pack: tuple((JUDGED[row], float(reported[row, pack])) for row in np.flatnonzero(self._wrong[:, pack]))
             for pack in np.flatnonzero(self.packs).tolist()
         }
 
 
-def _wrong(reported: Floats, matrix: Floats) -> Bools:
+def _wrong(reported: Floats, matrix: Floats, kinds: Kinds) -> Bools:
     """Which of the settings in ``reported``, of shape ``(len(JUDGED), packs)``, cannot be."""
     wrong: Bools = (reported < _LOW) | (reported > _HIGH)
     wrong[[_FULL, _NOMINAL]] &= reported[[_FULL, _NOMINAL]] > 0.0  # 0: not set up yet, which is unknown already
     wrong[_COUNT] |= _miscounted(reported[_COUNT], matrix)
     sane = np.where(wrong, np.nan, reported)
     wrong[[_OVP, _UVP]] |= sane[_OVP] - sane[_UVP] < BETWEEN
-    slowest = np.fmin(sane[_CHARGE], sane[_DISCHARGE])
     for row in (_FULL, _NOMINAL):
         others = _others(sane[row])
-        beside = (sane[row] * APART < others) | (sane[row] > APART * others)
-        wrong[row] |= beside | (slowest > FASTEST * sane[row])
+        wrong[row] |= (sane[row] * APART < others) | (sane[row] > APART * others)
+    _compare(wrong, sane, kinds)
     sane = np.where(wrong, np.nan, reported)
-    capacity = np.where(np.isnan(sane[_FULL]), sane[_NOMINAL], sane[_FULL])
-    wrong[[_CHARGE, _DISCHARGE]] |= sane[[_CHARGE, _DISCHARGE]] > FASTEST * capacity
+    wrong[[_FULL, _NOMINAL]] |= np.fmin(sane[_CHARGE], sane[_DISCHARGE]) > FASTEST * sane[[_FULL, _NOMINAL]]
+    wrong[[_CHARGE, _DISCHARGE]] |= sane[[_CHARGE, _DISCHARGE]] > FASTEST * _capacity(wrong, sane)
     wrong[_OVP] |= sane[_OVP] > np.fmin.reduce(sane[_OVP]) + OVP_ABOVE
     wrong[_UVP] |= sane[_UVP] < np.fmax.reduce(sane[_UVP]) - UVP_BELOW
     return wrong
+
+
+def _compare(wrong: Bools, sane: Floats, kinds: Kinds) -> None:
+    """Mark in ``wrong`` current limits and delays that are far above those of the other packs of the same kind."""
+    capacity = _capacity(wrong, sane)
+    for kind in np.unique(kinds).tolist():
+        packs = np.flatnonzero(kinds == kind)
+        for row in (_CHARGE, _DISCHARGE):
+            limit = sane[row, packs]
+            by_size = limit / capacity[packs]
+            like_others = by_size <= CURRENT_ABOVE * _others(by_size)  # a larger pack may be set higher
+            wrong[row, packs] |= (limit > CURRENT_ABOVE * _others(limit)) & ~like_others
+        for row in _DELAYS:
+            wrong[row, packs] |= sane[row, packs] > DELAY_ABOVE * _others(sane[row, packs])
+
+
+def _capacity(wrong: Bools, sane: Floats) -> Floats:
+    """What is known of each pack's, Ah."""
+    full, nominal = np.where(wrong[[_FULL, _NOMINAL]], np.nan, sane[[_FULL, _NOMINAL]])
+    known: Floats = np.where(np.isnan(full), nominal, full)
+    return known
 
 
 def _miscounted(count: Floats, matrix: Floats) -> Bools:

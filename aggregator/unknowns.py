@@ -49,7 +49,7 @@ class Unknowns:
             self._serials = [identity.serial for identity in identities]
             models = [identity.model for identity in identities]
             self._kinds = np.array([models.index(model) for model in models])
-        matrix = self.plausible.step(matrix)
+        matrix = self.plausible.step(matrix, self._kinds)
         tele = read(matrix, now, self._table, self.slots.absent)
         self.slots.step(tele.reported_sensors, dt)
         self.kept.note(matrix, self._serials, dt)

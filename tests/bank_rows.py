@@ -12,6 +12,7 @@ from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.model.battery import VirtualBattery
 from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Column, empty_matrix
 from packbank.model.controls import Controls, External
+from packbank.model.identity import Identity
 
 CELLS_USED = 16
 WALL = 1_700_000_000.0
@@ -90,6 +91,7 @@ class Rig:
         self.now = 1000.0
         self.controls = Controls()
         self.external = External()
+        self.identities: Sequence[Identity] = ()
         self.bank = Bank(
             self.names, pack_settings or [PackSettings()] * packs, settings or BankSettings(), expected, state
         )
@@ -99,7 +101,7 @@ class Rig:
         self.now += seconds
         for pack in set(range(len(self.rows))) - self.silent:
             self.rows[pack, Column.STATUS_TIME] = self.now
-        return self.bank.step(self.rows, self.now, WALL + self.now, self.controls, self.external)
+        return self.bank.step(self.rows, self.now, WALL + self.now, self.controls, self.external, self.identities)
 
     def run(self, seconds: float, every: float = 1.0) -> VirtualBattery:
         """The same in steps of ``every`` seconds."""

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from bank_rows import Rig, set_cells
 from packbank.aggregator.ramp import STEP, WORTH
 from packbank.model.columns import Column
+from packbank.model.controls import External
+from packbank.model.identity import Identity
 
 # Values that each setting cannot have beside three packs of 280 Ah with the settings of ``healthy``.
 NONSENSE = {
     Column.FULL_CAPACITY: [0.0, 2.0, 4.0, 2e4, 1e6],
     Column.NOMINAL_CAPACITY: [0.0, 2.0, 4.0, 2e4, 1e6],
-    Column.CHARGE_CURRENT_LIMIT: [0.0, 0.1, -5.0, 2500.0, 6000.0, 1e9],
-    Column.DISCHARGE_CURRENT_LIMIT: [0.0, 0.1, -5.0, 2500.0, 6000.0, 1e9],
+    Column.CHARGE_CURRENT_LIMIT: [0.0, 0.1, -5.0, 1000.0, 2500.0, 6000.0, 1e9],
+    Column.DISCHARGE_CURRENT_LIMIT: [0.0, 0.1, -5.0, 1500.0, 2500.0, 6000.0, 1e9],
     Column.CELL_OVP: [0.0, 1.0, 2.6, 4.2, 5.0, 65535.0],
     Column.CELL_UVP: [0.0, 0.5, 3.7, 5.0, -1.0],
     Column.CELL_COUNT: [0.0, 1.0, 8.0, 32.0, 255.0],
@@ -25,8 +27,8 @@ NONSENSE = {
     Column.CHARGE_UTP: [60.0, -100.0, 6553.5],
     Column.DISCHARGE_UTP: [60.0, -100.0, 6553.5],
     Column.MOS_OTP: [0.0, 20.0, 6553.5],
-    Column.CHARGE_OCP_DELAY: [-1.0, 1e5],
-    Column.DISCHARGE_OCP_DELAY: [-1.0, 1e5],
+    Column.CHARGE_OCP_DELAY: [-1.0, 300.0, 1e5],
+    Column.DISCHARGE_OCP_DELAY: [-1.0, 300.0, 1e5],
     Column.CHARGE_OCP_RELEASE: [-1.0, 1e5],
     Column.CELL_OVP_RECOVERY: [0.0, 5.0],
     Column.MOS_OTP_RECOVERY: [-100.0, 6553.5],
@@ -87,3 +89,35 @@ def test_nonsense_from_the_start_never_raises_a_limit(packs: int, state: dict[st
     for _ in range(15):
         rig.step(), sound.step()
     check(rig, sound, STEP + WORTH)
+
+
+@given(
+    settings_of=st.lists(
+        st.fixed_dictionaries(
+            {
+                Column.CHARGE_CURRENT_LIMIT: st.floats(1.0, 1999.0),
+                Column.DISCHARGE_CURRENT_LIMIT: st.floats(1.0, 1999.0),
+                Column.FULL_CAPACITY: st.floats(100.0, 1000.0),
+                Column.CHARGE_OCP_DELAY: st.sampled_from([3.0, 6.0, 10.0, 300.0]),
+            }
+        ),
+        min_size=3,
+        max_size=6,
+    ),
+    current=st.floats(-80.0, 80.0),
+    loads=st.sampled_from([0.0, 60.0]),
+)
+@settings(max_examples=40, deadline=None)
+def test_comparison_with_packs_of_its_kind_never_raises_a_limit(
+    settings_of: list[dict[Column, float]], current: float, loads: float
+) -> None:
+    compared, alone = Rig(len(settings_of)), Rig(len(settings_of))
+    alone.identities = [Identity(model=f"make {pack}") for pack in range(len(settings_of))]
+    for rig in (compared, alone):
+        rig.external = External(loads=loads)
+        rig.rows[:, Column.CURRENT] = current
+        for pack, values in enumerate(settings_of):
+            for column, value in values.items():
+                rig.rows[pack, column] = value
+        rig.run(40)  # a start waits for unknown settings, and rises with what is seen until then
+    check(compared, alone, STEP + WORTH)

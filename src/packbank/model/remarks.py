@@ -28,6 +28,8 @@ _INSTEAD = {
     Column.DISCHARGE_UTP: "TEMPERATURES_WHILE_DISCHARGING",
     Column.MOS_OTP: "MOSFET_TEMPERATURES_WHILE_CHARGING and MOSFET_TEMPERATURES_WHILE_DISCHARGING",
 }
+_UNTIL = "; until then it counts as short where RESERVE_PACKS or LOADS_FROM_SYSTEM keeps room"
+_DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
 _FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
 _WRONG_SENSOR = (
     "it counts as carrying its share, and its BMS may not see an over-current: calibrate the current in the BMS's app, "
@@ -69,7 +71,7 @@ def _texts(pack: PackView) -> Iterator[tuple[str, bool]]:
             yield f"no BMS reports a {direction} current limit: 0 A until {key} is set", True
     for column, value in pack.implausible:
         what = f"{column.meaning}: {value:g} {column.unit}".rstrip()
-        instead = f", or set {_INSTEAD[column]} for it" if column in _INSTEAD else ""
+        instead = f", or set {_INSTEAD[column]} for it" if column in _INSTEAD else _UNTIL if column in _DELAYS else ""
         yield f"its BMS says {what}, which cannot be and counts as unknown; correct it in the BMS{instead}", True
     if pack.current_sensor in FAULTY:
         yield f"its current sensor {pack.current_sensor}, as its cells show; {_WRONG_SENSOR}", True

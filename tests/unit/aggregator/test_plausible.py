@@ -54,6 +54,53 @@ def test_a_pack_whose_cells_are_protected_much_later_than_the_others_is_not() ->
     assert found((1, Column.CELL_UVP, 1.5)) == {(1, Column.CELL_UVP)}
 
 
+def test_a_current_limit_with_a_digit_too_many_is_found_by_the_packs_of_its_kind() -> None:
+    assert found((1, CHARGE, 1000.0), (2, DISCHARGE, 1500.0)) == {(1, CHARGE), (2, DISCHARGE)}
+    assert found((1, CHARGE, 500.0), (2, DISCHARGE, 750.0)) == set()
+    assert found((1, CHARGE, 1000.0), packs=2) == set(), "of two packs nobody knows which is right"
+    assert found((1, CHARGE, 600.0), (1, Column.FULL_CAPACITY, 1400.0)) == set(), "so much larger is the pack"
+    rows = healthy(4)
+    rows[0, CHARGE] = 1000.0
+    assert Plausible(4).step(rows, np.array([1, 0, 0, 0])) is rows, "nor of another make"
+
+
+def test_a_delay_that_is_far_longer_than_the_others_is_found_and_counts_as_short() -> None:
+    rows, judge = healthy(4), Plausible(4)
+    rows[:, Column.CHARGE_OCP_DELAY] = [6.0, 6.0, 300.0, 60.0]
+    assert np.isnan(judge.step(rows)[2, Column.CHARGE_OCP_DELAY])
+    assert judge.step(rows)[3, Column.CHARGE_OCP_DELAY] == 60.0
+    rig = Rig(4)
+    rig.rows[:, Column.CHARGE_OCP_DELAY] = rows[:, Column.CHARGE_OCP_DELAY]
+    rig.run(2)
+    texts = [remark.text for remark in remarks(snapshot(rig.step())) if remark.pack == 2]
+    assert texts == [
+        "its BMS says delay of the charge over-current protection: 300 s, which cannot be and counts as unknown; "
+        "correct it in the BMS; until then it counts as short where RESERVE_PACKS or LOADS_FROM_SYSTEM keeps room"
+    ]
+
+
+@pytest.mark.parametrize(("column", "value"), [(CHARGE, 1000.0), (Column.CELL_OVP, 4.25), (Column.FULL_CAPACITY, 4.0)])
+def test_what_was_reported_before_the_other_packs_were_there_is_no_better_for_it(column: Column, value: float) -> None:
+    rows, judge = healthy(4), Plausible(4)
+    rows[0, column] = value
+    rows[0, [CHARGE, DISCHARGE]] = np.fmin(rows[0, [CHARGE, DISCHARGE]], [value * 20.0] * 2)
+    rows[1:] = np.nan
+    assert judge.step(rows) is rows
+    rows[1:] = healthy(3)
+    assert np.isnan(judge.step(rows)[0, column])
+
+
+def test_a_believed_limit_stands_only_where_it_is_lower_than_one_that_is_too_high() -> None:
+    rows, judge = healthy(4), Plausible(4)
+    rows[:, CHARGE] = 900.0
+    judge.step(rows)
+    rows[0, CHARGE] = 800.0
+    rows[1:, CHARGE] = 100.0
+    assert judge.step(rows)[0, CHARGE] == 800.0
+    rows[0, CHARGE] = 1000.0
+    assert judge.step(rows)[0, CHARGE] == 800.0
+
+
 def test_unequal_banks_of_sound_packs_are_believed() -> None:
     rows = healthy(4)
     rows[:, Column.FULL_CAPACITY] = [50.0, 100.0, 280.0, 628.0]
