@@ -63,6 +63,11 @@ def blind(bank: PhysicalBank, _: Inverter) -> None:
     bank.sensor.gain[bank.special] = bank.sensor.offset[bank.special] = 0.0
 
 
+def blind_all(bank: PhysicalBank, _: Inverter) -> None:
+    """All current sensors say 0 A."""
+    bank.sensor.gain[:] = bank.sensor.offset[:] = 0.0
+
+
 def freeze(bank: PhysicalBank, _: Inverter) -> None:
     """Its current sensor keeps its last value."""
     bank.sensor.frozen[bank.special] = True
@@ -82,6 +87,16 @@ def invert(bank: PhysicalBank, _: Inverter) -> None:
 def no_current(bank: PhysicalBank, _: Inverter) -> None:
     """It no longer reports its current."""
     bank.sensor.offset[bank.special] = np.nan
+
+
+def no_currents(bank: PhysicalBank, _: Inverter) -> None:
+    """No pack reports its current any longer."""
+    bank.sensor.offset[:] = np.nan
+
+
+def freeze_all(bank: PhysicalBank, _: Inverter) -> None:
+    """All current sensors keep their last values."""
+    bank.sensor.frozen[:] = True
 
 
 def heat_mosfets(bank: PhysicalBank, _: Inverter) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from packbank.sim import events
 from packbank.sim.bank import BankSpec, Odd
 from packbank.sim.events import Event
-from packbank.sim.scenario import MIXED, Ask, Scenario
+from packbank.sim.scenario import MIXED, ONE_NEW, Ask, Scenario
 from packbank.sim.weather import BOTH, MODERATE, WEATHER
 
 STRONGEST = BankSpec(odd=(Odd(resistance=0.6),))
@@ -47,6 +47,28 @@ IN_EVERY_PLACE = tuple(
     for what, says, at, event in _WRONG
     for packs in (4, 16)
     for suffix, kind, bank in _BANKS
+)
+
+# Nobody can say then which is wrong: the limits must hold all the same.
+ALL_WRONG = tuple(
+    Scenario(
+        name=f"{what}-all{suffix}",
+        summary=f"the sensors of all {kind} {say}",
+        bank=bank,
+        profile=BOTH,
+        packs=8,
+        events=((at, event),),
+        ask=replace(BLIND, named=np.inf, over_20=6.0),
+        seconds=900,
+        apart=True,
+    )
+    for what, say, at, event in (
+        ("zero", "say 0 A", 0.0, events.blind_all),
+        ("none", "say nothing", 0.0, events.no_currents),
+        ("zero-load", "say 0 A from full load on", _AT_LOAD, events.blind_all),
+        ("frozen-load", "keep the values they had at full load", _AT_LOAD, events.freeze_all),
+    )
+    for suffix, kind, bank in (("", "packs", MIXED), ("-new", "packs, seven old and one new,", ONE_NEW))
 )
 
 _STRONGEST_ONES = (
@@ -96,6 +118,7 @@ SENSORS = (
         seconds=1500,
     ),
     *IN_EVERY_PLACE,
+    *ALL_WRONG,
     *(
         Scenario(
             name=f"noisy-{name}",
