@@ -183,9 +183,9 @@ class BankLimits:
 
 
 def _shortest_delay(direction: int, instant: Instant) -> float:
-    """Of the sure packs' over-current protections, s; ``NaN`` when one of them does not report it."""
-    delays = instant.tele[OCP_DELAYS[direction]]
-    return float(np.minimum.reduce(delays, where=instant.sets.sure[direction], initial=np.inf))
+    """Of the over-current protections of packs that conduct or may do so, s; ``NaN``: one does not report it."""
+    delays, sets = instant.tele[OCP_DELAYS[direction]], instant.sets
+    return float(np.minimum.reduce(delays, where=sets.sure[direction] | sets.maybe[direction], initial=np.inf))
 
 
 def _value(limit: Limit) -> float:

@@ -88,6 +88,18 @@ def test_room_for_known_loads_where_a_bms_does_not_wait_for_dvcc(delay: float, r
     assert limit.detail == ("loads of 120 A may go off" if room else "")
 
 
+def test_a_lost_pack_whose_bms_is_hasty_keeps_the_room() -> None:
+    """It may still conduct."""
+    made = rig(delay=10.0)
+    made.rows[1, Column.CHARGE_OCP_DELAY] = 3.0
+    made.silent = {1}
+    without = made.run(120).charge_current_limit.value
+    made.external = External(loads=120.0)
+    limit = made.run(3).charge_current_limit
+    assert limit.detail == "loads of 120 A may go off"
+    assert limit.value < without
+
+
 def test_the_room_follows_loads_that_go_off_within_seconds() -> None:
     made = rig()
     before = made.step().charge_current_limit.value
