@@ -266,6 +266,7 @@ class Bank:
             "weights": self._share.save(self.names),
             "strings": self._strings.save(self.names),
             "sensors": self._sensors.save(self.names),
+            "sensors_worked": self._sensors.save_worked(self.names),
             "shunt": self._sensors.shunt.save(self.names),
             "charge": self._charge.save(self.names),
             "soc": self._soc.save(),
@@ -297,7 +298,7 @@ class Bank:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
             self._share.restore(self.names, state.get("weights", {}))  # the first version stored no weights
             self._strings.restore(self.names, state.get("strings", {}))
-            self._sensors.restore(self.names, state.get("sensors", {}))
+            self._sensors.restore(self.names, state.get("sensors", {}), state.get("sensors_worked", ()))
             self._sensors.shunt.restore(self.names, state.get("shunt", {}))
             self._charge.restore(self.names, state["charge"])
             self._soc.restore(state["soc"])

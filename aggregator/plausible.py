@@ -1,10 +1,10 @@
 """Settings of BMSes that cannot be: found by what is possible at all, and by comparison with the other packs.
 
 Such a value counts as not reported. What the pack reported before it, in this run, stands; else what stands for every
-unknown setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are capacities, and
-of voltages, current limits and their delays those that protect less, current limits and delays with packs of the same
-kind only: of unlike packs nobody knows which is right. A pack that is set lower than the others is its owner's wish. So
-a comparison lowers a limit, or leaves it as it is.
+unknown setting (bounds.py). So a mistyped setting neither opens a limit nor stops the bank. Compared are capacities,
+and of voltages, current limits and their delays those that protect less, current limits and delays with packs of the
+same kind only: of unlike packs nobody knows which is right. A pack that is set lower than the others is its owner's
+wish. So a comparison lowers a limit, or leaves it as it is.
 """
 
 from __future__ import annotations

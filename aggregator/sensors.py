@@ -65,6 +65,7 @@ class Verdict:
     mirrored: Bools  # the BMS seems to see the opposite current
     turned: Bools  # of these, it is found to be so: the reading counts with the other sign
     worked: Bools  # has been seen to work in this run, so what was learned of the pack before is right
+    saved: Bools  # was seen to work in an earlier run, so the weight that was saved of the pack is right
     stronger: Floats  # at least 1: factor by which cells show that the pack carries more than its neighbours
     any_unread: bool
     calm: bool  # no step is being looked at
@@ -79,6 +80,7 @@ class CurrentSensors:
         self._state = np.full(packs, UNSEEN, dtype=np.int8)  # any but DOUBTED
         self._until = np.full(packs, -np.inf)  # GOOD and IDLE until then
         self._worked = no.copy()
+        self._saved = no.copy()  # worked in an earlier run
         self._rests = no.copy()  # the sensor is wrong, and the cells show that the pack carries nothing
         self._fitted = np.zeros(packs, dtype=np.int64)  # steps in a row at which a wrong sensor fitted
         self._ratio = np.ones(packs)  # of each pack's resistance to the others'
@@ -284,6 +286,7 @@ class CurrentSensors:
             mirrored=inverted | self._opposed,
             turned=inverted & ~self._pending,
             worked=self._worked.copy(),
+            saved=self._saved & ~self._worked,
             stronger=1.0 + np.maximum(short, 0.0) / wires,
             any_unread=bool(np.count_nonzero(unread)),
             calm=self._began is None,
@@ -301,11 +304,16 @@ class CurrentSensors:
         """The wrong sensors by pack name, for a restart."""
         return {names[i]: SENSORS[self._state[i]].name for i in np.flatnonzero(_FAULTY[self._state]).tolist()}
 
-    def restore(self, names: Sequence[str], saved: Mapping[str, str]) -> None:
+    def save_worked(self, names: Sequence[str]) -> list[str]:
+        """Those of them that were seen to work before, so that what was learned of their packs outlasts a restart."""
+        return [names[i] for i in np.flatnonzero(_FAULTY[self._state] & (self._worked | self._saved)).tolist()]
+
+    def restore(self, names: Sequence[str], saved: Mapping[str, str], worked: Sequence[str] = ()) -> None:
         """Take them back before the first step. Raises KeyError when they are damaged."""
         for i, name in enumerate(names):
             if name in saved:
                 self._state[i] = SENSORS.index(Sensor[saved[name]])
+                self._saved[i] = name in worked
         self._verdict = self._judged()
 
 

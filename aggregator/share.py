@@ -246,17 +246,20 @@ def _as_before(lines: Lines, before: Lines, packs: Bools, chosen: Bools) -> Line
 def _stand_in(lines: Lines, sensors: Verdict, unread: Bools, chosen: Bools, prior: Floats, size: Floats) -> Lines:
     """The lines with those of the ``unread`` packs, of which no reading is believed.
 
-    What was learned of a pack while its sensor worked stays, less sure. Any other whose cells show that it conducts
-    is taken for one of the ``chosen``: their mean, their spread, and ``UNLIKE`` at least. (It takes what more it
-    carries from them, so of its error the less is left the larger its share.) The rest are as before any evidence.
+    What was learned of a pack while its sensor worked stays, less sure; of an earlier run its weight. Any other whose
+    cells show that it conducts is taken for one of the ``chosen``: their mean, their spread, and ``UNLIKE`` at least.
+    (It takes what more it carries from them, so of its error the less is left the larger its share.) The rest are as
+    before any evidence.
     """
     new = unread & ~sensors.worked
     found = new & sensors.wrong
-    weight = np.where(found, prior * sensors.stronger, prior)
+    saved = found & sensors.saved
+    weight = np.where(saved, lines.weight, np.where(found, prior * sensors.stronger, prior))
     spread = _spread(lines.weight / prior - 1.0, lines.ww / prior**2, chosen)
     apart = _spread(lines.exchange / size, lines.xx / size**2, chosen)
     others = np.maximum(1.0 - prior / float(np.add.reduce(prior, where=chosen | unread)), 0.5)
     error = np.where(found, np.maximum(spread, UNLIKE / others), WEIGHT_ERROR) * prior
+    error = np.where(saved, np.maximum(np.sqrt(lines.ww), AGED * lines.weight), error)
     floor = np.where(found, max(apart, UNLIKE_EXCHANGE), EXCHANGE_ERROR) * size
     least_xx, least_ww = (UNLIKE_EXCHANGE * size) ** 2, (AGED * lines.weight) ** 2
     return replace(

@@ -103,19 +103,21 @@ class ChargeStop:
             self._flows_for += instant.dt
             self._highest = min(self._highest, self._published)
             if self._flows_for > PATIENCE:
-                lifted = flow.voltage - self._highest > STILL * _cells(instant)  # chargers hold the voltage, not an export
-                self._fall(aim - (self._above if lifted else self._drop), flow, instant)
+                # Where the voltage is at CVL an inverter holds it, which exports what chargers hold more.
+                lifted = flow.voltage - self._highest > STILL * _cells(instant)
+                above = self._above if lifted else self._drop
+                self._fall(aim - above, flow, instant, at_once=above > self._drop)
             return
         self._stood_for = 0.0
         if self._flows_for <= PATIENCE:  # once it has passed, these chargers are known to heed no CCL
             self._flows_for = 0.0
-        if flow.current < -flow.noise:  # nothing holds the voltage above CVL, so nothing above CVL may be left to export
+        if flow.current < -flow.noise:  # nothing holds the voltage above CVL: what lies above it would be exported
             self._highest = max(self._highest + EASE * instant.dt, aim - self._drop, floor)
         elif flow.current < -DRAINS * flow.noise:
             above = min(max(flow.voltage - self._highest, self._drop), self._above)
             self._highest = max(self._highest + EASE * instant.dt, aim - above)
 
-    def _fall(self, aim: float, flow: _Flow, instant: Instant) -> None:
+    def _fall(self, aim: float, flow: _Flow, instant: Instant, *, at_once: bool) -> None:
         """Fall to ``aim``; when current still flows there, chargers hold more than they are asked to."""
         cells = _cells(instant)
         still = STILL * cells * max(instant.dt, 1.0)
@@ -125,7 +127,7 @@ class ChargeStop:
         if self._stood_for >= LOOK:
             self._above = max(flow.voltage - self._highest, self._above)
             self._stood_for = 0.0
-        self._highest = min(self._highest, max(aim, self._highest - FALL * cells * instant.dt))
+        self._highest = min(self._highest, aim if at_once else max(aim, self._highest - FALL * cells * instant.dt))
 
 
 def _cells(instant: Instant) -> float:

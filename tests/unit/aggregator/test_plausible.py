@@ -72,11 +72,11 @@ def test_a_delay_that_is_far_longer_than_the_others_is_found_and_counts_as_short
     rig = Rig(4)
     rig.rows[:, Column.CHARGE_OCP_DELAY] = rows[:, Column.CHARGE_OCP_DELAY]
     rig.run(2)
-    texts = [remark.text for remark in remarks(snapshot(rig.step())) if remark.pack == 2]
-    assert texts == [
+    [text] = [remark.text for remark in remarks(snapshot(rig.step())) if remark.pack == 2]
+    assert text == (
         "its BMS says delay of the charge over-current protection: 300 s, which cannot be and counts as unknown; "
         "correct it in the BMS; until then it counts as short where RESERVE_PACKS or LOADS_FROM_SYSTEM keeps room"
-    ]
+    )
 
 
 @pytest.mark.parametrize(("column", "value"), [(CHARGE, 1000.0), (Column.CELL_OVP, 4.25), (Column.FULL_CAPACITY, 4.0)])

@@ -164,6 +164,29 @@ def test_a_restart_keeps_who_is_wrong() -> None:
     assert "damaged" in ParallelPacks([1.0, 1.0, 1.0], state=state).bank.state_error
 
 
+def test_a_restart_keeps_what_was_learned_of_a_pack_whose_sensor_failed() -> None:
+    """A new pack among old ones: nothing but what was learned shows how much it carries."""
+    packs, right = (ParallelPacks([2.5, 1.0, 1.0, 1.0]) for _ in range(2))
+    for rig in (packs, right):
+        for each in (0.0, 20.0, 40.0, 10.0, 40.0):
+            rig.carry(each, 20)
+    packs.sensors[0] = FAULTS["blind"]
+    for rig in (packs, right):
+        rig.carry(0.0, 20)
+    assert named(packs.carry(20.0, 20)) == [0]
+    right.carry(20.0, 20)
+    state = json.loads(json.dumps(packs.bank.state()))
+    for _ in range(2):  # restarts
+        again = ParallelPacks([2.5, 1.0, 1.0, 1.0], state=state)
+        again.sensors = packs.sensors
+        for each in (0.0, 20.0, 40.0):
+            battery, ideal = again.carry(each, 20), right.carry(each, 20)
+            assert named(battery) == [0]
+            assert limits(battery)[0] <= 1.02 * limits(ideal)[0]
+        assert limits(battery)[0] >= 0.7 * limits(ideal)[0]
+        state = json.loads(json.dumps(again.bank.state()))
+
+
 @pytest.mark.parametrize("packs", [1, 2, 4])
 def test_with_a_shunt_a_blind_pack_carries_what_the_others_leave_over(packs: int) -> None:
     rig, right = (ParallelPacks([1.4, *[1.0] * (packs - 1)]) for _ in range(2))
