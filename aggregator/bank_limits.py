@@ -15,7 +15,7 @@ from packbank.aggregator.delivery import Delivery
 from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import describe
-from packbank.aggregator.predict import Shared, Side, after_loss, highest_drives, shared_limit
+from packbank.aggregator.predict import SIGMAS, Shared, Side, after_loss, highest_drives, shared_limit
 from packbank.aggregator.presence import LOST
 from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
@@ -25,11 +25,14 @@ from packbank.model.battery import SENSORS, Cause, Limit
 from packbank.model.controls import NAN, Controls
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # A protection that waits this long lets our step, DVCC's (every 3 s), and chargers that follow in 2 s come first, if
 # the limit is cut deep (cut.py).
 PATIENT = 6.0  # s
 PATIENT_WITHOUT = 10.0  # s, the same without a deep cut; RESERVE_PACKS is kept for BMSes that wait no longer
+
+LIGHTEST = 0.2  # of its mean weight, the least that a pack of which no current is read is taken for
 
 LOADS_FADE = 4.0  # s: DVCC goes on granting for as long what loads that have gone off took
 
@@ -109,6 +112,11 @@ class BankLimits:
             drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
             less = shared_limit(among, drives_among, own, both, sets.maybe[direction] & ~unsure)
             yield self._explain(direction, less, instant)
+        unread = sure & instant.sensors.wrong
+        if 0 < np.count_nonzero(unread) < np.count_nonzero(sure):
+            light = _carrying_little(side, unread)
+            less = shared_limit(light, np.where(unread, np.inf, drives), own, sure, sets.maybe[direction])
+            yield self._explain(direction, less, instant)
         if np.count_nonzero(returning):
             less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
             if less.value < now.value:
@@ -180,6 +188,12 @@ class BankLimits:
         published = ramp.step(target, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
         cause = Cause.RAMP if published < limit.value * (1.0 - STEP) else limit.cause
         return Limit(published, limit.pack, cause, limit.share, limit.detail)
+
+
+def _carrying_little(side: Side, packs: Bools) -> Side:
+    """``side`` where those ``packs``, whose current nobody reads, carry as little as they may; others do the rest."""
+    light = np.maximum(side.weight - SIGMAS * np.sqrt(np.maximum(side.ww, 0.0)), LIGHTEST * side.weight)
+    return side._replace(weight=np.where(packs, light, side.weight))
 
 
 def _shortest_delay(direction: int, instant: Instant) -> float:

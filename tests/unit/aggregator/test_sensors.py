@@ -164,6 +164,16 @@ def test_a_restart_keeps_who_is_wrong() -> None:
     assert "damaged" in ParallelPacks([1.0, 1.0, 1.0], state=state).bank.state_error
 
 
+def test_a_blind_pack_that_carries_little_leaves_the_others_no_more_than_they_stand() -> None:
+    packs, right = (ParallelPacks([0.6, 1.0, 1.0, 1.7]) for _ in range(2))
+    packs.sensors[0] = FAULTS["blind"]
+    for each in (0.0, 20.0, 50.0, 58.0):
+        battery, ideal = packs.carry(each, 25), right.carry(each, 25)
+    assert named(battery) == [0]
+    assert limits(battery)[0] <= limits(ideal)[0], "what it does not carry the strong pack does"
+    assert limits(battery)[0] >= 0.8 * limits(ideal)[0]
+
+
 def test_a_restart_keeps_what_was_learned_of_a_pack_whose_sensor_failed() -> None:
     """A new pack among old ones: nothing but what was learned shows how much it carries."""
     packs, right = (ParallelPacks([2.5, 1.0, 1.0, 1.0]) for _ in range(2))
