@@ -116,7 +116,12 @@ class BankLimits:
         if 0 < np.count_nonzero(unread) < np.count_nonzero(sure):
             light = _carrying_little(side, unread)
             less = shared_limit(light, np.where(unread, np.inf, drives), own, sure, sets.maybe[direction])
-            yield self._explain(direction, less, instant)
+            limit = self._explain(direction, less, instant)
+            if limit.cause in (Cause.BMS, Cause.CONFIG):  # of a pack that takes what nobody sees another one carry
+                pack = int(unread.argmax())
+                detail = SENSORS[instant.sensors.code[pack]].value
+                limit = replace(limit, pack=pack, cause=Cause.SENSOR, detail=detail)
+            yield limit
         if np.count_nonzero(returning):
             less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
             if less.value < now.value:

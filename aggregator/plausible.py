@@ -162,7 +162,8 @@ def _compare(wrong: Bools, sane: Floats, kinds: Kinds) -> None:
 
 def _capacity(wrong: Bools, sane: Floats) -> Floats:
     """What is known of each pack's, Ah."""
-    full, nominal = np.where(wrong[[_FULL, _NOMINAL]], np.nan, sane[[_FULL, _NOMINAL]])
+    rows = [_FULL, _NOMINAL]
+    full, nominal = np.where(wrong[rows] | ~(sane[rows] > 0.0), np.nan, sane[rows])
     known: Floats = np.where(np.isnan(full), nominal, full)
     return known
 
