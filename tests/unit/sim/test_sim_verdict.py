@@ -84,6 +84,7 @@ def test_nine_wrong_sensors_of_ten_must_be_named_in_time() -> None:
     assert naming([*9 * [named], late, never], 60.0) == (
         "a wrong sensor was named within 60 s of the first step in 9 of 11 runs, 9 of ten asked"
     )
+    assert naming([never], float("inf")) == ""
 
 
 def test_what_the_oracle_cannot_do_is_not_asked() -> None:
