@@ -147,14 +147,14 @@ class LostPacks:
                 self._restored[number[name]] = temperatures
 
 
-def even_out(block: Floats, lost: Bools, dt: float) -> None:
-    """Let what ``lost`` packs exchange with the others fade, and how unknown it is, in ``block`` of ``Lines``.
+def even_out(block: Floats, unseen: Bools, dt: float) -> None:
+    """Let what ``unseen`` packs exchange with the others fade, and how unknown it is, in ``block`` of ``Lines``.
 
     Otherwise what nobody sees is more unknown each day, and a pack that is lost for days stops the bank. So it is never
     more unknown than after some hours; its weight stays what it is.
     """
     exchange, _, xx, xw, _ = block
-    left = np.where(lost, np.exp(-dt / EVEN_OUT), 1.0)
+    left = np.where(unseen, np.exp(-dt / EVEN_OUT), 1.0)
     exchange *= left
     xx *= left * left
     xw *= left

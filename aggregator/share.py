@@ -113,8 +113,11 @@ class ShareEstimator:
         lines = self._lines or _begin(prior, size, self._saved)
         block = np.empty((5, len(prior)))
         self._filter.wander(lines.arrays, prior, size, tele.flow, dt, block)
-        if sets.any_lost:
-            even_out(block, sets.lost, dt)
+        unread = sensors.unread & np.isnan(tele[Column.CURRENT])
+        if sets.any_lost or sensors.any_unread:
+            even_out(block, sets.lost | unread, dt)
+            most = np.maximum(lines.ww, (UNLIKE * block[1]) ** 2)  # no less known than of a pack that was never seen
+            np.minimum(block[4], most, out=block[4], where=unread)
         lines = Lines.of(block, lines.drive, lines.level)
         conducting = _conducting(sets)
         chosen = conducting & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
@@ -126,7 +129,6 @@ class ShareEstimator:
                 drive, level = centre(block, prior, chosen, chosen, drive, level)
             lines = _foresee(Lines.of(block, drive, level), tele, chosen, sets, cell_ohms)
             if sensors.any_unread:
-                unread = sensors.unread & np.isnan(tele[Column.CURRENT])
                 if self._calm is not None and not (sensors.calm and self._was_calm):
                     lines = _as_before(lines, self._calm, unread & sensors.worked, chosen)
                 lines = _stand_in(lines, sensors, unread, chosen, prior, size)

@@ -164,6 +164,27 @@ def test_a_restart_keeps_who_is_wrong() -> None:
     assert "damaged" in ParallelPacks([1.0, 1.0, 1.0], state=state).bank.state_error
 
 
+@pytest.mark.parametrize("failed", [True, False], ids=["failed", "blind from the start"])
+def test_days_after_a_sensor_was_found_wrong_the_bank_still_gives_what_it_did(failed: bool) -> None:
+    """Nothing is learned of its pack, so what is unknown of it must not grow for ever."""
+    packs, right = (ParallelPacks([1.0, 1.0, 1.0, 1.0]) for _ in range(2))
+    for rig in (packs, right):
+        if failed:
+            rig.carry(0.0, 20), rig.carry(20.0, 20), rig.carry(50.0, 20)
+        packs.sensors[1] = FAULTS["blind"]
+        for _ in range(2 * 8):
+            for each in (10.0, -20.0, 0.0):
+                rig.carry(each)
+                for _ in range(12):
+                    rig.step(300.0)
+        for each in (20.0, 50.0, 20.0, 50.0):
+            battery = rig.carry(each, 20)
+        assert named(battery) == ([1] if rig is packs else [])
+        if rig is packs:
+            found = limits(battery)
+    assert 0.65 * limits(battery)[0] <= found[0] <= limits(battery)[0]
+
+
 def test_a_blind_pack_that_carries_little_leaves_the_others_no_more_than_they_stand() -> None:
     packs, right = (ParallelPacks([0.6, 1.0, 1.0, 1.7]) for _ in range(2))
     packs.sensors[0] = FAULTS["blind"]
