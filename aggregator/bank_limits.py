@@ -112,16 +112,9 @@ class BankLimits:
             drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
             less = shared_limit(among, drives_among, own, both, sets.maybe[direction] & ~unsure)
             yield self._explain(direction, less, instant)
-        unread = sure & instant.sensors.wrong
-        if 0 < np.count_nonzero(unread) < np.count_nonzero(sure):
-            light = _carrying_little(side, unread)
-            less = shared_limit(light, np.where(unread, np.inf, drives), own, sure, sets.maybe[direction])
-            limit = self._explain(direction, less, instant)
-            if limit.cause in (Cause.BMS, Cause.CONFIG):  # of a pack that takes what nobody sees another one carry
-                pack = int(unread.argmax())
-                detail = SENSORS[instant.sensors.code[pack]].value
-                limit = replace(limit, pack=pack, cause=Cause.SENSOR, detail=detail)
-            yield limit
+        wrong = sure & instant.sensors.wrong
+        if 0 < np.count_nonzero(wrong) < np.count_nonzero(sure):
+            yield self._while_little(direction, wrong, instant, outlook)
         if np.count_nonzero(returning):
             less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
             if less.value < now.value:
@@ -131,6 +124,20 @@ class BankLimits:
         if 0 < packs < np.count_nonzero(sure) and not _shortest_delay(direction, instant) > PATIENT_WITHOUT:
             less = after_loss(side, self._trips(direction, instant, side), sure, packs)
             yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
+
+    def _while_little(self, direction: int, wrong: Bools, instant: Instant, outlook: _Outlook) -> Limit:
+        """The limit that the others keep to where packs with a ``wrong`` sensor carry as little as they may."""
+        side, drives, _ = outlook
+        sets, own = instant.sets, instant.own.value[direction]
+        light = np.maximum(side.weight - SIGMAS * np.sqrt(np.maximum(side.ww, 0.0)), LIGHTEST * side.weight)
+        side = side._replace(weight=np.where(wrong, light, side.weight))
+        others = np.where(wrong, np.inf, drives)
+        less = shared_limit(side, others, own, sets.sure[direction], sets.maybe[direction])
+        limit = self._explain(direction, less, instant)
+        if limit.cause not in (Cause.BMS, Cause.CONFIG):
+            return limit
+        pack = int(wrong.argmax())
+        return replace(limit, pack=pack, cause=Cause.SENSOR, detail=SENSORS[instant.sensors.code[pack]].value)
 
     def _beside(self, loads: float, direction: int, instant: Instant, outlook: _Outlook) -> Limit:
         """The limit under which no BMS trips if the ``loads`` go off; it follows them at once, up and down."""
@@ -193,12 +200,6 @@ class BankLimits:
         published = ramp.step(target, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
         cause = Cause.RAMP if published < limit.value * (1.0 - STEP) else limit.cause
         return Limit(published, limit.pack, cause, limit.share, limit.detail)
-
-
-def _carrying_little(side: Side, packs: Bools) -> Side:
-    """``side`` where those ``packs``, whose current nobody reads, carry as little as they may; others do the rest."""
-    light = np.maximum(side.weight - SIGMAS * np.sqrt(np.maximum(side.ww, 0.0)), LIGHTEST * side.weight)
-    return side._replace(weight=np.where(packs, light, side.weight))
 
 
 def _shortest_delay(direction: int, instant: Instant) -> float:
