@@ -137,7 +137,7 @@ class BankLimits:
         if limit.cause not in (Cause.BMS, Cause.CONFIG):
             return limit
         pack = int(wrong.argmax())
-        return replace(limit, pack=pack, cause=Cause.SENSOR, detail=SENSORS[instant.sensors.code[pack]].value)
+        return Limit(limit.value, pack, Cause.SENSOR, limit.share, SENSORS[instant.sensors.code[pack]].value)
 
     def _beside(self, loads: float, direction: int, instant: Instant, outlook: _Outlook) -> Limit:
         """The limit under which no BMS trips if the ``loads`` go off; it follows them at once, up and down."""
