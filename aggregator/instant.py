@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.limits import OwnLimits
+from packbank.aggregator.lines import Lines
 from packbank.aggregator.presence import Sets
 from packbank.aggregator.sensors import Verdict
-from packbank.aggregator.share import Lines
 from packbank.aggregator.telemetry import Telemetry
 
 

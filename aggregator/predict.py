@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.share import Lines
+from packbank.aggregator.lines import Lines
 from packbank.cext.lines import highest_drives as compiled_drives
 from packbank.cext.lines import lowest_drive, one_side
 

@@ -97,6 +97,7 @@ class CurrentSensors:
         self._shunt_moved = np.inf
         self._standing = self._judged_of = b""
         self._open = no.copy()  # a switch is, so the pack cannot follow its neighbours
+        self._came = no.copy()  # closed since the last look: what its cells did is no part of the others' step
         self._calm: Look | None = None  # the last look while nothing moved
         self._base: Look | None = None  # an earlier one of the same calm
         self._calm_from = 0.0
@@ -133,6 +134,7 @@ class CurrentSensors:
             self._calm = old._replace(status=status, current=current, cells=cells, error=look.error)
         was_open, self._open = self._open, np.logical_or.reduce(sets.blocked)
         closed = was_open & ~self._open
+        self._came |= closed
         self._since[1, closed] = np.nan
         self._watch(tele[Column.CURRENT], sets, calm=self._began is None)
 
@@ -162,6 +164,7 @@ class CurrentSensors:
         if base is not None and look.time - base.time > DRIFT_OVER:
             base = calm
         self._base, self._calm = base or calm, look
+        self._came[:] = False
         self._state[((self._state == GOOD) | (self._state == IDLE)) & (self._until < look.time)] = UNSEEN
         self._watch(look.current, sets, calm=True)
 
@@ -218,9 +221,10 @@ class CurrentSensors:
         self._until[works | idle] = look.time + BELIEVED
         self._rests = (self._rests | idle) & ~lies & ~fits
         self._since[:, works | idle] = np.stack([look.current, np.full(len(works), np.nan)])[:, works | idle]
-        own = np.where(lies & ~jumps, np.nan_to_num(step.cells), 0.0)
+        own = np.where(lies & ~jumps & ~self._came, np.nan_to_num(step.cells), 0.0)
         self._strength += [own * last.cells, np.where(own, last.cells**2, 0.0)]
         self._strength[:, works] = 0.0
+        self._came[:] = False
         self._judged_of = b""
         self._compare_shunt(step, last)
 

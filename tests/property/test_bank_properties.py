@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from bank_rows import WALL, healthy
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.instant import Instant
+from packbank.aggregator.lines import Lines
 from packbank.aggregator.predict import LEAST, SIGMAS, Side, after_loss, highest_drives, shared_limit
 from packbank.aggregator.settings import BankSettings, PackSettings, SocMode
-from packbank.aggregator.share import Lines
 from packbank.model.battery import Cause, VirtualBattery
 from packbank.model.columns import ALARMS, CELL_VOLTAGES, COLUMNS, Column
 from packbank.model.identity import Identity
