@@ -8,7 +8,6 @@ from packbank.model.columns import ALARMS, Alarm, Column
 from parallel_packs import FAULTS, ParallelPacks
 
 SWITCHES = [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET]
-WITHOUT_SIZE = ("blind", "silent", "frozen")
 
 
 def found(fault: str, weights: list[float], *, worked: bool = False) -> ParallelPacks:
@@ -38,8 +37,7 @@ def close_first(packs: ParallelPacks) -> None:
     packs.rows[0, ALARMS] = 0.0
 
 
-@pytest.mark.parametrize("worked", [True, False])
-@pytest.mark.parametrize("fault", WITHOUT_SIZE)
+@pytest.mark.parametrize(("fault", "worked"), [("blind", True), ("silent", False), ("frozen", True)])
 def test_what_a_pack_exchanges_after_it_closes_fades_at_the_voltage_of_the_others(fault: str, worked: bool) -> None:
     packs = found(fault, [1.0, 1.0, 1.0, 1.0], worked=worked)
     before = packs.carry(30.0, 60)
@@ -48,20 +46,19 @@ def test_what_a_pack_exchanges_after_it_closes_fades_at_the_voltage_of_the_other
     after = packs.carry(5.0, 10)
     assert after.charge_current_limit.value < 0.95 * before.charge_current_limit.value, "nobody knows what it takes yet"
     for _ in range(3):
-        packs.carry(5.0, 200)
-        battery = packs.carry(20.0, 200)
+        packs.carry(5.0, 150)
+        battery = packs.carry(20.0, 150)
     assert battery.charge_current_limit.value >= 0.65 * before.charge_current_limit.value
     assert battery.discharge_current_limit.value >= 0.65 * before.discharge_current_limit.value
 
 
-@pytest.mark.parametrize("fault", WITHOUT_SIZE)
-def test_an_exchange_that_the_voltage_still_shows_does_not_fade(fault: str) -> None:
-    packs = found(fault, [1.0, 1.0, 1.0, 1.0])
+def test_an_exchange_that_the_voltage_still_shows_does_not_fade() -> None:
+    packs = found("blind", [1.0, 1.0, 1.0, 1.0], worked=True)
     before = packs.carry(30.0, 60)
     open_first(packs, 60.0, 60, lower=0.03)
     close_first(packs)
     packs.drift[0] = -0.015  # its cells stay below the others': 0.24 V drive a current through its cables
-    battery = packs.carry(5.0, 1600)
+    battery = packs.carry(5.0, 900)
     assert battery.charge_current_limit.value < 0.6 * before.charge_current_limit.value
 
 
