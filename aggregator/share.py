@@ -90,7 +90,7 @@ class ShareEstimator:
             if sensors.any_unread:
                 lines = self._unread.step(lines, Known(tele, sets, sensors, unread, chosen, prior, size, dt))
             lines = foresee(lines, tele, chosen, sets, cell_ohms / self._unread.stronger)
-        self._unread.note(lines, calm=sensors.calm)
+        self._unread.note(lines, sets, sensors)
         self._lines = lines
         return lines
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.lines import Lines
-from packbank.aggregator.presence import Sets
 from packbank.aggregator.table import CHARGE, DISCHARGE
 from packbank.aggregator.telemetry import BMS_CEILINGS, Telemetry
 from packbank.model.columns import Alarm
@@ -24,24 +23,22 @@ class Trips:
     """How many times as much as was thought each pack carried when it tripped, from step to step."""
 
     def __init__(self, packs: int) -> None:
-        self._blocked = np.zeros((2, packs), dtype=np.bool_)
         self._carried = np.full((2, packs), np.nan)  # A that was thought when the switch opened; NaN: no trip to judge
         self._left = np.zeros((2, packs))  # s in which its alarm may come
 
-    def step(self, tele: Telemetry, sets: Sets, before: Lines, unread: Bools, dt: float) -> Floats | None:
+    def step(self, tele: Telemetry, opened: Bools, before: Lines, dt: float) -> Floats | None:
         """Factors of 1 and more, ``(packs,)``; ``None`` when no pack trips.
 
-        ``before`` are the lines before the switches of this step have counted.
+        ``opened`` are the switches of unread packs that have opened in this step, ``(2, packs)``; ``before`` are the
+        lines before this counts.
         """
-        opened = sets.blocked & ~self._blocked & unread
-        self._blocked = sets.blocked
         if np.count_nonzero(opened):
             flow = before.current(before.drive)
             self._carried = np.where(opened, [flow, -flow], self._carried)
             self._left = np.where(opened, WITHIN, self._left)
         if np.isnan(self._carried).all():
             return None
-        factors = np.ones(len(unread))
+        factors = np.ones(opened.shape[1])
         for direction, alarm in _ALARMS:
             raised = ~np.isnan(self._carried[direction]) & (tele.alarms[:, alarm] > 0.0)
             limit = np.nan_to_num(tele.block[BMS_CEILINGS][direction])

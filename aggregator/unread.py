@@ -51,13 +51,14 @@ class UnreadPacks:
         self._trips = Trips(packs)
         self._calm: Lines | None = None  # the lines before the step of the current that is being looked at
         self._was_calm = True  # in the last step
+        self._blocked = np.zeros((2, packs), dtype=np.bool_)  # likewise
 
     def step(self, lines: Lines, known: Known) -> Lines:
         """``lines`` with those of the packs of which no reading is believed."""
         tele, sets, sensors, unread, chosen, _, size, dt = known
         if self._calm is not None and not (sensors.calm and self._was_calm):
             lines = _as_before(lines, self._calm, unread & sensors.worked, chosen)
-        factors = self._trips.step(tele, sets, lines, unread, dt)
+        factors = self._trips.step(tele, sets.blocked & ~self._blocked & unread, lines, dt)
         if factors is not None:
             self.stronger *= factors
             lines = replace(lines, weight=lines.weight * factors, ww=lines.ww * factors * factors)
@@ -70,11 +71,15 @@ class UnreadPacks:
         self._exchanging &= unread & ~(conduct & (lines.xx <= (UNLIKE_EXCHANGE * size) ** 2))
         return lines
 
-    def note(self, lines: Lines, *, calm: bool) -> None:
-        """Keep the ``lines`` of a step at which no step of the current was looked at, for the next that is."""
-        self._was_calm = calm
-        if calm:
+    def note(self, lines: Lines, sets: Sets, sensors: Verdict) -> None:
+        """Keep for the next step what was so in this one, whether a pack was unread or not."""
+        self._blocked = sets.blocked
+        self._was_calm = sensors.calm
+        if sensors.calm:
             self._calm = lines
+        if not sensors.any_unread:
+            self.stronger[:] = 1.0
+            self._exchanging[:] = False
 
     def _stand_in(self, lines: Lines, known: Known) -> Lines:
         """``lines`` with what stands for the unread packs.
