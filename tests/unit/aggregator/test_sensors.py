@@ -57,6 +57,17 @@ def test_a_wrong_sensor_is_named_soon_after_the_first_step_of_a_tenth(fault: str
     assert battery.current == pytest.approx(4 * 70.0, rel=0.06), "the pack counts with what it carries"
 
 
+def test_a_wrong_sensor_that_moves_a_little_accuses_no_other() -> None:
+    """It says how cells follow a current only where no other sensor does."""
+    packs = ParallelPacks([1.0, 1.25])
+    packs.sensors[0] = FAULTS["blind"]
+    packs.carry(0.0, 12)
+    assert named(packs.carry(30.0, 14)) == [0]
+    packs.sensors[0] = lambda _: -4.0
+    assert named(packs.carry(-20.0, 14)) == [0]
+    assert sensor(packs.carry(0.0, 14), 1) is Sensor.GOOD
+
+
 def test_nobody_is_named_by_sensors_with_a_dead_band_and_errors() -> None:
     packs = ParallelPacks([1.0, 0.8, 1.3, 0.6])
     packs.sensors = {pack: noisy(pack) for pack in range(4)}
