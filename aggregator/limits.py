@@ -47,17 +47,22 @@ class _Protection(NamedTuple):
     side: float  # 1: an upper bound of it, -1: a lower one
     gap: float
     span: float
+    text: str  # what is watched, its value, and where its BMS ends it
 
 
 _PROTECTIONS = (
-    _Protection(CHARGE, Column.CELL_OVP, HIGHEST, 1.0, 0.010, 0.040),
-    _Protection(CHARGE, Column.CHARGE_OTP, HOTTEST, 1.0, 1.0, 4.0),
-    _Protection(CHARGE, Column.CHARGE_UTP, COLDEST, -1.0, 1.0, 4.0),
-    _Protection(CHARGE, Column.MOS_OTP, MOSFETS, 1.0, 2.0, 8.0),
-    _Protection(DISCHARGE, Column.CELL_UVP, LOWEST, -1.0, 0.010, 0.040),
-    _Protection(DISCHARGE, Column.DISCHARGE_OTP, HOTTEST, 1.0, 1.0, 4.0),
-    _Protection(DISCHARGE, Column.DISCHARGE_UTP, COLDEST, -1.0, 1.0, 4.0),
-    _Protection(DISCHARGE, Column.MOS_OTP, MOSFETS, 1.0, 2.0, 8.0),
+    _Protection(CHARGE, Column.CELL_OVP, HIGHEST, 1.0, 0.010, 0.040, "cell {:.3f} V, over-voltage at {:.3f} V"),
+    _Protection(CHARGE, Column.CHARGE_OTP, HOTTEST, 1.0, 1.0, 4.0, "battery {:.1f} degC, no charge from {:.0f} degC"),
+    _Protection(CHARGE, Column.CHARGE_UTP, COLDEST, -1.0, 1.0, 4.0, "battery {:.1f} degC, no charge below {:.0f} degC"),
+    _Protection(CHARGE, Column.MOS_OTP, MOSFETS, 1.0, 2.0, 8.0, "MOSFETs {:.1f} degC, they open at {:.0f} degC"),
+    _Protection(DISCHARGE, Column.CELL_UVP, LOWEST, -1.0, 0.010, 0.040, "cell {:.3f} V, under-voltage at {:.3f} V"),
+    _Protection(
+        DISCHARGE, Column.DISCHARGE_OTP, HOTTEST, 1.0, 1.0, 4.0, "battery {:.1f} degC, no discharge from {:.0f} degC"
+    ),
+    _Protection(
+        DISCHARGE, Column.DISCHARGE_UTP, COLDEST, -1.0, 1.0, 4.0, "battery {:.1f} degC, no discharge below {:.0f} degC"
+    ),
+    _Protection(DISCHARGE, Column.MOS_OTP, MOSFETS, 1.0, 2.0, 8.0, "MOSFETs {:.1f} degC, they open at {:.0f} degC"),
 )
 CELL_NOISE = 0.002  # V: a BMS reports whole millivolts, some of them noise
 SMOOTH = 0.15  # of a change within the noise, a step
@@ -151,4 +156,15 @@ def describe(cause: Cause, direction: int, pack: int, tele: Telemetry) -> str:
         return f"MOSFETs {tele[Column.TEMPERATURE_MOS][pack]:.1f} degC"
     if cause is Cause.SOC:
         return f"SoC {tele[Column.SOC][pack]:.0f} %"
-    return ""
+    return _protection(direction, pack, tele) if cause is Cause.BMS else ""
+
+
+def _protection(direction: int, pack: int, tele: Telemetry) -> str:
+    """The protection of its BMS that ``pack`` is near, with the figure behind it; nothing where it is near none."""
+    nearest, text = 1.0, ""
+    for protection in _PROTECTIONS:
+        value, ends = float(tele.extremes[protection.watched, pack]), float(tele[protection.column][pack])
+        left = (protection.side * (ends - value) - protection.gap) / protection.span
+        if protection.direction == direction and left < nearest:
+            nearest, text = left, protection.text.format(value, ends)
+    return text

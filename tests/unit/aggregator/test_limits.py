@@ -169,6 +169,21 @@ def test_what_packs_exchange_is_not_taken_for_a_share() -> None:
             "MOSFETs 85.0 degC",
         ),
         (lambda rig: rig.rows.__setitem__((1, Column.CHARGE_CURRENT_LIMIT), 12.0), Cause.BMS, ""),
+        (
+            lambda rig: rig.rows.__setitem__((1, [Column.TEMPERATURE_1, Column.CHARGE_UTP]), [22.0, 20.0]),
+            Cause.BMS,
+            "battery 22.0 degC, no charge below 20 degC",
+        ),
+        (
+            lambda rig: rig.rows.__setitem__((1, [Column.TEMPERATURE_MOS, Column.MOS_OTP]), [45.0, 50.0]),
+            Cause.BMS,
+            "MOSFETs 45.0 degC, they open at 50 degC",
+        ),
+        (
+            lambda rig: rig.rows.__setitem__((1, Column.CELL_OVP), 3.33),
+            Cause.BMS,
+            "cell 3.300 V, over-voltage at 3.330 V",
+        ),
     ],
 )
 def test_each_limit_names_pack_cause_and_figure(bend: object, cause: Cause, detail: str) -> None:
