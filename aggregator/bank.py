@@ -109,7 +109,9 @@ class Bank:
         stage = self._charge.step(instant, charge.soc, controls.charge_voltage)
         if stage.became_full:
             self._soc.reset(100.0)
-        currents = self._limits.step(self._unknowns.unsure(instant), controls, external.loads)
+        currents = self._limits.step(
+            self._unknowns.unsure(instant), controls, external.loads, ignored=self._stop.ignored
+        )
         ccl, dcl = (
             self._unknowns.explained(limit, direction, instant.tele, instant.estimated)
             for direction, limit in enumerate(currents)

@@ -63,13 +63,18 @@ class BankLimits:
             settings.discharge_current_recovery_threshold_percent,
         )
         self._loads = 0.0  # A
+        self._may_rise = True, True  # of each direction, at this step
         self._ceilings = (settings.max_bank_charge_current, settings.max_bank_discharge_current)
 
-    def step(self, instant: Instant, controls: Controls, loads: float = NAN) -> tuple[Limit, Limit]:
+    def step(
+        self, instant: Instant, controls: Controls, loads: float = NAN, *, ignored: bool = False
+    ) -> tuple[Limit, Limit]:
         """The limits to publish; before the bank is ready they follow their targets without delay.
 
-        ``loads`` A are known to run beside the batteries and may go off.
+        ``loads`` A are known to run beside the batteries and may go off. CCL does not rise while it is ``ignored``.
         """
+        fresh = instant.sets.all_fresh
+        self._may_rise = fresh and not ignored, fresh
         self._loads = max(0.0 if isnan(loads) else loads, self._loads * exp(-instant.dt / LOADS_FADE))
         charge = self._one(CHARGE, instant, self._loads)
         discharge = self._one(DISCHARGE, instant, 0.0)
@@ -98,7 +103,7 @@ class BankLimits:
         )
         limit = self._deliveries[direction].step(limit, flow, ceilings, instant.dt)
         limit = self._cuts[direction].step(direction, limit, instant, side)
-        return self._holds[direction].step(limit, sets)
+        return self._holds[direction].step(limit, may_rise=self._may_rise[direction])
 
     def _reserves(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
         """The limit under each reserve, of which the lowest counts: what can happen next happens one at a time."""
@@ -182,7 +187,7 @@ class BankLimits:
         return Limit(0.0, cause=Cause.USER) if off else limit
 
     def _follow(self, direction: int, limit: Limit, instant: Instant) -> Limit:
-        """Let the limit follow what the packs allow, at its pace; while a pack is held it only falls."""
+        """Let the limit follow what the packs allow, at its pace; while it may not rise it only falls."""
         ramp, sets = self._ramps[direction], instant.sets
         if not instant.ready or not np.count_nonzero(sets.online):
             ramp.forget()
@@ -196,7 +201,7 @@ class BankLimits:
         if ramp.value == 0.0:
             ceilings = np.fmax(instant.own.ceiling[direction], 0.0)
             threshold = self._thresholds[direction] * float(np.add.reduce(ceilings, where=sure))
-        target = limit.value if sets.all_fresh else min(limit.value, ramp.value)
+        target = limit.value if self._may_rise[direction] else min(limit.value, ramp.value)
         published = ramp.step(target, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
         cause = Cause.RAMP if published < limit.value * (1.0 - STEP) else limit.cause
         return Limit(published, limit.pack, cause, limit.share, limit.detail)

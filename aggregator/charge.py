@@ -117,7 +117,7 @@ class ChargeControl:
         guards = self._guard.step(instant, cell, cell * tele.cells)
         floor, _ = lowest(self._guard.floor, bounded)
         self._move(lowest(wish, bounded)[0], floor, instant.dt, may_rise=sets.all_fresh)
-        limit = self._hold.step(self._limit(instant, guards, bounded), sets)
+        limit = self._hold.step(self._limit(instant, guards, bounded), may_rise=sets.all_fresh)
         self._cvl = limit.value  # before the cap: a bank that the user keeps low is not full
         return ChargeState(
             _capped(limit, cap, floor), self._text(), floor, self._waiting(instant), state.unfinished, became_full

@@ -1,21 +1,24 @@
-"""CCL 0 by every path: CVL comes down to where the charge current ends, for chargers that heed no CCL.
+"""A charge limit that is not followed: CVL comes down until the charge current is at CCL.
 
-With DC feed-in Venus OS gives solar chargers their own maximum whatever CCL is; only a lower CVL stops them. So while
-CCL is 0 and a charge current stays, CVL is lowered to the voltage at which the packs carry nothing: their voltage less
-what their current does to it. That voltage is a property of the packs, so CVL does not run after a voltage that falls
-because CVL falls, and it is not passed while answers, DVCC and chargers lag behind. An inverter that exports whatever
-is above CVL would empty the bank below it: a discharge lifts CVL above the voltage of now at once. What chargers hold
-more than CVL stays known meanwhile, so that it is not learned anew each time that the sun returns.
+With DC feed-in Venus OS gives solar chargers their own maximum whatever CCL is; only a lower CVL holds them. So where a
+charge current above CCL stays, CVL is lowered to the voltage at which the packs carry CCL and no more: their voltage
+less what the excess does to it. That voltage is a property of the packs, so CVL does not run after a voltage that falls
+because CVL falls, and it is not passed while answers, DVCC and chargers lag behind. CCL 0 is one case of it: there an
+inverter that exports whatever is above CVL would empty the bank below it, so a discharge lifts CVL above the voltage of
+now at once. What chargers hold more than CVL stays known meanwhile, so that it is not learned anew each time that the
+sun returns. Packs that open under such a current find a low CVL when they close again.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf, isnan
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.aggregator.delivery import MOST
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE
@@ -26,10 +29,12 @@ Floats = NDArray[np.float64]
 
 NOISE_FRACTION = 0.005  # of the capacity, in A: a bank's sensors together are not farther off
 NOISE_AMPERES = 0.5  # A a pack, at least: a BMS sees no smaller current
-PATIENCE = 12.0  # s of charge current at CCL 0: chargers that heed CCL have stopped by then (DVCC 3 s, lags of 2 s)
+PATIENCE = 12.0  # s of current above CCL: chargers that heed CCL have followed by then (DVCC 3 s, lags of 2 s)
+OPENED = 10.0  # s after such a current within which all packs that open have opened because of it
 FALL = 0.015  # V/s a cell, on the way down
-RISE = 0.010  # V/s of the bank, on the way back once charging is allowed again
-EASE = 0.001  # V/s of the bank, upwards while the bank discharges at CCL 0
+RISE = 0.030  # V/s of the bank, on the way back to the voltage at which CCL flows: as CCL itself rises
+EASE = 0.001  # V/s of the bank, upwards beyond that, while less flows; at CCL 0 while the bank discharges
+SETTLE = 30.0  # s, time constant of the rise beyond that where it is CVL that keeps the current low: cables take some
 LOOK = 6.0  # s that CVL and voltage stand still when chargers have done what they will do about it
 STILL = 0.001  # V/s a cell: a voltage that falls faster has not come to rest
 LEFT = 0.5  # of the noise: the charge current that is aimed at, so that nothing above CVL is left to export
@@ -47,78 +52,101 @@ class _Flow(NamedTuple):
     voltage: float  # V, of the packs
     empty: float  # V, at which they would carry nothing
     ohm: float  # of all packs in parallel
+    opened: bool  # every pack blocks charging
 
 
 class ChargeStop:
-    """The highest CVL while charging must stop, from step to step."""
+    """The highest CVL while a charge limit is not followed, from step to step."""
 
     def __init__(self, settings: BankSettings) -> None:
         self._enabled = settings.stop_charge_by_voltage
         self._drop = settings.voltage_drop
         self._published = inf  # V, at the last step
         self._highest = inf  # V
+        self._granted: deque[tuple[float, float]] = deque()  # when, and A: each CCL above all later ones
         self._released()
 
+    @property
+    def ignored(self) -> bool:
+        """Chargers that are known to heed no CCL gave more than it at the last step: CCL must not rise."""
+        return self._known and self._flows
+
     def step(self, instant: Instant, cvl: Limit, floor: float, ccl: float) -> Limit:
-        """``cvl``, or less while ``ccl`` is 0 and current flows all the same.
+        """``cvl``, or less while more than ``ccl`` A flow all the same.
 
         Never below ``floor`` V, or below that by what chargers hold more than CVL, so that they hold the floor.
         """
+        granted = self._grant(ccl, instant.now)
         if isnan(cvl.value) or not (self._enabled and instant.ready):
             self._released()
-        elif ccl > 0.0:
-            self._return(instant, cvl.value)
-        elif instant.sets.all_fresh:
-            self._hold(instant, floor)
-        else:  # a held pack's current is of some seconds ago
-            self._highest = min(self._highest, self._published)
-        self._highest = max(self._highest, floor - min(self._above - self._drop, OFFSET * _cells(instant)))
+        elif not instant.sets.all_fresh:  # a held pack's current is of some seconds ago
+            if ccl == 0.0 or self._highest < inf:
+                self._highest = min(self._highest, self._published)
+        elif ccl == 0.0 or self._highest < inf or _into(instant) > granted:
+            self._follow(instant, ccl, granted, floor)
+        else:
+            self._flows, self._flows_for = False, 0.0
+        self._highest = max(self._highest, floor - min(max(self._above - self._drop, 0.0), OFFSET * _cells(instant)))
+        if ccl > 0.0 and self._highest >= cvl.value and not self._flows:
+            self._released()
         limit = Limit(self._highest, cause=Cause.STOP) if self._highest < cvl.value else cvl
         self._published = limit.value
         return limit
 
     def _released(self) -> None:
         self._highest = inf
+        self._known = self._flows = False  # chargers heed no CCL; more than CCL flows
         self._flows_for = self._stood_for = 0.0  # s
+        self._ignored_at = -inf  # monotonic s, when more flowed than any CCL of late
         self._voltage = inf  # V, of the packs at the last step of a fall
-        self._above = self._drop  # V, the most by which chargers were seen to hold more than `_highest`
+        self._above = self._drop  # V, by which chargers hold more than `_highest`; less than 0: cables take some
 
-    def _return(self, instant: Instant, cvl: float) -> None:
-        """Rise to ``cvl`` at an even pace."""
-        if self._highest == inf:
-            return
-        if instant.sets.all_fresh:
-            self._highest += RISE * min(instant.dt, LONGEST)
-        self._flows_for = self._stood_for = 0.0
-        if self._highest >= cvl:
-            self._released()
+    def _grant(self, ccl: float, now: float) -> float:
+        """The highest CCL of the last ``PATIENCE`` s, A: chargers that follow may still be at it."""
+        granted = self._granted
+        while granted and granted[-1][1] <= ccl:
+            granted.pop()
+        granted.append((now, ccl))
+        while granted[0][0] < now - PATIENCE:
+            granted.popleft()
+        return granted[0][1]
 
-    def _hold(self, instant: Instant, floor: float) -> None:
-        """Never up while current flows in, down once it has flowed for a while, up when it flows out."""
+    def _follow(self, instant: Instant, ccl: float, granted: float, floor: float) -> None:
+        """Down once more than ``ccl`` has flowed for a while, and up again as far as ``ccl`` allows."""
         flow = _flow(instant)
         if flow is None:
+            self._flows = False
             return
-        aim = flow.empty + LEFT * flow.noise * flow.ohm
-        if flow.current > flow.noise:
+        if flow.opened and instant.now - self._ignored_at <= OPENED:
+            self._known = True
+        aim = flow.empty + max(ccl, LEFT * flow.noise) * flow.ohm
+        beyond = flow.noise if self._known else max(flow.noise, (MOST - 1.0) * ccl)
+        self._flows = flow.current > ccl + beyond
+        if flow.current > granted + beyond:
+            self._ignored_at = instant.now
+        if self._flows:
             self._flows_for += instant.dt
-            self._highest = min(self._highest, self._published)
-            if self._flows_for > PATIENCE:
-                # Where the voltage is at CVL an inverter holds it, which exports what chargers hold more.
-                lifted = flow.voltage - self._highest > STILL * _cells(instant)
-                above = self._above if lifted else self._drop
-                self._fall(aim - above, flow, instant, at_once=above > self._drop)
+            self._known |= self._flows_for > PATIENCE and self._ignored_at == instant.now
+            if self._known or ccl == 0.0:
+                self._highest = min(self._highest, self._published)
+            if self._known:
+                self._lower(aim, flow, instant, ccl)
             return
-        self._stood_for = 0.0
-        if self._flows_for <= PATIENCE:  # once it has passed, these chargers are known to heed no CCL
-            self._flows_for = 0.0
-        if flow.current < -flow.noise:  # nothing holds the voltage above CVL: what lies above it would be exported
-            self._highest = max(self._highest + EASE * instant.dt, aim - self._drop, floor)
-        elif flow.current < -DRAINS * flow.noise:
-            above = min(max(flow.voltage - self._highest, self._drop), self._above)
-            self._highest = max(self._highest + EASE * instant.dt, aim - above)
+        self._stood_for = self._flows_for = 0.0
+        if flow.opened and self._known and abs(flow.current) <= flow.noise:  # rest is where they will close
+            self._highest = min(self._highest, self._published)
+            self._fall(aim - max(self._above, self._drop), flow, instant)
+        elif ccl > 0.0 and self._highest < inf:
+            self._rise(aim, ccl, flow, instant)
+        self._feed(flow, instant, ccl, floor)
 
-    def _fall(self, aim: float, flow: _Flow, instant: Instant, *, at_once: bool) -> None:
-        """Fall to ``aim``; when current still flows there, chargers hold more than they are asked to."""
+    def _lower(self, aim: float, flow: _Flow, instant: Instant, ccl: float) -> None:
+        """Where current flows beyond ``ccl`` A, fall to ``aim``, or below that by what chargers hold more."""
+        # Where the voltage is at CVL an inverter holds it, which exports what chargers hold more.
+        lifted = flow.voltage - self._highest > STILL * _cells(instant)
+        self._above = max(self._above, self._drop - ccl * flow.ohm)  # no cables take more than the cells
+        above = self._above if lifted else min(self._above, self._drop)
+        aim -= above
         cells = _cells(instant)
         still = STILL * cells * max(instant.dt, 1.0)
         moved = max(self._highest - aim, self._voltage - flow.voltage)
@@ -127,7 +155,32 @@ class ChargeStop:
         if self._stood_for >= LOOK:
             self._above = max(flow.voltage - self._highest, self._above)
             self._stood_for = 0.0
-        self._highest = min(self._highest, aim if at_once else max(aim, self._highest - FALL * cells * instant.dt))
+        self._fall(aim, flow, instant, at_once=above > self._drop)
+
+    def _fall(self, aim: float, flow: _Flow, instant: Instant, *, at_once: bool = False) -> None:
+        slowest = aim if at_once else max(aim, self._highest - FALL * _cells(instant) * instant.dt)
+        self._highest = min(self._highest, slowest)
+
+    def _rise(self, aim: float, ccl: float, flow: _Flow, instant: Instant) -> None:
+        """Rise to where ``ccl`` A flow, and slowly beyond it while less flows."""
+        dt = min(instant.dt, LONGEST)
+        if self._known and flow.current >= ccl - flow.noise:
+            return
+        if self._known and self._highest >= aim - self._above:
+            held = flow.voltage > self._highest - flow.current * flow.ohm - STILL * _cells(instant)
+            self._above -= dt * (max((ccl - flow.current) * flow.ohm / SETTLE, EASE) if held else EASE)
+        most = aim - self._above if self._known else inf
+        self._highest = max(self._highest, min(self._highest + RISE * dt, most))
+
+    def _feed(self, flow: _Flow, instant: Instant, ccl: float, floor: float) -> None:
+        """Up when current flows out: nothing may be drawn into the grid."""
+        rest = flow.empty + LEFT * flow.noise * flow.ohm
+        ease = self._highest + EASE * instant.dt if ccl == 0.0 else self._highest
+        if flow.current < -flow.noise:  # nothing holds the voltage above CVL: what lies above it would be exported
+            self._highest = max(ease, rest - self._drop, floor)
+        elif flow.current < -DRAINS * flow.noise:
+            above = min(max(flow.voltage - self._highest, self._drop), self._above)
+            self._highest = max(ease, rest - above)
 
 
 def _cells(instant: Instant) -> float:
@@ -135,21 +188,31 @@ def _cells(instant: Instant) -> float:
     return float(np.fmax.reduce(instant.tele.cells))
 
 
+def _into(instant: Instant) -> float:
+    """What flows into packs, A; at least what flows into the bank."""
+    return float(np.add.reduce(np.fmax(instant.tele[Column.CURRENT], 0.0), where=instant.sets.online))
+
+
 def _flow(instant: Instant) -> _Flow | None:
-    """What flows through the packs that may be charged and report it; ``None`` when none does."""
+    """What flows through the packs that may be charged and report it, or where none may, through all that report it."""
     tele, sets = instant.tele, instant.sets
     ohm = np.fmax(instant.cell_ohms, LEAST_OHM) * tele.cells
     current, voltage = tele[Column.CURRENT], tele[Column.VOLTAGE]
     empty = voltage - current * ohm
-    chosen = sets.online & (sets.sure[CHARGE] | sets.maybe[CHARGE]) & ~np.isnan(empty)
-    if not np.count_nonzero(chosen):
-        return None
+    reports = sets.online & ~np.isnan(empty)
+    chosen = reports & (sets.sure[CHARGE] | sets.maybe[CHARGE])
+    opened = not np.count_nonzero(chosen)
+    if opened:
+        chosen = reports & sets.blocked[CHARGE]
+        if not np.count_nonzero(chosen):
+            return None
     return _Flow(
         current=float(np.add.reduce(current, where=chosen)),
         noise=float(np.add.reduce(np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES), where=chosen)),
         voltage=_middle(voltage[chosen]),
         empty=_middle(empty[chosen]),
         ohm=float(1.0 / np.add.reduce(1.0 / ohm, where=chosen)),
+        opened=opened,
     )
 
 
