@@ -38,6 +38,7 @@ SETTLE = 30.0  # s, time constant of the rise beyond that where it is CVL that k
 LOOK = 6.0  # s that CVL and voltage stand still when chargers have done what they will do about it
 STILL = 0.001  # V/s a cell: a voltage that falls faster has not come to rest
 LEFT = 0.5  # of the noise: the charge current that is aimed at, so that nothing above CVL is left to export
+FAR = 4.0  # times the noise: with less beyond CCL, CVL has done its work
 DRAINS = 0.25  # of the noise: more discharge than that is one
 OFFSET = 0.025  # V a cell that chargers hold more than CVL with feed-in (Venus OS: 0.4 V at 48 V)
 LEAST_OHM = 5e-5  # a cell, where a pack's capacity is not known
@@ -63,13 +64,9 @@ class ChargeStop:
         self._drop = settings.voltage_drop
         self._published = inf  # V, at the last step
         self._highest = inf  # V
+        self.ignored = False  # far more than CCL flows, CVL is on its way down: CCL must not rise
         self._granted: deque[tuple[float, float]] = deque()  # when, and A: each CCL above all later ones
         self._released()
-
-    @property
-    def ignored(self) -> bool:
-        """Chargers that are known to heed no CCL gave more than it at the last step: CCL must not rise."""
-        return self._known and self._flows
 
     def step(self, instant: Instant, cvl: Limit, floor: float, ccl: float) -> Limit:
         """``cvl``, or less while more than ``ccl`` A flow all the same.
@@ -85,9 +82,11 @@ class ChargeStop:
         elif ccl == 0.0 or self._highest < inf or _into(instant) > granted:
             self._follow(instant, ccl, granted, floor)
         else:
-            self._flows, self._flows_for = False, 0.0
-        self._highest = max(self._highest, floor - min(max(self._above - self._drop, 0.0), OFFSET * _cells(instant)))
-        if ccl > 0.0 and self._highest >= cvl.value and not self._flows:
+            self._excess, self._flows_for = 0.0, 0.0
+        lowest = floor - min(max(self._above - self._drop, 0.0), OFFSET * _cells(instant))
+        self.ignored = self._known and self._excess > FAR and not self._highest <= lowest
+        self._highest = max(self._highest, lowest)
+        if ccl > 0.0 and self._highest >= cvl.value and self._excess <= 1.0:
             self._released()
         limit = Limit(self._highest, cause=Cause.STOP) if self._highest < cvl.value else cvl
         self._published = limit.value
@@ -95,7 +94,8 @@ class ChargeStop:
 
     def _released(self) -> None:
         self._highest = inf
-        self._known = self._flows = False  # chargers heed no CCL; more than CCL flows
+        self._known = False  # chargers heed no CCL
+        self._excess = 0.0  # times the noise: what flows beyond CCL
         self._flows_for = self._stood_for = 0.0  # s
         self._ignored_at = -inf  # monotonic s, when more flowed than any CCL of late
         self._voltage = inf  # V, of the packs at the last step of a fall
@@ -115,16 +115,16 @@ class ChargeStop:
         """Down once more than ``ccl`` has flowed for a while, and up again as far as ``ccl`` allows."""
         flow = _flow(instant)
         if flow is None:
-            self._flows = False
+            self._excess = 0.0
             return
         if flow.opened and instant.now - self._ignored_at <= OPENED:
             self._known = True
         aim = flow.empty + max(ccl, LEFT * flow.noise) * flow.ohm
         beyond = flow.noise if self._known else max(flow.noise, (MOST - 1.0) * ccl)
-        self._flows = flow.current > ccl + beyond
+        self._excess = (flow.current - ccl) / flow.noise
         if flow.current > granted + beyond:
             self._ignored_at = instant.now
-        if self._flows:
+        if flow.current > ccl + beyond:
             self._flows_for += instant.dt
             self._known |= self._flows_for > PATIENCE and self._ignored_at == instant.now
             if self._known or ccl == 0.0:

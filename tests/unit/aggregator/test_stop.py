@@ -118,7 +118,9 @@ def test_cvl_returns_smoothly_once_charging_is_allowed() -> None:
     plant.warm()
     assert plant.run(10).charge_current_limit.value > 0.0
     plant.mark()
-    plant.run(400)
+    plant.run(60)
+    assert plant.charge[-1] == pytest.approx(plant.sun), "CVL is no longer what holds the current"
+    plant.run(2400)
     rises = [after - before for before, after in pairwise(plant.published)]
     assert max(rises) <= RISE + 1e-9
     assert min(rises) >= 0.0
@@ -165,10 +167,121 @@ def test_chargers_that_heed_ccl_are_left_alone() -> None:
         assert rig.step().charge_voltage_limit.value == pytest.approx(55.2)
 
 
-def test_a_low_charge_limit_that_is_not_0_is_no_reason() -> None:
+@pytest.mark.parametrize("limit", [1.0, 30.0])
+def test_a_charge_limit_that_is_not_0_is_held_too(limit: float) -> None:
     rig = Rig(3)
-    rig.controls = Controls(charge_current=1.0)
-    assert stopped(rig) == pytest.approx(55.2)
+    rig.controls = Controls(charge_current=limit)
+    assert stopped(rig) < 53.5
+
+
+@pytest.mark.parametrize("exports", [0.0, np.inf], ids=["no export", "export"])
+@pytest.mark.parametrize("chargers", CHARGERS.values(), ids=CHARGERS.keys())
+def test_the_charge_current_comes_down_to_a_low_limit_and_follows_it(chargers: dict[str, Any], exports: float) -> None:
+    plant = Plant(**chargers, exports=exports)
+    limit = 0.4 * (plant.sun - plant.load) * plant.whole
+    plant.run(60)
+    plant.rig.controls = Controls(charge_current=limit)
+    plant.mark()
+    battery = plant.run(300)
+    part = limit / plant.whole
+    over = np.array(plant.charge) > part + 0.01 + 2.0 * plant.offset / plant.capacity
+    assert over[WITHIN:].mean() < 0.05
+    assert np.mean(plant.charge[-60:]) > 0.85 * part, "as much as is allowed"
+    assert battery.charge_voltage_limit.cause is Cause.STOP
+    assert plant.turns() <= 0.5
+    assert plant.exported < 0.5
+    plant.rig.controls = Controls()
+    plant.run(30)
+    rises = [after - before for before, after in pairwise(plant.published[-30:])]
+    assert max(rises) <= RISE + 1e-9
+    assert plant.charge[-1] > 1.3 * part
+
+
+def test_a_sun_that_returns_finds_a_low_cvl() -> None:
+    plant = Plant(sun=0.3, exports=np.inf)
+    plant.run(60)
+    plant.rig.controls = Controls(charge_current=0.1 * plant.whole)
+    plant.run(WITHIN)
+    plant.mark()
+    for _ in range(4):
+        plant.sun = 0.02
+        plant.run(60)
+        plant.sun = 0.3
+        plant.run(60)
+    over = np.array(plant.charge) > 0.12
+    assert over.mean() < 0.05
+    assert plant.turns() <= 1.0
+    assert plant.exported < 0.5
+
+
+def over_current(rig: Rig, current: float) -> None:
+    """Chargers give ``current`` A a pack where the charge limit is far lower, until all BMSes open."""
+    rig.controls = Controls(charge_current=30.0)
+    set_cells(rig.rows, slice(None), 3.36)
+    rig.rows[:, Column.CURRENT] = 0.0
+    rig.run(PATIENCE + 2.0)
+    rig.rows[:, Column.CURRENT] = current
+    rig.run(3)
+    rig.rows[:, Column.CURRENT] = 0.0
+    rig.rows[:, Column.CHARGE_MOSFET] = 0.0
+
+
+def test_packs_that_opened_under_an_ignored_limit_find_a_low_cvl() -> None:
+    rig = Rig(3)
+    over_current(rig, 150.0)
+    set_cells(rig.rows, slice(None), 3.32)
+    assert rig.run(40).charge_voltage_limit.value == pytest.approx(CELLS_USED * 3.32, abs=0.02)
+    set_cells(rig.rows, slice(None), 3.31)  # they go on coming to rest
+    assert rig.run(20).charge_voltage_limit.value == pytest.approx(CELLS_USED * 3.31, abs=0.02)
+    rig.rows[:, Column.CHARGE_MOSFET] = 1.0
+    before = rig.step().charge_voltage_limit.value
+    for _ in range(30):
+        after = rig.step().charge_voltage_limit.value
+        assert after <= before + RISE + 1e-9
+        before = after
+    assert CELLS_USED * 3.31 < before < CELLS_USED * 3.34, "no higher than the limit allows"
+
+
+def test_packs_that_opened_with_a_current_within_their_limit_find_the_usual_cvl() -> None:
+    rig = Rig(3)
+    over_current(rig, 9.0)
+    assert rig.run(60).charge_voltage_limit.value == pytest.approx(55.2)
+
+
+def test_ccl_does_not_rise_while_it_is_ignored() -> None:
+    rig = Rig(3)
+    for pack in range(3):
+        set_temperature(rig.rows, pack, 4.0)
+    set_cells(rig.rows, slice(None), 3.33)
+    low = rig.run(30).charge_current_limit.value
+    rig.rows[:, Column.CURRENT] = low
+    rig.run(30)
+    for pack in range(3):
+        set_temperature(rig.rows, pack, 24.0)
+    values = [rig.step().charge_current_limit.value for _ in range(20)]
+    assert max(np.diff(values)) <= 0.0
+    rig.rows[:, Column.CURRENT] = 0.2 * low / 3
+    assert rig.run(20).charge_current_limit.value > 1.2 * low
+
+
+def test_loads_that_go_off_under_chargers_that_follow_are_left_alone() -> None:
+    """DVCC grants CCL and what the loads drew: each time they go off, more than CCL flows for some seconds."""
+    rig = Rig(3)
+    rig.controls = Controls(charge_current=60.0)
+    set_cells(rig.rows, slice(None), 3.33)
+    for second in range(120):
+        rig.rows[:, Column.CURRENT] = 20.0 + 30.0 * min(1.0, np.exp((5.0 - second % 20) / 2.0))
+        assert rig.step().charge_voltage_limit.value == pytest.approx(55.2)
+
+
+def test_a_limit_that_falls_steadily_is_followed_late_and_that_is_no_reason() -> None:
+    rig = Rig(3)
+    set_cells(rig.rows, slice(None), 3.33)
+    limits = 200.0 * np.exp(-np.arange(120) / 30.0)
+    for second, limit in enumerate(limits):
+        rig.controls = Controls(charge_current=float(limit))
+        rig.rows[:, Column.CURRENT] = limits[max(second - 6, 0)] / 3
+        assert rig.step().charge_voltage_limit.value == pytest.approx(55.2)
 
 
 def test_nothing_flows_so_cvl_does_not_follow_a_falling_voltage() -> None:
