@@ -255,8 +255,8 @@ class BankSettings:
     voltage_drop: float = setting(0.0, "loss between charger and packs, added once to the published CVL", "V", 0, 2)
     stop_charge_by_voltage: bool = setting(
         True,
-        "while CCL is 0 and charge current flows all the same (chargers heed no CCL during DC feed-in), lower the CVL "
-        "to where it ends (dbus-serialbattery: no)",
+        "while more than CCL flows and stays (chargers heed no CCL during DC feed-in), lower the CVL to where CCL "
+        "flows (dbus-serialbattery: no)",
     )
     cvcm_enable: bool = setting(True, "run the charge stages; False holds the target voltage, guards stay on")
     switch_to_float_wait_for_sec: float = setting(

@@ -33,7 +33,9 @@ PATIENCE = 12.0  # s of current above CCL: chargers that heed CCL have followed 
 OPENED = 10.0  # s after such a current within which all packs that open have opened because of it
 FALL = 0.015  # V/s a cell, on the way down
 RISE = 0.030  # V/s of the bank, on the way back to the voltage at which CCL flows: as CCL itself rises
-EASE = 0.001  # V/s of the bank, upwards beyond that, while less flows; at CCL 0 while the bank discharges
+SINK = 0.005  # V/s of the bank, down to it while the sun gives less: packs without current need a lower one
+EASE = 0.001  # V/s of the bank, upwards beyond it, while less flows; at CCL 0 while the bank discharges
+FORGET = 0.0001  # V/s of the bank, the same where it is the sun that gives less: back to the usual CVL in a night
 SETTLE = 30.0  # s, time constant of the rise beyond that where it is CVL that keeps the current low: cables take some
 LOOK = 6.0  # s that CVL and voltage stand still when chargers have done what they will do about it
 STILL = 0.001  # V/s a cell: a voltage that falls faster has not come to rest
@@ -88,7 +90,7 @@ class ChargeStop:
         self._highest = max(self._highest, lowest)
         if ccl > 0.0 and self._highest >= cvl.value and self._excess <= 1.0:
             self._released()
-        limit = Limit(self._highest, cause=Cause.STOP) if self._highest < cvl.value else cvl
+        limit = Limit(self._highest, cause=Cause.IGNORED) if self._highest < cvl.value else cvl
         self._published = limit.value
         return limit
 
@@ -135,10 +137,10 @@ class ChargeStop:
         self._stood_for = self._flows_for = 0.0
         if flow.opened and self._known and abs(flow.current) <= flow.noise:  # rest is where they will close
             self._highest = min(self._highest, self._published)
-            self._fall(aim - max(self._above, self._drop), flow, instant)
+            self._fall(aim - max(self._above, self._drop), instant)
         elif ccl > 0.0 and self._highest < inf:
-            self._rise(aim, ccl, flow, instant)
-        self._feed(flow, instant, ccl, floor)
+            self._approach(aim, ccl, flow, instant)
+        self._lift(flow, instant, ccl, floor)
 
     def _lower(self, aim: float, flow: _Flow, instant: Instant, ccl: float) -> None:
         """Where current flows beyond ``ccl`` A, fall to ``aim``, or below that by what chargers hold more."""
@@ -155,24 +157,30 @@ class ChargeStop:
         if self._stood_for >= LOOK:
             self._above = max(flow.voltage - self._highest, self._above)
             self._stood_for = 0.0
-        self._fall(aim, flow, instant, at_once=above > self._drop)
+        self._fall(aim, instant, at_once=above > self._drop)
 
-    def _fall(self, aim: float, flow: _Flow, instant: Instant, *, at_once: bool = False) -> None:
+    def _fall(self, aim: float, instant: Instant, *, at_once: bool = False) -> None:
+        """Down to ``aim``, at its pace or at once; never up."""
         slowest = aim if at_once else max(aim, self._highest - FALL * _cells(instant) * instant.dt)
         self._highest = min(self._highest, slowest)
 
-    def _rise(self, aim: float, ccl: float, flow: _Flow, instant: Instant) -> None:
-        """Rise to where ``ccl`` A flow, and slowly beyond it while less flows."""
+    def _approach(self, aim: float, ccl: float, flow: _Flow, instant: Instant) -> None:
+        """Move to where ``ccl`` A flow while less does; where no charger is known to ignore CCL, just return."""
         dt = min(instant.dt, LONGEST)
         if self._known and flow.current >= ccl - flow.noise:
             return
-        if self._known and self._highest >= aim - self._above:
+        most = inf
+        if self._known:
             held = flow.voltage > self._highest - flow.current * flow.ohm - STILL * _cells(instant)
-            self._above -= dt * (max((ccl - flow.current) * flow.ohm / SETTLE, EASE) if held else EASE)
-        most = aim - self._above if self._known else inf
+            if self._highest >= aim - self._above:
+                pace = max((ccl - flow.current) * flow.ohm / SETTLE, EASE) if held else FORGET
+                self._above -= pace * dt
+            most = aim - self._above
+            if not held:  # a sun that returns finds the voltage at which CCL flows, not that of packs under charge
+                self._highest = max(min(self._highest, aim - min(self._above, self._drop)), self._highest - SINK * dt)
         self._highest = max(self._highest, min(self._highest + RISE * dt, most))
 
-    def _feed(self, flow: _Flow, instant: Instant, ccl: float, floor: float) -> None:
+    def _lift(self, flow: _Flow, instant: Instant, ccl: float, floor: float) -> None:
         """Up when current flows out: nothing may be drawn into the grid."""
         rest = flow.empty + LEFT * flow.noise * flow.ohm
         ease = self._highest + EASE * instant.dt if ccl == 0.0 else self._highest

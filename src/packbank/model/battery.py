@@ -47,7 +47,7 @@ class Cause(StrEnum):
     SENSOR = "current sensor"  # the pack's own is wrong or in doubt: it counts as carrying its share
     BLOCKED = "blocked"  # every pack blocks this direction
     STAGE = "charge stage"
-    STOP = "charge must stop"  # CCL is 0 and current flows all the same
+    IGNORED = "charge limit not followed"  # more than CCL flows, so CVL brings it down
     RAMP = "recovering"  # on its way up to a higher limit
     USER = "user limit"  # set at run time, on the GX
     NONE = ""

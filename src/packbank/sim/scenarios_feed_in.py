@@ -25,9 +25,14 @@ _LOADS_COME_AND_GO = Profile(
         (900, 0, 0),
     )
 )  # fmt: skip
+_SUN_RETURNS = Profile(
+    points=steps((0, 0, 0), (60, 1.3, 0), (500, 0, 0), (800, 1.3, 0), (1000, 0.05, 0), (1200, 1.3, 0), (1500, 0, 0))
+)
+_MORE_THAN_ONE_TAKES = Profile(points=steps((0, 0, 0), (60, 0.75, 0), (900, 0, 0)))
 _SWITCHED = ((0.0, Controls()), (300.0, Controls(charge_off=True)), (700.0, Controls()))
 _STOPS = Ask(over_20=60.0, charge_at_zero=0.02)
 _EXPORTS = replace(_STOPS, drawn=0.5)
+_HELD = Ask(over_20=60.0)
 _ALL = 2.0  # more than the sun gives
 
 
@@ -41,9 +46,28 @@ FEED_IN = (
         "leading-cell-feed-in",
         "one cell five points ahead of its pack, chargers heed no CCL",
         Profile(points=steps((0, 0, REST), (60, 0.5, 0), (1200, 0, 0))),
-        Ask(over_20=np.inf),
+        _HELD,
         bank=BankSpec(soc=91.0, odd=(Odd(leading_cell=5.0),)),
         seconds=1200,
+    ),
+    _row(
+        "feed-in-big",
+        "chargers heed no CCL and give 1.3 times what the packs may take; the sun goes and returns twice",
+        _SUN_RETURNS,
+        replace(_HELD, trips=4, cvl_turns=1.0),  # once, before anything is known
+        bank=BankSpec(),
+        packs=4,
+        exports=_ALL,
+        seconds=1500,
+    ),
+    _row(
+        "feed-in-cool",
+        "one pack at 2.5 degC, chargers heed no CCL and give more than it may take",
+        _MORE_THAN_ONE_TAKES,
+        _HELD,
+        bank=BankSpec(odd=(Odd(ambient=-22.5),)),
+        packs=4,
+        exports=_ALL,
     ),
     _row("feed-in-cold", "all packs at 0.7 degC, chargers heed no CCL", _AFTER_REST, _STOPS),
     _row(

@@ -1,4 +1,4 @@
-"""CCL 0 stops chargers that heed no CCL, and empties no bank into the grid."""
+"""A charge limit that chargers do not follow is held by CVL, CCL 0 too, and no bank is emptied into the grid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from bank_rows import CELLS_USED, Rig, set_cell, set_cells, set_temperature
 from feed_in_plant import Plant
 from packbank.aggregator.settings import BankSettings
-from packbank.aggregator.stop import EASE, FALL, OFFSET, PATIENCE, RISE
+from packbank.aggregator.stop import EASE, FALL, OFFSET, PATIENCE, RISE, SINK
 from packbank.model.battery import Cause
 from packbank.model.columns import Column
 from packbank.model.controls import Controls
@@ -45,7 +45,7 @@ def test_charge_ends_within_a_minute_and_nothing_is_exported(chargers: dict[str,
     assert plant.exported < 0.5
     assert plant.turns() == 0.0
     assert min(plant.published) >= FLOOR - LOWER
-    assert battery.charge_voltage_limit.cause is Cause.STOP
+    assert battery.charge_voltage_limit.cause is Cause.IGNORED
     steepest = min(after - before for before, after in pairwise(plant.published))
     assert steepest >= -max(FALL * CELLS_USED, plant.above) - 1e-9, "smoothly, or by what chargers hold more"
 
@@ -120,12 +120,10 @@ def test_cvl_returns_smoothly_once_charging_is_allowed() -> None:
     plant.mark()
     plant.run(60)
     assert plant.charge[-1] == pytest.approx(plant.sun), "CVL is no longer what holds the current"
-    plant.run(2400)
     rises = [after - before for before, after in pairwise(plant.published)]
     assert max(rises) <= RISE + 1e-9
-    assert min(rises) >= 0.0
+    assert min(rises) >= -SINK
     assert low < 53.5
-    assert plant.published[-1] == pytest.approx(CELLS_USED * 3.45)
 
 
 def stopped(rig: Rig, current: float = 20.0, seconds: float = 60.0) -> float:
@@ -187,29 +185,30 @@ def test_the_charge_current_comes_down_to_a_low_limit_and_follows_it(chargers: d
     over = np.array(plant.charge) > part + 0.01 + 2.0 * plant.offset / plant.capacity
     assert over[WITHIN:].mean() < 0.05
     assert np.mean(plant.charge[-60:]) > 0.85 * part, "as much as is allowed"
-    assert battery.charge_voltage_limit.cause is Cause.STOP
+    assert battery.charge_voltage_limit.cause is Cause.IGNORED
     assert plant.turns() <= 0.5
     assert plant.exported < 0.5
     plant.rig.controls = Controls()
-    plant.run(30)
-    rises = [after - before for before, after in pairwise(plant.published[-30:])]
+    plant.run(60)
+    rises = [after - before for before, after in pairwise(plant.published[-60:])]
     assert max(rises) <= RISE + 1e-9
-    assert plant.charge[-1] > 1.3 * part
+    assert plant.charge[-1] > 1.2 * part
 
 
-def test_a_sun_that_returns_finds_a_low_cvl() -> None:
-    plant = Plant(sun=0.3, exports=np.inf)
+@pytest.mark.parametrize("exports", [0.0, np.inf], ids=["no export", "export"])
+def test_a_sun_that_returns_finds_the_voltage_at_which_the_limit_flows(exports: float) -> None:
+    plant = Plant(sun=0.3, exports=exports)
     plant.run(60)
     plant.rig.controls = Controls(charge_current=0.1 * plant.whole)
     plant.run(WITHIN)
     plant.mark()
-    for _ in range(4):
+    for _ in range(2):
         plant.sun = 0.02
-        plant.run(60)
+        plant.run(150)
         plant.sun = 0.3
         plant.run(60)
-    over = np.array(plant.charge) > 0.12
-    assert over.mean() < 0.05
+    assert max(plant.charge) < 0.14
+    assert (np.array(plant.charge) > 0.12).mean() < 0.03
     assert plant.turns() <= 1.0
     assert plant.exported < 0.5
 
@@ -314,6 +313,16 @@ def test_cvl_waits_before_it_falls_and_never_falls_below_the_floor() -> None:
     assert rig.run(200).charge_voltage_limit.value == pytest.approx(FLOOR)
     set_cells(rig.rows, slice(None), 3.40)  # chargers that heed no CVL either
     assert rig.run(300).charge_voltage_limit.value == pytest.approx(FLOOR - LOWER)
+
+
+def test_in_a_night_cvl_returns_to_the_usual_one() -> None:
+    rig = Rig(3)
+    rig.controls = Controls(charge_current=30.0)
+    assert stopped(rig) < 53.5
+    rig.controls = Controls()
+    rig.rows[:, Column.CURRENT] = 0.0
+    assert rig.run(900.0, every=10.0).charge_voltage_limit.value < 54.5
+    assert rig.run(8 * 3600.0, every=10.0).charge_voltage_limit.value == pytest.approx(55.2)
 
 
 def test_a_silent_pack_holds_cvl_where_it_is() -> None:
