@@ -43,6 +43,7 @@ class Seen:
     ccl: float
     flow: float  # A, of the bank; that of a lost pack is not known; NaN: a sensor is taken for wrong
     fresh: bool
+    volts: float  # of the packs
 
 
 def play(moments: list[Any], jitter: int) -> list[Seen]:
@@ -68,7 +69,9 @@ def play(moments: list[Any], jitter: int) -> list[Seen]:
             believed = not any(pack.current_sensor in FAULTY for pack in packs)  # cells and currents are not one here
             flow = float(rigs[0].rows[heard, Column.CURRENT].sum()) if believed else np.nan
             fresh = all(pack.presence == "fresh" for pack in packs)
-            seen.append(Seen(with_rule, without, batteries[0].charge_current_limit.value, flow, fresh))
+            seen.append(
+                Seen(with_rule, without, batteries[0].charge_current_limit.value, flow, fresh, CELLS_USED * volts)
+            )
     return seen
 
 
@@ -80,7 +83,8 @@ def test_cvl_is_never_higher_than_without_the_rule_nor_below_the_floor(moments: 
     for before, now in pairwise(seen):
         if now.ccl > 0.0:
             holds_above_0(before, now)
-        elif now.flow > NOISE:
+            continue
+        if now.flow > NOISE:
             assert now.cvl <= before.cvl + 1e-9, "it rises while current flows in"
         elif now.fresh and now.flow <= NOISE:
             assert now.cvl >= min(before.cvl, now.without) - 1e-9, "it falls though nothing flows in"
@@ -95,6 +99,8 @@ def holds_above_0(before: Seen, now: Seen) -> None:
         assert now.cvl <= before.cvl + 1e-9, "it rises while more flows than is allowed"
     if now.fresh and now.flow <= now.ccl + NOISE:
         assert now.cvl >= min(before.cvl, now.without) - SINK - 1e-9, "it falls though no more flows than is allowed"
+    if now.fresh and now.flow < -NOISE:
+        assert now.cvl >= min(now.volts, now.without) - 0.01, "what lies above it would be exported"
     if lowered and now.flow >= -DRAINS * NOISE:
         assert now.cvl <= max(before.cvl, FLOOR) + RISE + 1e-9, "it rises by a leap"
     if before.cvl < before.without - 0.5 and before.cvl > FLOOR + 0.5 and before.flow > before.ccl + FAR * NOISE:

@@ -26,7 +26,7 @@ _LOADS_COME_AND_GO = Profile(
     )
 )  # fmt: skip
 _SUN_RETURNS = Profile(
-    points=steps((0, 0, 0), (60, 1.3, 0), (500, 0, 0), (800, 1.3, 0), (1000, 0.05, 0), (1200, 1.3, 0), (1500, 0, 0))
+    points=steps((0, 0, 0), (120, 1.3, 0), (500, 0, 0), (800, 1.3, 0), (1000, 0.05, 0), (1200, 1.3, 0), (1500, 0, 0))
 )
 _MORE_THAN_ONE_TAKES = Profile(points=steps((0, 0, 0), (60, 0.75, 0), (900, 0, 0)))
 _SWITCHED = ((0.0, Controls()), (300.0, Controls(charge_off=True)), (700.0, Controls()))
