@@ -40,6 +40,8 @@ _FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
 HOP = 8.0  # s between two looks while nothing moves
 DRIFT_OVER = 45.0  # s over which the cells' own drift is taken at most; from one HOP on it is known
 DRIFTS = 0.001  # V/s, the most while it is not: cells that rest after a large current
+JUST_STEPPED = 0.02  # V
+POLARISES = 15.0  # s in which cells move on after a step, at most as far as at the step itself
 LOOK = 2.0  # s after a step has begun, and once more: when it is looked at
 LATEST = 10.0  # s: a pack that has not been heard by then is not waited for
 BELIEVED = 3600.0  # s that a sensor is believed after it has been seen to work
@@ -97,6 +99,8 @@ class CurrentSensors:
         self._shunt_moved = np.inf
         self._standing = self._judged_of = b""
         self._open = no.copy()  # a switch is, so the pack cannot follow its neighbours
+        # V by which each pack's cells moved in the last step; at the start one may just have been.
+        self._stepped = np.full(packs, JUST_STEPPED)
         self._came = no.copy()  # closed since the last look: what its cells did is no part of the others' step
         self._calm: Look | None = None  # the last look while nothing moved
         self._base: Look | None = None  # an earlier one of the same calm
@@ -193,7 +197,7 @@ class CurrentSensors:
         """How far everything has moved since the bank was calm."""
         error, seconds, base = np.hypot(look.error, calm.error), look.time - calm.time, self._base
         if base is None or calm.time - base.time < HOP:
-            drift = np.full(len(error), DRIFTS * seconds)
+            drift = np.maximum(DRIFTS * seconds, self._stepped * min(1.0, seconds / POLARISES))
         else:
             slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
             drift = slope * (1.5 * seconds / (calm.time - base.time))
@@ -205,7 +209,7 @@ class CurrentSensors:
         """Take over what both looks show."""
         fits, idle, jumps = first.fits & last.fits, first.idle & last.idle, first.jumps & last.jumps
         lies = (first.lies & last.lies) | self._both_ways(first.hints & last.hints, last.shown, look.time)
-        self._ohms = last.ohms
+        self._ohms, self._stepped = last.ohms, np.abs(np.nan_to_num(step.cells))
         unlike = step.cells * self._size / np.where(fits, step.reported * last.ohms, 1.0)
         self._ratio = np.where(fits, np.clip(self._ratio + LEARN * (unlike - self._ratio), *RATIOS), self._ratio)
         wrong, turned = _FAULTY[self._state], self._state == INVERTED

@@ -68,6 +68,19 @@ def test_a_wrong_sensor_that_moves_a_little_accuses_no_other() -> None:
     assert sensor(packs.carry(0.0, 14), 1) is Sensor.GOOD
 
 
+def test_cells_that_move_on_after_a_step_do_not_name_a_pack_that_stands_still() -> None:
+    """A small pack that polarises, and carries the same all the while, beside a large one whose current still rises."""
+    packs = ParallelPacks([1.0, 3.0])
+    packs.rows[:, [Column.FULL_CAPACITY, Column.REMAINING_CAPACITY]] = [[100.0], [500.0]]
+    packs.carry(0.0, 30)
+    packs.carry(-200.0, 30)
+    packs.carry(20.0, 6)
+    packs.sensors[0] = lambda _: 10.0
+    for second in range(1, 13):
+        packs.drift[0] = 0.02 * min(1.0, second / 10.0)
+        assert named(packs.carry(20.0 + 2.0 * second)) == []
+
+
 def test_nobody_is_named_by_sensors_with_a_dead_band_and_errors() -> None:
     packs = ParallelPacks([1.0, 0.8, 1.3, 0.6])
     packs.sensors = {pack: noisy(pack) for pack in range(4)}
