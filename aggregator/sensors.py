@@ -201,6 +201,9 @@ class CurrentSensors:
         else:
             slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
             drift = slope * (1.5 * seconds / (calm.time - base.time))
+            known = drift[~np.isnan(drift)]
+            if len(known):  # packs in parallel drift much alike: one that stood within the noise may do so, too
+                drift = np.maximum(drift, np.median(known))
         deaf = ~(np.abs(look.current) > DEAF) & ~(np.abs(calm.current) > DEAF)
         reported = (look.current - calm.current) * np.where(self._state == INVERTED, -1.0, 1.0)
         return Step(reported, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
