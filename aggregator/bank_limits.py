@@ -21,6 +21,7 @@ from packbank.aggregator.ramp import STEP, Ramp
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import BMS_CEILINGS, OCP_DELAYS
+from packbank.cext.chosen import total
 from packbank.model.battery import SENSORS, Cause, Limit
 from packbank.model.controls import NAN, Controls
 
@@ -97,10 +98,8 @@ class BankLimits:
         limit = self._follow(direction, limit, instant)
         if now.pack >= 0 and loads > 0.0 and not _shortest_delay(direction, instant) >= PATIENT:
             limit = min((limit, self._beside(loads, direction, instant, outlook)), key=_value)
-        flow, ceilings = (
-            float(np.add.reduce(each, where=sets.sure[direction]))
-            for each in (side.current(side.drive), np.fmax(instant.own.ceiling[direction], 0.0))
-        )
+        flow = total(side.current(side.drive), sets.sure[direction])
+        ceilings = total(np.fmax(instant.own.ceiling[direction], 0.0), sets.sure[direction])
         limit = self._deliveries[direction].step(limit, flow, ceilings, instant.dt)
         limit = self._cuts[direction].step(direction, limit, instant, side)
         return self._holds[direction].step(limit, may_rise=self._may_rise[direction])

@@ -73,13 +73,14 @@ class ShareEstimator:
         lines = self._lines or _begin(prior, size, self._saved)
         block = np.empty((5, len(prior)))
         self._filter.wander(lines.arrays, prior, size, tele.flow, dt, block)
-        unread = sensors.unread & np.isnan(tele[Column.CURRENT])
+        unknown = np.isnan(tele[Column.CURRENT])
+        unread = sensors.unread & unknown if sensors.any_unread else sensors.unread
         if sets.any_lost or sensors.any_unread:
             even_out(block, sets.lost | unread, dt)
             keep_known(block, lines, unread)
         lines = Lines.of(block, lines.drive, lines.level)
         conducting = _conducting(sets)
-        chosen = conducting & ~np.isnan(tele[Column.CURRENT]) & (sets.code == FRESH)
+        chosen = conducting & ~unknown & (sets.code == FRESH)
         if np.count_nonzero(chosen):
             drive, level = self._regauge(lines, conducting, chosen, prior, block)
             together = samples.together(chosen)
