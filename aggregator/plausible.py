@@ -132,8 +132,8 @@ def _wrong(reported: Floats, matrix: Floats, kinds: Kinds) -> Bools:
     wrong: Bools = (reported < _LOW) | (reported > _HIGH)
     wrong[[_FULL, _NOMINAL]] &= reported[[_FULL, _NOMINAL]] > 0.0  # 0: not set up yet, which is unknown already
     wrong[_COUNT] |= _miscounted(reported[_COUNT], matrix)
+    _cross(wrong, reported)
     sane = np.where(wrong, np.nan, reported)
-    wrong[[_OVP, _UVP]] |= sane[_OVP] - sane[_UVP] < BETWEEN
     for row in (_FULL, _NOMINAL):
         others = _others(sane[row])
         wrong[row] |= (sane[row] * APART < others) | (sane[row] > APART * others)
@@ -143,7 +143,22 @@ def _wrong(reported: Floats, matrix: Floats, kinds: Kinds) -> Bools:
     wrong[[_CHARGE, _DISCHARGE]] |= sane[[_CHARGE, _DISCHARGE]] > FASTEST * _capacity(wrong, sane)
     wrong[_OVP] |= sane[_OVP] > np.fmin.reduce(sane[_OVP]) + OVP_ABOVE
     wrong[_UVP] |= sane[_UVP] < np.fmax.reduce(sane[_UVP]) - UVP_BELOW
+    _cross(wrong, reported)
     return wrong
+
+
+def _cross(wrong: Bools, reported: Floats) -> None:
+    """Mark in ``wrong`` over- and under-voltage protections that leave no cell a voltage between them.
+
+    For one that is marked already the packs' middle stands, so that its partner is no longer alone.
+    """
+    sane = np.where(wrong, np.nan, reported)[[_OVP, _UVP]]
+    known = ~np.isnan(sane)
+    if not known.any(axis=1).all():
+        return
+    usual = [[float(np.median(values[there]))] for values, there in zip(sane, known, strict=True)]
+    over, under = np.where(wrong[[_OVP, _UVP]], usual, sane)
+    wrong[[_OVP, _UVP]] |= [sane[0] - under < BETWEEN, over - sane[1] < BETWEEN]
 
 
 def _compare(wrong: Bools, sane: Floats, kinds: Kinds) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bank_rows import Rig, set_cells
@@ -43,6 +43,7 @@ NONSENSE = {
 }
 assert set(NONSENSE) == set(JUDGED), "every setting"
 WRONG = st.sampled_from([(column, value) for column, values in NONSENSE.items() for value in values])
+NOTHING = {"cell": 3.25, "current": 0.0, "mosfets": 20.0, "battery": 25.0}
 STATE = st.fixed_dictionaries(
     {
         "cell": st.floats(3.05, 3.46),
@@ -82,6 +83,9 @@ def check(rig: Rig, sound: Rig, room: float) -> None:
             assert value > 0.0 or most == 0.0, name
 
 
+@example(state=NOTHING, wrong=[(Column.CELL_OVP, 0.0), (Column.CELL_UVP, 3.7)], limits=(5.0, 5.0))
+@example(state=NOTHING, wrong=[(Column.CELL_OVP, 2.6), (Column.CELL_UVP, 0.0)], limits=(5.0, 5.0))
+@example(state=NOTHING, wrong=[(Column.CELL_OVP, 4.2), (Column.CELL_UVP, 3.7)], limits=(5.0, 5.0))
 @given(state=STATE, wrong=st.lists(WRONG, min_size=1, max_size=3), limits=st.tuples(st.floats(5, 90), st.floats(5, 90)))
 @settings(max_examples=40, deadline=None)
 def test_a_setting_that_turns_into_nonsense_never_raises_a_limit(
@@ -96,6 +100,9 @@ def test_a_setting_that_turns_into_nonsense_never_raises_a_limit(
     check(rig, sound, 1e-9)
 
 
+@example(packs=3, state=NOTHING, wrong=[(Column.CELL_OVP, 0.0), (Column.CELL_UVP, 3.7)])
+@example(packs=3, state=NOTHING, wrong=[(Column.CELL_OVP, 2.6), (Column.CELL_UVP, 0.0)])
+@example(packs=3, state=NOTHING, wrong=[(Column.CELL_OVP, 4.2), (Column.CELL_UVP, 3.7)])
 @given(packs=st.integers(3, 5), state=STATE, wrong=st.lists(WRONG, min_size=1, max_size=3))
 @settings(max_examples=40, deadline=None)
 def test_nonsense_from_the_start_never_raises_a_limit(packs: int, state: dict[str, float], wrong: list[Any]) -> None:
