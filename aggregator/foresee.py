@@ -38,7 +38,7 @@ def foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms:
     if np.count_nonzero(chosen) == len(chosen):
         return lines
     flow = np.maximum.reduce(tele.flow)
-    open_packs = sets.online & ~np.logical_and.reduce(sets.sure) & (flow < IDLE)
+    open_packs = sets.online & ~chosen & ~np.logical_and.reduce(sets.sure) & (flow < IDLE)
     if not np.count_nonzero(open_packs):
         return lines
     volts, by_share = _busbar(lines, tele, chosen)

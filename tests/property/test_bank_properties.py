@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -62,12 +62,17 @@ def rows_of(packs: list[dict[str, Any]], holes: bool = False) -> Rows:
 
 
 class Watched(Bank):
-    """A bank whose last step can be looked into."""
+    """A bank whose last step can be looked into, of packs that are all of different models.
+
+    Within a model current limits are compared, and how many say the same decides: one more pack may then end a doubt
+    about another. tests/property/test_nonsense_properties.py is about that.
+    """
 
     seen: Instant
 
     def _look(self, matrix: Rows, now: float, wall: float, identities: Sequence[Identity]) -> Instant:
-        self.seen = super()._look(matrix, now, wall, identities)
+        unlike = [Identity(model=name) for name in self.names]
+        self.seen = super()._look(matrix, now, wall, identities or unlike)
         return self.seen
 
 
@@ -194,6 +199,10 @@ def test_packs_of_unknown_limits_share_as_uncertainly_as_others(currents: list[t
         check_predictions(subject, subject.step(rows, now, WALL))
 
 
+AT_3_V: dict[str, Any] = {"cells": [3.0] * 16, "missing": [], "current": 0.0, "charge_mosfet": 0.0}
+
+
+@example(packs=[AT_3_V, AT_3_V | {"full_capacity": 20.0}])  # packs that only discharge were taken for open ones
 @given(packs=near())
 @settings(max_examples=60, deadline=None)
 def test_a_missing_or_blocked_pack_never_raises_a_limit(packs: list[dict[str, Any]]) -> None:
@@ -235,9 +244,8 @@ def test_a_pack_that_gets_worse_never_raises_a_limit(packs: list[dict[str, Any]]
     limits = [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]
     rows[0, limits] = np.maximum(rows[0, limits] * worse, 0.5)  # less cannot be, and counts as unknown
     after = look(rows)
-    # Half of what is published: beside limits of 0.5 A the other packs' own become doubtful, and the cause another one.
-    assert after.charge_current_limit.value <= before.charge_current_limit.value + 0.05
-    assert after.discharge_current_limit.value <= before.discharge_current_limit.value + 0.05
+    assert after.charge_current_limit.value <= before.charge_current_limit.value + 1e-9
+    assert after.discharge_current_limit.value <= before.discharge_current_limit.value + 1e-9
 
 
 @given(
@@ -273,7 +281,8 @@ def test_limits_fall_at_once(packs: list[dict[str, Any]], drop: float) -> None:
     for now in (1000.0, 1001.0, 1002.0):
         rows[:, Column.STATUS_TIME] = now
         before = subject.step(rows, now, WALL)
-    rows[:, [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]] *= drop
+    limits = [Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT]
+    rows[:, limits] = np.maximum(rows[:, limits] * drop, 0.5)  # less cannot be, and counts as unknown
     rows[:, Column.STATUS_TIME] = 1003.0
     after = subject.step(rows, 1003.0, WALL + 1.0)
     check_predictions(subject, after)
