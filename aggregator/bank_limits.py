@@ -118,7 +118,7 @@ class BankLimits:
             yield self._explain(direction, less, instant)
         wrong = sure & instant.sensors.wrong
         if 0 < np.count_nonzero(wrong) < np.count_nonzero(sure):
-            yield self._while_little(direction, wrong, instant, outlook)
+            yield self._where_wrong_carry_little(direction, wrong, instant, outlook)
         if np.count_nonzero(returning):
             less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
             if less.value < now.value:
@@ -129,7 +129,7 @@ class BankLimits:
             less = after_loss(side, self._trips(direction, instant, side), sure, packs)
             yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
 
-    def _while_little(self, direction: int, wrong: Bools, instant: Instant, outlook: _Outlook) -> Limit:
+    def _where_wrong_carry_little(self, direction: int, wrong: Bools, instant: Instant, outlook: _Outlook) -> Limit:
         """The limit that the others keep to where packs with a ``wrong`` sensor carry as little as they may."""
         side, drives, _ = outlook
         sets, own = instant.sets, instant.own.value[direction]

@@ -62,9 +62,8 @@ def with_doubts(instant: Instant) -> Instant:
         return instant
     unsure = sets.sure & verdict.unsure
     unsure &= np.logical_or.reduce(sets.sure & ~unsure, axis=1, keepdims=True)  # somebody must conduct
-    np.copyto(
-        instant.tele.block[_CURRENT], instant.reported, where=verdict.unread & ~verdict.wrong
-    )  # for the bank's sum
+    in_sum = verdict.unread & ~verdict.wrong  # in the bank's sum a reading that is only doubted counts
+    np.copyto(instant.tele.block[_CURRENT], instant.reported, where=in_sum)
     seen = np.fmin(own.value, instant.tele.block[BMS_CEILINGS][::-1])
     return replace(
         instant,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.lines import Lines
 from packbank.aggregator.presence import Sets
+from packbank.aggregator.strings import WIRES
 from packbank.aggregator.telemetry import Telemetry
 from packbank.model.columns import Column
 
@@ -20,11 +21,11 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 IDLE = 1.0  # A: a pack below carries nothing
-WIRES = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt against that of the cells
+AGAINST_CELLS = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and shunt against that of the cells
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
 GAIN_ERROR = 0.001  # V a cell, by which all cells of a pack may be read too high or too low
-WIRES_OHM = np.array([[0.0013], [0.0052]])  # ohm of cables, MOSFETs and shunt of a pack: half and double of the usual
+LEAST_WIRES, MOST_WIRES = 0.5 * WIRES, 2.0 * WIRES
 UNLIKE_WIRES = 0.35  # of a pack's part of the current: what unlike cables make of a voltage
 FADES = 600.0  # s in which packs at one voltage even out: polarisation takes minutes
 
@@ -43,7 +44,7 @@ def foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms:
         return lines
     volts, by_share = _busbar(lines, tele, chosen)
     by_voltage = volts / (cell_ohms * tele.cells)
-    ends = by_share + (by_voltage - by_share) / (1.0 + WIRES)
+    ends = by_share + (by_voltage - by_share) / (1.0 + AGAINST_CELLS)
     error = np.hypot(_half(ends), STRING_ERROR * np.abs(by_voltage)) + VOLTAGE_ERROR / (cell_ohms * np.sqrt(tele.cells))
     return _replaced(lines, open_packs, ends, error)
 
@@ -56,11 +57,11 @@ def bound_by_voltage(lines: Lines, tele: Telemetry, chosen: Bools, unread: Bools
     it says more than is known, it is taken. Where it fits no exchange at all, what is known fades.
     """
     volts, by_share = _busbar(lines, tele, chosen)
-    ends = by_share + volts / WIRES_OHM
+    ends = by_share + volts / np.array([[LEAST_WIRES], [MOST_WIRES]])
     read_off = VOLTAGE_ERROR * np.sqrt(tele.cells) + GAIN_ERROR * tele.cells
     unlike = UNLIKE_WIRES * np.abs(by_share)
-    error = np.hypot(_half(ends), unlike) + read_off / WIRES_OHM[0]
-    even = unread & (np.abs(volts) <= read_off + unlike * WIRES_OHM[0])
+    error = np.hypot(_half(ends), unlike) + read_off / LEAST_WIRES
+    even = unread & (np.abs(volts) <= read_off + unlike * LEAST_WIRES)
     left = np.where(even, np.exp(-dt / FADES), 1.0)
     faded = replace(lines, exchange=lines.exchange * left, xx=lines.xx * left * left)
     return _replaced(faded, unread & (error * error < faded.xx), ends, error)

@@ -24,7 +24,7 @@ from packbank.aggregator.evidence import CELL_ERROR, DEAF, FOLLOWS, MOVED, Evide
 from packbank.aggregator.looks import Look, level_of, look_at, sizes
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.shunt import ShuntComparison
-from packbank.aggregator.strings import PRIOR
+from packbank.aggregator.strings import PRIOR, WIRES
 from packbank.aggregator.table import CHARGE, DISCHARGE
 from packbank.aggregator.telemetry import Telemetry
 from packbank.model.battery import FAULTY, SENSORS, Sensor, SensorReport
@@ -40,8 +40,8 @@ _FAULTY = np.array([sensor in FAULTY for sensor in SENSORS])
 HOP = 8.0  # s between two looks while nothing moves
 DRIFT_OVER = 45.0  # s over which the cells' own drift is taken at most; from one HOP on it is known
 DRIFTS = 0.001  # V/s, the most while it is not: cells that rest after a large current
-JUST_STEPPED = 0.02  # V
 POLARISES = 15.0  # s in which cells move on after a step, at most as far as at the step itself
+JUST_STEPPED = 0.02  # V a cell, the step that there may have been just before the start
 LOOK = 2.0  # s after a step has begun, and once more: when it is looked at
 LATEST = 10.0  # s: a pack that has not been heard by then is not waited for
 BELIEVED = 3600.0  # s that a sensor is believed after it has been seen to work
@@ -53,7 +53,6 @@ AT_REST = 0.01  # of the capacities, in A
 MIRRORED = 0.45, 2.5  # of the step that the cells show, the other way round: a sensor with the wrong sign
 LEARN = 0.3  # weight of one step's resistance
 RATIOS = 0.2, 5.0  # of a pack's resistance to the others', what is believed
-WIRES = 0.0026  # ohm of cables, MOSFETs and shunt of a pack, about: two metres of 25 mm2 and what a JK PB adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +98,7 @@ class CurrentSensors:
         self._shunt_moved = np.inf
         self._standing = self._judged_of = b""
         self._open = no.copy()  # a switch is, so the pack cannot follow its neighbours
-        # V by which each pack's cells moved in the last step; at the start one may just have been.
-        self._stepped = np.full(packs, JUST_STEPPED)
+        self._stepped = np.full(packs, JUST_STEPPED)  # V by which each pack's cells moved in the last step
         self._came = no.copy()  # closed since the last look: what its cells did is no part of the others' step
         self._calm: Look | None = None  # the last look while nothing moved
         self._base: Look | None = None  # an earlier one of the same calm

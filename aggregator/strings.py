@@ -17,6 +17,7 @@ from packbank.aggregator.telemetry import Telemetry
 
 Floats = NDArray[np.float64]
 
+WIRES = 0.0026  # ohm of cables, MOSFETs and shunt of a pack, about: two metres of 25 mm2 and what a JK PB adds
 PRIOR = 0.1  # ohm times Ah, one LFP cell some seconds after a step (0.36 mohm at 280 Ah), before anything is measured
 LOWEST, HIGHEST = 0.3, 5.0  # of the prior, what is believed
 ENOUGH = 0.03  # of the capacity, in A: a smaller step of the current shows nothing
