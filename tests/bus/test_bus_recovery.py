@@ -39,7 +39,6 @@ def test_an_unplugged_adapter_is_opened_again_when_it_returns(tmp_path: Path, ca
         time.sleep(0.5)
         rig.wire.replug()
         rig.wait(lambda: rig.bus.stats().reopened == 1 and rig.age(1) < 0.3)
-        assert not rig.bus.failed
         assert descriptors() == before
     messages = [record.message for record in caplog.records]
     assert sum("is open again" in message for message in messages) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from packbank.model.columns import Column
 from packbank.model.snapshot import Snapshot
 from packbank.sim.wire_bank import BusPlan, LiveBank, demo_spec, wire_up
 from packbank.sim.wire_pty import Buses
+from packbank.sources import thread
 from packbank.sources.serial.capture import Capture
+from packbank.sources.serial.recording import Event
+from packbank.sources.serial.replay import RecordedBus
 
 
 def config_of(folder: Path, port: str, name: str = "rack") -> Path:
@@ -55,6 +59,26 @@ def test_a_recording_is_a_battery_again(tmp_path: Path, recorded: tuple[Path, Sn
     columns = [Column.VOLTAGE, Column.CHARGE_CURRENT_LIMIT, Column.CELL_OVP]
     assert again.rows[:, columns] == pytest.approx(live.rows[:, columns], abs=0.1)
     assert again.buses[0].port == "recording"
+
+
+def test_after_a_fault_of_the_program_the_recording_begins_again(
+    tmp_path: Path,
+    recorded: tuple[Path, Snapshot],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(thread, "RESTART_PAUSE", 0.05)
+    take, faults = RecordedBus.take, count()
+
+    def faulty(bus: RecordedBus, event: Event) -> None:
+        if next(faults) < 3:
+            raise RuntimeError("a fault of our own")
+        take(bus, event)
+
+    monkeypatch.setattr(RecordedBus, "take", faulty)
+    with Daemon(load(config_of(tmp_path, f"replay://{recorded[0]}"))) as daemon:
+        until_ready(daemon)
+    assert caplog.text.count("rack: stopped by a fault of packbank (RuntimeError: a fault of our own)") == 1
 
 
 def test_a_recording_without_that_bus_is_refused(tmp_path: Path, recorded: tuple[Path, Snapshot]) -> None:

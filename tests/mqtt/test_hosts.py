@@ -25,6 +25,7 @@ from far_hosts import Far, Near
 from packbank.model.columns import Column
 from packbank.mqtt import link
 from packbank.mqtt.link import BYTES_A_TURN, PACKETS_A_TURN
+from packbank.sources import thread
 from packbank.sources.hosts import peer
 from packbank.sources.hosts.host import LONG_REST, Host
 from packbank.sources.hosts.receiver import Receiver
@@ -143,6 +144,30 @@ def test_a_sender_that_is_killed_is_named_at_once_by_its_will(mqtt_bench: Any, r
     until(lambda: answers(near, "room1"))
     sending.kill()
     until(lambda: "it has ended, or lost its connection" in error(near, "room1"))
+
+
+def test_a_fault_of_the_program_is_shown_and_costs_its_own_host_a_pause(
+    mqtt_bench: Any, room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(thread, "RESTART_PAUSE", PERIOD)
+    take, faulty = Receiver.take, {"room1"}
+
+    def fails(self: Receiver, message: Any) -> None:
+        if self.name in faulty:
+            raise RuntimeError("a fault of ours")
+        take(self, message)
+
+    monkeypatch.setattr(Receiver, "take", fails)
+    login = f"BROKER = {mqtt_bench.mosquitto().url}"
+    near = room.bank("room1", "room2", broker=login)
+    room.sender("room1", login)
+    room.sender("room2", login)
+    until(lambda: answers(near, "room2") > 10 and "a fault of packbank (RuntimeError" in error(near, "room1"))
+    assert answers(near, "room1") == 0
+    faulty.clear()
+    until(lambda: answers(near, "room1") and not error(near, "room1"))
+    assert caplog.text.count("room1: stopped by a fault of packbank (RuntimeError: a fault of ours)") == 1
+    assert "room2: stopped" not in caplog.text
 
 
 @pytest.fixture

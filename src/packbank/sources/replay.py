@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Event as Flag
-from threading import Thread
 
 from packbank.bms.protocol import Protocol
 from packbank.config.model import REMOTE, BusConfig
@@ -22,12 +20,13 @@ from packbank.sources.serial.gate import Member
 from packbank.sources.serial.recording import Event, read_buses, read_events, read_protocols
 from packbank.sources.serial.replay import RecordedBus
 from packbank.sources.store import Store
+from packbank.sources.thread import SourceThread
 
 SCHEME = "replay://"
 log = logging.getLogger(__name__)
 
 
-class Replay:
+class Replay(SourceThread):
     """Plays the events of one bus into the store, in a thread of its own."""
 
     def __init__(
@@ -43,21 +42,10 @@ class Replay:
 
         Raises ConfigError when the recording cannot be read or has no such bus.
         """
-        self.name = config.name
+        super().__init__("replay", config.name, clock)
         self._path, self._recorded = recorded(config)
         self._bus = RecordedBus(self.name, protocol, members, store)
-        self._clock = clock
         self._began = clock()
-        self._stop = Flag()
-        self._thread = Thread(target=self._run, name=f"replay {self.name}", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask the thread to end."""
-        self._stop.set()
 
     def search(self) -> None:
         """A recording has no more packs than it has."""
@@ -67,11 +55,6 @@ class Replay:
         """It never searches."""
         return False
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread's end; whether it has ended."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     def buses(self) -> tuple[BusStats, ...]:
         """Itself: it is one bus."""
         return (self.stats(),)
@@ -80,12 +63,15 @@ class Replay:
         """What was read so far."""
         return self._bus.stats(self._clock() - self._began)
 
-    def _run(self) -> None:
+    def _work(self) -> None:
+        """Play the recording."""
         try:
             for event in self._at_its_pace():
                 self._bus.take(event)
         except PackbankError as error:
             log.error("%s: the recording ends early: %s", self.name, error)
+
+    def _ended(self) -> None:
         self._bus.finish(self._clock())
         if not self._stop.is_set():
             log.warning("%s: the recording is over; its packs fall silent now", self.name)

@@ -95,6 +95,11 @@ class Receiver:
         for bus in self._shown:
             bus.tend(now, trouble)
 
+    def fail(self, fault: str) -> None:
+        """No messages are taken until :meth:`tend` is called again; ``fault`` says why."""
+        for bus in self._shown:
+            bus.fail(fault)
+
     def end(self) -> None:
         """No more messages come."""
         for bus in self._shown:

@@ -127,6 +127,10 @@ class RemoteBus:
         error = trouble or (f"on {self.name.partition('/')[0]}: {theirs}" if theirs else "")
         self._statistics.enter(BusState.OPENING if trouble else BusState.RECEIVING, error)
 
+    def fail(self, fault: str) -> None:
+        """Nothing comes until :meth:`tend` is called again; ``fault`` says why."""
+        self._statistics.enter(BusState.OPENING, fault)
+
     def end(self) -> None:
         """The host's thread has ended."""
         self._statistics.enter(BusState.STOPPED)

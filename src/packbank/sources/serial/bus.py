@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from math import inf
-from threading import Event, Thread
+from threading import Event
 
 from packbank.bms.protocol import Protocol
 from packbank.config.model import BusConfig, Mode
@@ -23,18 +23,18 @@ from packbank.sources.serial.master import Master
 from packbank.sources.serial.ports import is_there, stable_path
 from packbank.sources.serial.statistics import Statistics
 from packbank.sources.store import Store
+from packbank.sources.thread import SourceThread
 
 FIRST_PAUSE = 0.25  # s before a failed port is opened again; doubled up to
 LONGEST_PAUSE = 5.0  # s
 LONGEST_PATIENCE = 3600.0  # s of silence of a port on which nothing is heard: its packs may be switched off
 TRY_RATE = 10.0  # s in which no pack has answered, or none was heard, at one of several rates: the next is tried
-RESTART_PAUSE = 5.0  # s after a fault of the program
 HEAR_FIRST = 2.0  # s that MODE = auto listens before it polls: five slots of the slowest JK master
 
 _log = logging.getLogger(__name__)
 
 
-class Bus:
+class Bus(SourceThread):
     """A bus and its thread. Made by :func:`start_bus`."""
 
     def __init__(
@@ -51,43 +51,26 @@ class Bus:
         if config.mode is Mode.LISTEN and protocol.overhear() is None:
             title = protocol.title
             raise ConfigError(f"{config.name}: {title} cannot be listened to, its answers do not name their pack")
+        super().__init__("bus", config.name, clock)
         self._config = config
         self._protocol = protocol
         self._members = members
         self._store = store
         self._tap = tap
-        self._clock = clock
         # A gateway has a rate of its own, which nobody can set from here.
         fixed = config.port.startswith("socket://")
         self._rates = list(protocol.line.baudrates[:1] if fixed else protocol.line.baudrates)
         self._began = clock()
-        self._stop = Event()
         self._search = Event()
         self._patience = DEAF_LIMIT  # s of silence after which the port is opened anew; longer where that did not help
         self._statistics = Statistics(config.name, config.port)
         self._budget = LogBudget(_log)
-        self._faults = LogBudget(_log, lines=1)
-        self._thread = Thread(target=self._run, name=f"bus {config.name}", daemon=True)
-
-    @property
-    def name(self) -> str:
-        """The bus's name in the configuration."""
-        return self._config.name
-
-    @property
-    def failed(self) -> bool:
-        """Whether the thread ended although nobody stopped it; its traceback is on standard error."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._stop.is_set()
 
     def start(self) -> None:
         """Start the thread."""
         if better := stable_path(self._config.port):
             _log.info("%s: %s can change its name; better PORT = %s", self.name, self._config.port, better)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask the thread to end; it does so after the transaction under way."""
-        self._stop.set()
+        super().start()
 
     def search(self) -> None:
         """Ask every address where a pack may be, once the bus is polled; without effect while such a search runs."""
@@ -98,11 +81,6 @@ class Bus:
         """Whether a search was asked for and is not over."""
         return self._search.is_set()
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread's end; whether it has ended."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     def buses(self) -> tuple[BusStats, ...]:
         """Itself: it is one bus."""
         return (self.stats(),)
@@ -111,22 +89,14 @@ class Bus:
         """What the bus has done so far."""
         return self._statistics.snapshot(self._clock() - self._began, self._protocol.line.baudrate)
 
-    def _run(self) -> None:
-        """Work until the stop is set; after a fault of the program with new parts: the old ones may be damaged."""
-        pause = 0.0
-        while not self._stop.wait(pause):
-            try:
-                self._keep_port_open()
-            except Exception as error:  # noqa: BLE001  whatever it was, the other buses go on, and so may this one
-                pause = RESTART_PAUSE
-                fault = f"a fault of packbank ({type(error).__name__}: {error})"
-                message = f"{self.name}: stopped by {fault}; starting this bus again in {RESTART_PAUSE:.0f} s"
-                self._faults.say("fault", self._clock(), logging.ERROR, message, trace=True)
-                self._statistics.enter(BusState.OPENING, fault)
+    def _failed(self, fault: str) -> None:
+        self._statistics.enter(BusState.OPENING, fault)
+
+    def _ended(self) -> None:
         self._statistics.enter(BusState.STOPPED, self._statistics.error)
 
-    def _keep_port_open(self) -> None:
-        """Open the port as often as it fails, until the stop is set."""
+    def _work(self) -> None:
+        """Open the port as often as it fails, until the stop is set; with new parts."""
         gate = Gate(self.name, self._protocol, self._members, self._store, self._statistics)
         overhearing = self._protocol.overhear()
         listener = Listener(overhearing, gate, self._statistics) if overhearing else None
@@ -169,13 +139,13 @@ class Bus:
         received = self._statistics.counted("received")
         try:
             self._say_open()
-            self._work(link, master, listener, patience)
+            self._poll_or_listen(link, master, listener, patience)
         finally:
             link.close()
             heard = self._statistics.counted("received") > received
             self._patience = DEAF_LIMIT if heard else min(2.0 * self._patience, LONGEST_PATIENCE)
 
-    def _work(self, link: Link, master: Master, listener: Listener | None, patience: float) -> None:
+    def _poll_or_listen(self, link: Link, master: Master, listener: Listener | None, patience: float) -> None:
         mode = self._config.mode
         if listener and mode is not Mode.POLL:
             self._statistics.enter(BusState.LISTENING)
