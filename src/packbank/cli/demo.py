@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
+from typing import TextIO
 
 from packbank.cli.live import SIGNAL, STEADY, Account, play
 from packbank.cli.simulate import add_bank_arguments, check_bank_arguments, plans_of
 from packbank.model.bus_stats import BusStats
 from packbank.model.reasons import MEANINGS
-from packbank.outputs.terminal import limit_texts, number, open_display
+from packbank.outputs.terminal import Display, Lines, limit_texts, number
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,15 @@ def run(args: argparse.Namespace) -> int:
         return 1
     print("\n".join(summary(account)))
     return 1 if account.lost and not (args.fault or args.faults) else 0
+
+
+def open_display(stream: TextIO = sys.stdout) -> Display:
+    """A table when ``stream`` is a terminal and rich is installed, lines of text otherwise."""
+    if not stream.isatty() or find_spec("rich") is None:
+        return Lines(stream)
+    from packbank.outputs.screen import Screen  # noqa: PLC0415  (rich is an extra)
+
+    return Screen(stream)
 
 
 def summary(account: Account) -> list[str]:

@@ -1,12 +1,9 @@
-"""The bank in a terminal: a live table with rich on a screen, else a line of text every few seconds."""
+"""The bank in a terminal: as a line of text every few seconds, and what that has in common with a table."""
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from math import isnan
 from types import TracebackType
 from typing import TextIO
@@ -21,7 +18,7 @@ LINE_EVERY = 2.0  # s between two lines of text
 
 
 class Display(ABC):
-    """Where scenes are shown, while the context is open."""
+    """Where snapshots are shown, while the context is open."""
 
     def __enter__(self) -> Display:
         return self
@@ -48,14 +45,6 @@ class Lines(Display):
         if snapshot.time >= self._due:
             self._due = snapshot.time + LINE_EVERY
             print(line(snapshot), file=self._stream, flush=True)
-
-
-def open_display(stream: TextIO = sys.stdout) -> Display:
-    """A table when ``stream`` is a terminal and rich is installed, lines of text otherwise."""
-    if not stream.isatty() or find_spec("rich") is None:
-        return Lines(stream)
-    screen: Display = import_module("packbank.outputs.screen").Screen(stream)
-    return screen
 
 
 def line(snapshot: Snapshot) -> str:

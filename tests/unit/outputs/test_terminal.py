@@ -15,7 +15,7 @@ from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.model.bus_stats import BusState, BusStats
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.model.snapshot import Snapshot
-from packbank.outputs.terminal import LINE_EVERY, Lines, limit_texts, line, open_display
+from packbank.outputs.terminal import LINE_EVERY, Lines, limit_texts, line
 from packbank.sim.bank import BankSpec, PhysicalBank
 from virtual_battery import snapshot
 
@@ -111,10 +111,6 @@ def test_lines_come_every_few_seconds(four: Snapshot) -> None:
         for tick in range(9):
             display.show(replace(four, time=NOW + tick * LINE_EVERY / 4))
     assert len(stream.getvalue().splitlines()) == 3
-
-
-def test_no_terminal_gets_lines() -> None:
-    assert isinstance(open_display(io.StringIO()), Lines)
 
 
 def test_table_has_every_pack_with_its_cells(four: Snapshot) -> None:
