@@ -13,7 +13,7 @@ from packbank.cli.show import find_pack
 from packbank.config.loader import load
 from packbank.config.program import state_path
 from packbank.errors import ConfigError, LinkError
-from packbank.outputs.history.location import LINK, Location, location_of
+from packbank.outputs.history.location import LINK, Location, link_name, location_of
 from packbank.outputs.history.reader import History
 from packbank.outputs.local_socket import config_of, runtime_folders
 
@@ -48,7 +48,7 @@ def open_history(args: argparse.Namespace) -> History:
 def _location(args: argparse.Namespace) -> Location:
     if args.folder:
         return Location(args.folder, args.folder / f"none{LINK}")
-    own = location_of(args.config, Path()).link.name if args.config else None
+    own = link_name(args.config) if args.config else None
     links = [link for link in _links() if own in (None, link.name)]
     if len(links) == 1 and not args.state:
         return Location(links[0].readlink(), links[0])

@@ -131,6 +131,14 @@ def test_the_history_of_a_daemon_that_has_ended(
     )
 
 
+@pytest.mark.usefixtures("lived")
+def test_a_configuration_is_named_from_any_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    assert said(capsys, "events", "--config", str(tmp_path / "config.ini"), *FROM)
+
+
 def test_of_two_daemons_one_is_named(lived: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = location_of(tmp_path / "other.ini", tmp_path / "other.state.json")
     other.link.symlink_to(other.folder)

@@ -27,7 +27,11 @@ class Location(NamedTuple):
         return self.link.with_suffix(".events")
 
 
+def link_name(config_file: Path) -> str:
+    """What the link of a daemon with ``config_file`` is called."""
+    return f"{socket_name(config_file).removesuffix(SUFFIX)}{LINK}"
+
+
 def location_of(config_file: Path, state_file: Path) -> Location:
     """Where a daemon of this user with ``config_file`` and ``state_file`` keeps its history."""
-    name = socket_name(config_file).removesuffix(SUFFIX)
-    return Location(state_file.resolve().with_suffix(".history"), runtime_folders()[0] / f"{name}{LINK}")
+    return Location(state_file.resolve().with_suffix(".history"), runtime_folders()[0] / link_name(config_file))
