@@ -24,6 +24,9 @@ FLAG, NUMBER, COUNTS = HEADER, HEADER + 1, HEADER + 2  # places in an opened fra
 MOST_SENSORS = 16
 SHAPES = 32  # layouts kept
 
+# Raw full capacity from which a short 0x42 with VER 20 is Pylontech's, below it PACE's: 35 Ah there, 350 Ah here.
+PYLONTECH_FULL = 35_000
+
 FOUR_CELLS: tuple[Column | None, ...] = BATTERY_TEMPERATURES
 
 
@@ -73,6 +76,11 @@ def split_counted(opened: bytes, end: Callable[[bytes, Shape], int]) -> list[byt
     except FrameError:
         return []
     return blocks if at == len(opened) else []
+
+
+def raw_full(opened: bytes, shape: Shape) -> int:
+    """The full capacity in an answer of PACE or Pylontech, which have different units."""
+    return int.from_bytes(opened[shape.end + 7 : shape.end + 9])
 
 
 def fields_of(shape: Shape, roles: Sequence[Column | None], zero: int, absent: int | None, source: str) -> list[Field]:

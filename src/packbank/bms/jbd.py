@@ -18,7 +18,7 @@ from packbank.bms import jbd_fields as tables
 from packbank.bms.fields import Text
 from packbank.bms.framed import Asked, Check, Fill, FramedProtocol, accept
 from packbank.bms.protocol import Description, Line, Row, Topic
-from packbank.bms.sensors import put_temperatures
+from packbank.bms.sensors import put_tenths
 from packbank.cext.checksum import sum16
 from packbank.errors import FrameError
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Column
@@ -82,8 +82,7 @@ def fill_basic(frame: bytes, row: Row, identity: Identity) -> Identity:
     row[Column.POWER] = row.item(Column.VOLTAGE) * row.item(Column.CURRENT)
     if sensors > len(BATTERY_TEMPERATURES):
         start = tables.SENSORS_AT + 1
-        words = (int.from_bytes(frame[at : at + 2]) for at in range(start, start + 2 * sensors, 2))
-        put_temperatures(row, [(word - tables.ZERO) / 10 if word else np.nan for word in words])
+        put_tenths(row, frame[start : start + 2 * sensors], tables.ZERO)
     version = frame[tables.VERSION_AT]
     made = tables.made_on(int.from_bytes(frame[tables.MADE_AT : tables.MADE_AT + 2]))
     return replace(identity, software=f"{version >> 4}.{version & 0x0F}", manufactured=made)

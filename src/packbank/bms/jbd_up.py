@@ -18,7 +18,7 @@ from packbank.bms import jbd_up_fields as tables
 from packbank.bms.framed import Asked, FramedProtocol
 from packbank.bms.modbus import crc_fault, seal
 from packbank.bms.protocol import Description, Line, Row, Topic
-from packbank.bms.sensors import put_temperatures
+from packbank.bms.sensors import put_tenths
 from packbank.errors import FrameError
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, Column
 from packbank.model.identity import Identity
@@ -65,8 +65,7 @@ def fill_status(frame: bytes, row: Row, identity: Identity) -> Identity:
     row[Column.POWER] = row.item(Column.VOLTAGE) * row.item(Column.CURRENT)
     row[Column.FLOW] = tables.FLOWS.get(int.from_bytes(frame[tables.STATE_AT : tables.STATE_AT + 2]), np.nan)
     if shape.sensors > len(BATTERY_TEMPERATURES):
-        words = (int.from_bytes(frame[at : at + 2]) for at in range(shape.end - 2 * shape.sensors, shape.end, 2))
-        put_temperatures(row, [(word - tables.ZERO) / 10 if word else np.nan for word in words])
+        put_tenths(row, frame[shape.end - 2 * shape.sensors : shape.end], tables.ZERO)
     major, minor = frame[shape.end + tables.FIRMWARE_AT : shape.end + tables.FIRMWARE_AT + 2]
     software = f"{major}.{minor}" if major else identity.software  # a pack behind the first has no major number
     return replace(identity, model=tables.name_of(shape).decode(frame), software=software)

@@ -16,7 +16,6 @@ from packbank.errors import FrameError
 from packbank.model.columns import BATTERY_TEMPERATURES, CELL_VOLTAGES, CELLS, Alarm, Column
 
 DRIVER = "driver"
-LOG = "log"
 MEASURED = "measured"
 
 HEADER = 8  # address, function, u16 start, u16 end, u16 count of the bytes that follow

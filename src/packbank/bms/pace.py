@@ -14,11 +14,13 @@ from types import MappingProxyType
 from packbank.bms import pace_fields as tables
 from packbank.bms.ascii_counts import (
     FLAG,
+    PYLONTECH_FULL,
     Shape,
     ask_states,
     check_cells,
     counted,
     finish,
+    raw_full,
     split_counted,
     unwrap_voltage,
 )
@@ -33,9 +35,6 @@ from packbank.model.identity import Identity
 MASTER = 0x01
 NEW, OLD, RICHPOWER = 0x25, 0x20, 0x26  # VER
 OLD_GAP = 0.200  # s between two questions to a board that does not have the newest VER; nkinnan/esphome-pace-bms
-PYLONTECH_FULL = (
-    35_000  # raw full capacity, from which a short 0x42 with VER 20 is Pylontech's: 35 Ah there, 350 Ah here
-)
 SOC_AGREES = 2.0  # %
 
 
@@ -43,15 +42,11 @@ def analog_shape(opened: bytes) -> Shape:
     """The shape of an answer about one pack to 0x42; FrameError ``layout``, ``empty``."""
     shape = counted(opened, 2)
     tail = shape.rest - tables.TO_TAIL
-    clone = tail == tables.CLONE_TAIL and opened[FLAG] <= 1 and _raw_full(opened, shape.end) < PYLONTECH_FULL
+    clone = tail == tables.CLONE_TAIL and opened[FLAG] <= 1 and raw_full(opened, shape) < PYLONTECH_FULL
     if tail not in tables.TAILS or (opened[VER] != NEW and not clone):
         raise shape.misfit
     check_cells(opened, shape)
     return shape
-
-
-def _raw_full(opened: bytes, end: int) -> int:
-    return int.from_bytes(opened[end + 7 : end + 9])
 
 
 def check_analog(opened: bytes) -> None:

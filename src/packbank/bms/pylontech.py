@@ -11,24 +11,23 @@ from dataclasses import replace
 from struct import Struct
 from types import MappingProxyType
 
-import numpy as np
-
 from packbank.bms import pylontech_fields as tables
 from packbank.bms.ascii_counts import (
     COUNTS,
+    PYLONTECH_FULL,
     Shape,
     ask_states,
     check_cells,
     counted,
     finish,
+    raw_full,
     split_counted,
     unwrap_voltage,
 )
 from packbank.bms.ascii_frames import CODE, Question
 from packbank.bms.ascii_protocol import LINE, AsciiProtocol
-from packbank.bms.pace import PYLONTECH_FULL
 from packbank.bms.protocol import Row, Topic
-from packbank.bms.sensors import put_temperatures
+from packbank.bms.sensors import put_tenths
 from packbank.cext.envelope import HEADER
 from packbank.errors import FrameError
 from packbank.model.columns import Column
@@ -47,8 +46,7 @@ def check_analog(opened: bytes) -> None:
     """As :attr:`Question.check`."""
     shape = counted(opened, 2)
     kind = opened[shape.end + tables.KIND_AT] if shape.rest > tables.KIND_AT else 0
-    full = int.from_bytes(opened[shape.end + 7 : shape.end + 9])
-    if shape.rest != tables.RESTS.get(kind) or (kind == tables.SMALL and full < PYLONTECH_FULL):
+    if shape.rest != tables.RESTS.get(kind) or (kind == tables.SMALL and raw_full(opened, shape) < PYLONTECH_FULL):
         raise shape.misfit
     check_cells(opened, shape)
 
@@ -59,8 +57,7 @@ def fill_analog(opened: bytes, row: Row, identity: Identity) -> Identity:
     tables.analog_layout(shape).decode_into(opened, row)
     if shape.sensors > len(tables.ROLES):
         start = COUNTS + 2 + 2 * shape.cells
-        raw = (int.from_bytes(opened[at : at + 2]) for at in range(start + 2, shape.end, 2))
-        put_temperatures(row, [(value - tables.ZERO) / 10 if value else np.nan for value in raw])
+        put_tenths(row, opened[start + 2 : shape.end], tables.ZERO)
     unwrap_voltage(row, tables.VOLTAGE_SPAN)
     finish(row)
     return identity

@@ -25,3 +25,9 @@ def put_temperatures(row: Row, celsius: Sequence[float]) -> None:
         values[:2] = celsius[:2]
         values[2], values[3] = np.fmin.reduce(celsius[2:]), np.fmax.reduce(celsius[2:])
     row[_COLUMNS] = values
+
+
+def put_tenths(row: Row, words: bytes, zero: int) -> None:
+    """As :func:`put_temperatures`, from big-endian words of 0.1 degC with ``zero`` at 0 degC; 0 means no sensor."""
+    raw = [int.from_bytes(words[at : at + 2]) for at in range(0, len(words), 2)]
+    put_temperatures(row, [(word - zero) / 10 if word else np.nan for word in raw])

@@ -15,7 +15,6 @@ from packbank.cext.layout import Layout
 from packbank.model.columns import Alarm, Column
 
 SEP = "sep"
-SYS = "sys"
 MEASURED = "measured"
 
 ZERO = 2731  # 0 degC
