@@ -63,8 +63,8 @@ class Daemon:
         """
         saved = state.load(state_file) if state_file else {}
         self.config = config
-        hosts = {bus.name for bus in config.buses if bus.host}
-        self.store = Store(len(config.packs), [index for index, pack in enumerate(config.packs) if pack.bus in hosts])
+        remote = {bus.name for bus in config.buses if bus.host}
+        self.store = Store(len(config.packs), [index for index, pack in enumerate(config.packs) if pack.bus in remote])
         self.outputs = Runner()
         self.saved_controls = state.controls_of(saved)  # None: nothing was saved
         self.external: Callable[[], External] = External

@@ -76,14 +76,15 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, config: Config) -> int:
     for note in config.notes:
         log.info("%s: %s", args.config, note)
+    state_file = state_path(args.config, config, args.state)
     if not all(host.listed for host in config.hosts):
-        saved = state.load(state_path(args.config, config, args.state)).get("hosts")
+        saved = state.load(state_file).get("hosts")
         config = load(args.config, args.port, args.state, saved_hosts(saved))
     serve = None if args.no_dbus else import_whole("packbank.cli.on_dbus").serve
     on_request = OnRequest()
     capture = Capture(args.capture) if args.capture else on_request
-    held = state.lock(state_path(args.config, config, args.state))
-    daemon = Daemon(config, state_file=state_path(args.config, config, args.state), capture=capture)
+    held = state.lock(state_file)
+    daemon = Daemon(config, state_file=state_file, capture=capture)
     for output, may_block in outputs(args, config, on_request.begin):
         daemon.outputs.add(output, may_block=may_block)
     ended_well = True

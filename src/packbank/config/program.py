@@ -32,8 +32,6 @@ def hindrances(config_file: Path, config: Config, state_file: Path | None) -> It
         yield Problem(Entry("", "", ""), str(error))
     if config.web and find_spec("h11") is None:
         yield Problem(Entry("web", "", ""), "needs h11: pip install 'packbank[web]', or remove that section")
-    if config.hosts and find_spec("paho") is None:
-        title = f"host:{config.hosts[0].name}"
-        yield Problem(Entry(title, "", ""), "needs paho-mqtt: pip install 'packbank[mqtt]', or remove that section")
-    if config.mqtt and find_spec("paho") is None:
-        yield Problem(Entry("mqtt", "", ""), "needs paho-mqtt: pip install 'packbank[mqtt]', or remove that section")
+    if find_spec("paho") is None:
+        for title in (*(f"host:{host.name}" for host in config.hosts[:1]), *(["mqtt"] if config.mqtt else [])):
+            yield Problem(Entry(title, "", ""), "needs paho-mqtt: pip install 'packbank[mqtt]', or remove that section")

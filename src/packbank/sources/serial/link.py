@@ -26,7 +26,7 @@ import serial
 from serial import rfc2217
 
 from packbank.bms.protocol import Line
-from packbank.cext.sweep import SWEEP_LOOKS, SWEEP_MOST, SWEEP_ROOM, sweep
+from packbank.cext.sweep import SWEEP_LOOKS, SWEEP_ROOM, sweep
 from packbank.errors import LinkError
 from packbank.sources.serial.ports import explain
 from packbank.sources.serial.statistics import Statistics
@@ -37,7 +37,6 @@ CONNECT_TIMEOUT = 5.0  # s
 DEAF_LIMIT = 30.0  # s without a byte, after which a port is opened anew
 BACKLOG = 1 << 14  # bytes that pyserial's thread may keep for us; a second of a fast line
 GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.ECONNRESET)
-MOST_REQUESTS = SWEEP_MOST  # in one call of Link.ask
 STEP = 0.001  # s between two looks at an answer
 _CHUNK = 4096  # the tty layer's buffer: nothing more can be waiting on a serial port
 _QUEUE_STEP = 0.02  # s
@@ -85,7 +84,7 @@ class Link(ABC):
     def ask(self, requests: Sequence[bytes], timing: Timing) -> list[Reception]:
         """Write each request in turn and take what comes, up to the first answer that is not as ``timing`` says.
 
-        At most :data:`MOST_REQUESTS`; the last are left out when their answers would come after ``timing.until``.
+        At most ``SWEEP_MOST``; the last are left out when their answers would come after ``timing.until``.
         What is returned last may be incomplete: :meth:`read` brings the rest.
         """
         try:
