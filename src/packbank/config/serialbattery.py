@@ -171,7 +171,7 @@ IGNORED = {
     "packbank opens the ports of its own configuration": """
         EXCLUDED_DEVICES CAN_PORT BLUETOOTH_BMS BLUETOOTH_USE_POLLING BLUETOOTH_FORCE_RESET_BLE_STACK BLUETOOTH_USE_USB
         SERIAL_STARTER_ENABLED""",
-    "packs come from RS485 buses only": """
+    "packs come from serial buses, or from another host's 'packbank forward'": """
         MQTT_TOPIC MQTT_BROKER_ADDRESS MQTT_BROKER_PORT MQTT_TLS_ENABLED MQTT_TLS_PATH_TO_CA MQTT_TLS_INSECURE
         MQTT_USERNAME MQTT_PASSWORD""",
     "the pace of a bus follows from what its packs answer in": "POLL_INTERVAL",

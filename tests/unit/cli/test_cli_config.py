@@ -120,7 +120,7 @@ def test_an_old_file_passes_check_once_it_is_migrated(old: Path, capsys: pytest.
         "renamed  MODBUS_ADDRESSES -> BATTERY_ADDRESSES = 0x01, 0x02",
         "changed  LINEAR_LIMITATION_ENABLE -> CHARGE_MODE = 2: True is 1 (linear), False 2 (stepped)",
         "dropped  A = ...: dbus-serialbattery reads [DEFAULT] only, not [mine]",
-        "dropped  MQTT_PASSWORD = ...: packs come from RS485 buses only",
+        "dropped  MQTT_PASSWORD = ...: packs come from serial buses, or from another host's 'packbank forward'",
     ):
         assert line in account
     text = captured.err
@@ -189,7 +189,7 @@ def test_the_users_comments_and_the_reasons_are_in_the_new_file(tmp_path: Path) 
         "; and no more",
     ]
     assert "# BATTERY_ADDRESSES = 0x01-0x04: address 0x00 is a pack with all four DIP switches off" in text
-    assert "# TOKEN = ...\n# wifi\n# MQTT_PASSWORD = ...: packs come from RS485 buses only\n" in text
+    assert "# TOKEN = ...\n# wifi\n# MQTT_PASSWORD = ...: packs come from serial buses, or" in text
     assert text.endswith("# the end\n")
     assert "geheim" not in text
     assert new.stat().st_mode & 0o777 == 0o640
