@@ -76,3 +76,26 @@ def ask(protocol: Protocol, responder: Responder, row: Row, tries: int = 2) -> t
                 assert protocol.may_lack(responder.address, question), question
     protocol.check(reported, blank())
     return reported, identity
+
+
+def check_alarms(protocol: Protocol, responder: Responder, raises: set[tuple[Alarm, int]]) -> None:
+    """Each alarm and level of ``raises`` is read back as it was raised; of all other alarms nothing is known."""
+    for alarm in Alarm:
+        for level in (1, 2):
+            row = pack_row()
+            row[alarm.column] = level
+            read, _ = ask(protocol, responder, row)
+            if any(alarm is raised for raised, _ in raises):
+                assert read[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
+            else:
+                assert np.isnan(read[alarm.column]), alarm
+
+
+def check_hearing(responder: Responder, request: bytes) -> None:
+    """``request`` is heard, and neither with a wrong bit in any byte nor without its end."""
+    assert responder.wants(request)
+    for at in range(len(request)):
+        wrong = bytearray(request)
+        wrong[at] ^= 0x01
+        assert not responder.wants(bytes(wrong)), at
+    assert not responder.wants(request[:-1])

@@ -12,37 +12,15 @@ import pytest
 
 from packbank.aggregator.bank import Bank
 from packbank.aggregator.settings import BankSettings, PackSettings
-from packbank.model.bus_stats import BusState, BusStats
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.terminal import LINE_EVERY, Lines, limit_texts, line
 from packbank.sim.bank import BankSpec, PhysicalBank
+from served import BUS
 from virtual_battery import snapshot
 
 NOW = 1000.0
-STATS = BusStats(
-    name="attic",
-    port="/dev/ttyUSB0",
-    state=BusState.POLLING,
-    error="",
-    silence=0.031,
-    rounds=12,
-    round_time=1.07,
-    round_time_mean=1.08,
-    requests=200,
-    answers=198,
-    missed=2,
-    retries=2,
-    lost=0,
-    refused={"sum8": 3},
-    recent=(),
-    troubles=(),
-    foreign=0,
-    reopened=0,
-    line_use=0.38,
-    wakeups=400,
-    seconds=60.0,
-)
+STATS = replace(BUS, name="attic", answers=198, missed=2, refused={"sum8": 3})
 
 
 def scene(packs: int, current: float = 100.0) -> Snapshot:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from other_bms import ask, pack_row
+from other_bms import ask, check_alarms, check_hearing, pack_row
 from packbank.bms import jbd_fields, jbd_up_fields, registry, seplos_v3_fields
 from packbank.bms.framed import FramedProtocol
 from packbank.bms.protocol import Protocol, Topic
@@ -82,27 +82,13 @@ def test_any_values_come_back(name: str, data: st.DataObject) -> None:
 def test_every_alarm_that_a_family_can_raise_comes_through(name: str) -> None:
     raises = {(alarm, level) for _, alarm, level in ALARMS[name].values()}
     assert len(raises) >= 4
-    for alarm in Alarm:
-        for level in (1, 2):
-            protocol, pack = family(name)
-            row = pack_row(16)
-            row[alarm.column] = level
-            read, _ = ask(protocol, pack, row)
-            if any(alarm is raised for raised, _ in raises):
-                assert read[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
-            else:
-                assert np.isnan(read[alarm.column]), alarm
+    check_alarms(*family(name), raises)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_whole_questions_to_this_pack_are_heard(name: str) -> None:
     protocol, pack = family(name)
     request = protocol.exchange(protocol.questions[Topic.STATUS][0], pack.address).request
-    assert pack.wants(request)
-    for at in range(len(request)):
-        wrong = bytearray(request)
-        wrong[at] ^= 0x01
-        assert not pack.wants(bytes(wrong))
-    assert not pack.wants(request[:-1])
+    check_hearing(pack, request)
     for other in protocol.addresses[1:2]:
         assert not pack.wants(protocol.exchange(protocol.questions[Topic.STATUS][0], other).request)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from other_bms import answered, ask, pack_row
+from other_bms import answered, ask, check_alarms, check_hearing, pack_row
 from packbank.bms import daly_fields, eg4_fields, jkbms_fields
 from packbank.bms.daly import Daly
 from packbank.bms.eg4 import Eg4
@@ -145,15 +145,7 @@ def test_every_alarm_that_a_family_can_raise_comes_through(
     protocol: Protocol, responder: Responder, raises: set[tuple[Alarm, int]]
 ) -> None:
     assert len(raises) >= 12
-    for alarm in Alarm:
-        for level in (1, 2):
-            row = pack_row()
-            row[alarm.column] = level
-            read, _ = ask(protocol, responder, row)
-            if any(alarm is raised for raised, _ in raises):
-                assert read[alarm.column] == (level if (alarm, level) in raises else 0.0), (alarm, level)
-            else:
-                assert np.isnan(read[alarm.column]), alarm
+    check_alarms(protocol, responder, raises)
 
 
 def test_a_sleeping_board_sends_the_request_back() -> None:
@@ -179,10 +171,5 @@ def test_only_whole_questions_to_this_pack_are_heard() -> None:
         (Eg4Responder(2), Eg4().exchange("status", 2).request),
         (JkBmsResponder(), JkBms().exchange("all", 1).request),
     ):
-        assert responder.wants(request)
-        for at in range(len(request)):
-            wrong = bytearray(request)
-            wrong[at] ^= 0x01
-            assert not responder.wants(bytes(wrong))
-        assert not responder.wants(request[:-1])
+        check_hearing(responder, request)
     assert not DalyResponder(1).wants(Daly().exchange("pack", 2).request)
