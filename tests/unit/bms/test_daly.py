@@ -6,13 +6,13 @@ from random import Random
 
 import numpy as np
 import pytest
+from daly_samples import burst, counted, decoded, raised, reply
 
 from other_bms import answered, ask, blank, pack_row
 from packbank.bms.daly import FORGET_AFTER, Daly
 from packbank.bms.daly_fields import ALARMS
-from packbank.bms.daly_frames import seal
 from packbank.bms.memory import PATIENCE, RARELY
-from packbank.bms.protocol import Protocol, Row, Topic
+from packbank.bms.protocol import Topic
 from packbank.cext.a5 import find_a5
 from packbank.errors import FrameError
 from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
@@ -20,34 +20,6 @@ from packbank.model.identity import Identity
 from packbank.sim.responder_daly import DalyResponder
 
 READ_PACK = "A54090080000000000000000"
-
-
-def reply(board: int, command: int, data: str) -> bytes:
-    return seal(bytes((0xA5, board, command, 8)) + bytes.fromhex(data).ljust(8, b"\0"))
-
-
-def burst(board: int, *cells: tuple[int, int, int]) -> bytes:
-    frames = (b"".join(mv.to_bytes(2) for mv in three) for three in cells)
-    return b"".join(reply(board, 0x95, f"{number:02x}{data.hex()}40") for number, data in enumerate(frames, start=1))
-
-
-def counted(cells: int, sensors: int = 1) -> Daly:
-    """A protocol that knows board 1's cells and sensors."""
-    daly = Daly()
-    assert daly.exchange("counts", 1).feed(reply(1, 0x94, f"{cells:02x}{sensors:02x}"))
-    return daly
-
-
-def raised(row: Row) -> dict[Alarm, float]:
-    return {alarm: row[alarm.column] for alarm in Alarm if row[alarm.column] > 0}
-
-
-def decoded(daly: Protocol, question: str, answer: bytes, row: Row | None = None, board: int = 1) -> Row:
-    exchange = daly.exchange(question, board)
-    assert exchange.feed(answer) or exchange.feed(b"")
-    row = blank() if row is None else row
-    daly.decode(board, question, exchange.answer, row, Identity())
-    return row
 
 
 def test_board_numbers_are_asked_from_0x40_on_and_answer_as_themselves() -> None:
@@ -243,85 +215,6 @@ def test_of_more_sensors_than_columns_the_extremes_count() -> None:
     row = decoded(counted(16, 7), "temperatures", reply(1, 0x96, "01" + bytes([60, 61, 62, 30, 90, 0, 63]).hex()))
     columns = [Column.TEMPERATURE_1, Column.TEMPERATURE_2, Column.TEMPERATURE_4, Column.TEMPERATURE_5]
     assert list(row[columns]) == [20.0, 21.0, -10.0, 50.0]
-
-
-def test_the_state_byte_finds_a_reversed_current() -> None:
-    charging = reply(1, 0x93, "0101010000003A02")
-    row = decoded(Daly(), "state", charging, decoded(Daly(), "pack", reply(1, 0x90, "0212000075F801F4")))  # 30200
-    assert (row[Column.CURRENT], row[Column.FLOW]) == (-20.0, 1)
-    with pytest.raises(FrameError, match="INVERT_CURRENT_MEASUREMENT = True") as error:
-        Daly().check(row, blank())
-    assert error.value.reason == "sign"
-    row[Column.CURRENT] *= -1
-    Daly().check(row, blank())
-
-
-def test_a_current_near_zero_says_nothing_about_the_sign() -> None:
-    row = decoded(Daly(), "pack", reply(1, 0x90, "02120000753A01F4"))
-    Daly().check(decoded(Daly(), "state", reply(1, 0x93, "0101010000003A02"), row), blank())
-
-
-CHARGE, DISCHARGE = 20.0, -20.0
-
-
-def visit(daly: Daly, *currents: float, reversed_: bool = False) -> tuple[list[str], Row, str]:
-    """A status asked of a board whose current is ``currents`` at one question after the other, then the last of them.
-
-    The board may measure the other way round. What was asked, what it said, and why that is refused.
-    """
-    board, asked, said = DalyResponder(1), list[str](), dict[str, bytes]()
-    for question in daly.questions_to(1, Topic.STATUS):
-        true = currents[min(len(asked), len(currents) - 1)]
-        row = pack_row(current=-true if reversed_ and question == "pack" else true)
-        exchange = daly.exchange(question, 1)
-        assert answered(exchange, board, row)
-        asked.append(question)
-        said[question] = exchange.answer
-    row = blank()
-    for question, answer in said.items():
-        daly.decode(1, question, answer, row, Identity())
-    try:
-        daly.check(row, blank())
-    except FrameError as error:
-        return asked, row, error.reason
-    return asked, row, ""
-
-
-@pytest.mark.parametrize(("before", "after"), [(CHARGE, DISCHARGE), (DISCHARGE, CHARGE)])
-def test_a_load_that_turns_between_current_and_state_is_no_wrong_sign(before: float, after: float) -> None:
-    daly = counted(16)
-    asked, row, refused = visit(daly, before, after)
-    assert asked == ["pack", "state", "pack", "cells", "temperatures", "balance", "alarms"]
-    assert (refused, row[Column.CURRENT], row[Column.FLOW]) == ("", after, np.sign(after))
-    assert visit(daly, after)[0].count("pack") == 1
-
-
-def test_a_wrong_sign_is_found_at_once_and_costs_one_question() -> None:
-    daly = counted(16)
-    asked, _, refused = visit(daly, CHARGE, reversed_=True)
-    assert (asked.count("pack"), refused) == (2, "sign")
-    for current in (DISCHARGE, CHARGE, 0.0, CHARGE):
-        asked, _, refused = visit(daly, current, reversed_=True)
-        assert (asked.count("pack"), refused) == (1, "sign" if current else "")
-
-
-@pytest.mark.parametrize(("before", "after"), [(CHARGE, DISCHARGE), (DISCHARGE, CHARGE)])
-def test_a_load_that_turns_is_noticed_at_a_board_that_measures_the_other_way_round(before: float, after: float) -> None:
-    daly = counted(16)
-    visit(daly, CHARGE, reversed_=True)
-    asked, row, refused = visit(daly, before, after, reversed_=True)
-    assert (asked.count("pack"), row[Column.CURRENT], refused) == (2, -after, "sign")
-    assert visit(daly, CHARGE)[2] == "", "the sensor was turned round"
-
-
-def test_noise_and_a_lost_state_ask_nothing_again() -> None:
-    daly = counted(16)
-    assert visit(daly, 0.9, -0.9)[0].count("pack") == 1
-    visit(daly, CHARGE)
-    questions = daly.questions_to(1, Topic.STATUS)
-    assert next(questions) == "pack"
-    assert answered(daly.exchange("pack", 1), DalyResponder(1), pack_row(current=DISCHARGE))
-    assert [*questions].count("pack") == 0, "the state is that of the visit before"
 
 
 def test_incumbent_fails_on_boards_that_answer_few_commands() -> None:

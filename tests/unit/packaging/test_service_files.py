@@ -1,4 +1,4 @@
-"""The service files under a fake root: daemontools, stop-tty and packbank's own Python are stand-ins there."""
+"""The scripts that enable, disable and remove packbank under a fake root, and the systemd unit."""
 
 from __future__ import annotations
 
@@ -7,80 +7,21 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
-import sys
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from unpacked import PACKAGING, call, calls, executable, unpack
 
 from packbank.cli import build_parser
 from packbank.config.loader import load
 
-PACKAGING = Path(__file__).parents[3] / "packaging"
 SCRIPTS = [
     path
     for path in sorted(PACKAGING.rglob("*"))
     if path.is_file() and path.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash"))
 ]
-FILES = sorted(
-    str(path.relative_to(PACKAGING / "venus")) for path in (PACKAGING / "venus").rglob("*") if path.is_file()
-)
-SVC = """
-echo "svc $*" >>"$PACKBANK_ROOT/calls"
-[ ! -e "$PACKBANK_ROOT/svc-fails" ] || exit 111
-case $1 in -d*) rm -f "$PACKBANK_ROOT/up" ;; esac
-"""
-SVSTAT = """
-if [ -e "$PACKBANK_ROOT/up" ]; then echo "$1: up (pid 7) 3 seconds"; else echo "$1: supervise not running"; fi
-"""
-
-
-def executable(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n" + text)
-    path.chmod(0o755)
-
-
-def unpack(root: Path, folder: Path) -> None:
-    """packbank as an archive lays it down, with a stand-in for its program."""
-    shutil.copytree(PACKAGING / "venus", folder, copy_function=shutil.copy, dirs_exist_ok=True)
-    (folder / "files").write_text("\n".join([*FILES, "files"]) + "\n")
-    executable(folder / "bin/packbank", 'echo "$(basename "$0") $*" >> "$PACKBANK_ROOT/calls"\n')
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A GX with packbank unpacked: ``packbank`` and the foreign programs write down how they were called."""
-    unpack(tmp_path, tmp_path / "data/apps/packbank")
-    (tmp_path / "service").mkdir()
-    record = 'echo "$(basename "$0") $*" >> "$PACKBANK_ROOT/calls"\n'
-    executable(tmp_path / "opt/victronenergy/serial-starter/stop-tty.sh", record)
-    executable(tmp_path / "bin/svc", SVC)
-    executable(tmp_path / "bin/svstat", SVSTAT)
-    executable(tmp_path / "bin/multilog", record)
-    return tmp_path
-
-
-@pytest.fixture
-def app(root: Path) -> Path:
-    folder = root / "data/apps/packbank"
-    (folder / "config.ini").write_text("[bus:roof]\nPORT = /dev/ttyUSB7\n")
-    return folder
-
-
-def call(script: Path, root: Path, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PACKBANK_ROOT": str(root), "PATH": f"{root}/bin:{os.environ['PATH']}"}
-    return subprocess.run(
-        [script, *args], env=environment, check=check, capture_output=True, text=True, cwd=script.parent
-    )
-
-
-def calls(root: Path) -> list[str]:
-    return (root / "calls").read_text().splitlines()
 
 
 def boot_line(app: Path, root: Path) -> str:
@@ -278,75 +219,6 @@ def test_uninstall_all(root: Path, app: Path) -> None:
     assert (root / "data/apps").exists()
 
 
-def test_run_frees_the_ports_and_becomes_packbank(root: Path, app: Path) -> None:
-    (root / "dev").mkdir()
-    (root / "dev/by-id").symlink_to(root / "dev/ttyUSB3")
-    (app / "config.ini").write_text(
-        f"[DEFAULT]\n; PORT = /dev/ttyUSB9\n[bus:a]\nPORT = {root}/dev/by-id\n[bus:b]\nport: /dev/ttyUSB7\n"
-        "[bus:c]\nPORT = socket://10.0.0.7:8899\n"
-    )
-    call(app / "service/run", root)
-    assert calls(root) == ["stop-tty.sh ttyUSB3", "stop-tty.sh ttyUSB7", f"packbank run --config {app}/config.ini"]
-
-
-def test_a_wrong_configuration_is_not_tried_every_second(root: Path, app: Path) -> None:
-    record = 'echo "packbank $*" >>"$PACKBANK_ROOT/calls"; echo "PORT is missing"; exit 2\n'
-    executable(app / "bin/packbank", record)
-    assert call(app / "service/run", root, check=False).returncode == 2
-    environment = os.environ | {"PACKBANK_ROOT": str(root)}
-    waiting = subprocess.Popen([app / "service/run"], env=environment, stdout=subprocess.PIPE, text=True)
-    assert waiting.stdout is not None
-    try:
-        said = [waiting.stdout.readline() for _ in range(2)]
-        assert said[0] == "PORT is missing\n"
-        assert "starts when" in said[1]
-        assert calls(root)[1:] == [f"packbank run --config {app}/config.ini", f"packbank check {app}/config.ini"]
-        executable(app / "bin/packbank", 'echo "packbank $*" >>"$PACKBANK_ROOT/calls"\n')
-        (app / "config.ini").write_text("[bus:roof]\nPORT = /dev/ttyUSB8\n# mended\n")
-        assert waiting.wait(20) == 0
-        assert calls(root)[-1] == f"packbank run --config {app}/config.ini"
-    finally:
-        waiting.kill()
-        waiting.communicate()
-
-
-def test_an_update_that_a_reboot_cut_off_is_undone(root: Path, app: Path) -> None:
-    previous = app / ".packbank-previous"
-    unpack(root, previous)
-    (previous / "python/old").write_text("")
-    (previous / "version").write_text("0.1.0\n")
-    (previous / "config.state.json").write_text("old")
-    (app / "config.state.json").write_text("new")
-    executable(app / "bin/packbank", "exit 1\n")
-    (previous / "unproven").write_text(Path("/proc/sys/kernel/random/boot_id").read_text())
-    assert call(app / "service/run", root, check=False).returncode == 1  # the boot of the update itself: it goes on
-    (previous / "unproven").write_text("an earlier boot\n")
-    assert "0.1.0" in call(app / "service/run", root).stdout
-    assert calls(root)[-1] == f"packbank run --config {app}/config.ini"
-    assert (app / "python/old").exists()
-    assert (app / "config.state.json").read_text() == "old"
-    assert not (previous / "unproven").exists()
-
-
-def test_run_without_serial_starter(root: Path, app: Path) -> None:
-    shutil.rmtree(root / "opt")
-    call(app / "service/run", root)
-    assert calls(root) == [f"packbank run --config {app}/config.ini"]
-
-
-def test_the_log_is_small(root: Path, app: Path) -> None:
-    call(app / "service/log/run", root)
-    assert calls(root) == [f"multilog t s25000 n4 {root}/var/log/packbank"]
-
-
-def test_the_launcher_uses_the_python_it_brings(root: Path, app: Path) -> None:
-    shutil.copy(PACKAGING / "venus/bin/packbank", app / "bin/packbank")
-    executable(app / "python/bin/python3", 'echo "$OPENBLAS_NUM_THREADS $*" > "$PACKBANK_ROOT/calls"\n')
-    (root / "link").symlink_to(app / "bin")
-    call(root / "link/packbank", root, "scan", "--help")
-    assert calls(root) == ["1 -I -m packbank scan --help"]
-
-
 def test_the_systemd_unit_calls_packbank_as_it_is() -> None:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
@@ -365,61 +237,3 @@ def test_the_systemd_unit_calls_packbank_as_it_is() -> None:
     assert own is not None
     assert ask is not None
     assert own.get("own_prefix") == ask.get("send_destination_prefix") == "com.victronenergy.battery"  # packs' too
-
-
-STALLING = """
-import os, pathlib
-from packbank.watchdog import Watchdog
-import time
-with Watchdog(0.3) as watchdog:
-    with open(os.environ["PACKBANK_ROOT"] + "/pids", "a") as pids:
-        print(os.getpid(), file=pids)
-    while True:
-        watchdog.feed()
-        time.sleep(0.05)
-"""
-
-
-@pytest.fixture
-def supervised(root: Path, app: Path) -> Iterator[Callable[[], list[int]]]:
-    """``service/run`` started again whenever it ends, as supervise does; the process ids so far."""
-    executable(app / "bin/packbank", f"exec {sys.executable} -c '{STALLING.replace(chr(39), chr(34))}'\n")
-    loop = ["sh", "-c", "while :; do ./run; sleep 0.05; done"]
-    environment = os.environ | {"PACKBANK_ROOT": str(root)}
-    supervise = subprocess.Popen(loop, cwd=app / "service", env=environment, stdout=subprocess.DEVNULL)
-
-    def pids() -> list[int]:
-        file = root / "pids"
-        return [int(line) for line in file.read_text().split()] if file.exists() else []
-
-    try:
-        yield pids
-    finally:
-        supervise.kill()
-        supervise.wait()
-        os.kill(pids()[-1], signal.SIGKILL)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 15.0
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.02)
-
-
-def test_a_daemon_stopped_longer_than_the_watchdog_allows_is_started_again(
-    supervised: Callable[[], list[int]],
-) -> None:
-    until(supervised)
-    first = supervised()[0]
-    os.kill(first, signal.SIGSTOP)
-    time.sleep(0.5)
-    assert len(supervised()) == 1  # a stopped process cannot notice
-    os.kill(first, signal.SIGCONT)
-    until(lambda: len(supervised()) == 2)
-
-
-def test_a_killed_daemon_is_started_again(supervised: Callable[[], list[int]]) -> None:
-    until(supervised)
-    os.kill(supervised()[0], signal.SIGKILL)
-    until(lambda: len(supervised()) == 2)
