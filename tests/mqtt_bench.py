@@ -20,9 +20,8 @@ from packbank.model.battery import VirtualBattery
 from packbank.model.identity import Identity
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.mqtt.output import MqttOutput
+from patience import PATIENCE, until
 from virtual_battery import snapshot
-
-TIMEOUT = 60.0  # s until a test that waits has failed, however busy the machine is
 
 
 class Watcher:
@@ -40,7 +39,7 @@ class Watcher:
         self._client.connect("127.0.0.1", port)
         self._client.subscribe("#", qos=1)
         self._client.loop_start()
-        end = time.monotonic() + TIMEOUT
+        end = time.monotonic() + PATIENCE
         while not self._ready:
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -59,7 +58,7 @@ class Watcher:
             self.messages.clear()
 
     def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(TIMEOUT)
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -91,15 +90,11 @@ class Driver:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Show the bank until ``condition`` holds."""
-        end = time.monotonic() + TIMEOUT
-        while not condition():
-            assert time.monotonic() < end, "the condition never held"
-            self.show()
-            time.sleep(0.01)
+        until(condition, meanwhile=self.show)
 
     def connections(self, broker: BadBroker, count: int) -> None:
         """Let time pass until it has been tried so often."""
-        end = time.monotonic() + TIMEOUT
+        end = time.monotonic() + PATIENCE
         while broker.connections < count:
             assert time.monotonic() < end, f"only {broker.connections} connections"
             self.offset += 20.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,9 +13,9 @@ import h11
 from packbank.config.model import WebConfig
 from packbank.model.snapshot import Snapshot
 from packbank.outputs.web.output import WebOutput
+from patience import PATIENCE, until
 from served import bank
 
-TIMEOUT = 60.0  # s until a test that waits has failed, however busy the machine is
 CHUNK = 65536
 
 
@@ -24,7 +23,7 @@ class Client:
     """A plain connection that sends what a test wants."""
 
     def __init__(self, port: int) -> None:
-        self.link = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        self.link = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.unread = b""
 
     def __enter__(self) -> Client:
@@ -128,11 +127,7 @@ class Bench:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Let seconds pass until ``condition`` holds."""
-        end = time.monotonic() + TIMEOUT
-        while not condition():
-            assert time.monotonic() < end, "the condition never held"
-            self.show()
-            time.sleep(0.01)
+        until(condition, meanwhile=self.show)
 
     def close(self) -> None:
         self.output.close()

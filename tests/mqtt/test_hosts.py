@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +14,8 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+
+from patience import until
 
 pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
 
@@ -35,15 +37,7 @@ QUOTED = [dedent(text) for text in re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", 
 
 pytest_plugins = ["mqtt_bench"]
 
-TIMEOUT = 60.0  # s until a test that waits has failed, however busy the machine is
 PERIOD = 0.2  # s between two messages of a sender, so that tests need not wait for long
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.02)
 
 
 class Sending:

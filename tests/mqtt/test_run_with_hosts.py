@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +14,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+
+from patience import until
 
 pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
 
@@ -61,13 +62,6 @@ def says(started: Started, word: str) -> bool:
 
 def serials(bank: Any) -> set[str]:
     return {pack["serial"] for pack in bank.get("packs", ())} - {""}
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 90.0
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.1)
 
 
 @pytest.fixture

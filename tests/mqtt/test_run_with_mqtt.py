@@ -6,12 +6,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from patience import until
 
 pytest.importorskip("paho.mqtt.client", reason="MQTT is an extra: pip install packbank[mqtt]")
 
@@ -46,15 +47,8 @@ def run(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
         process.communicate()
 
 
-def wait(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.05)
-
-
 def first(watcher: Any, topic: str) -> str:
-    wait(lambda: watcher.last(topic))
+    until(lambda: watcher.last(topic))
     return str(watcher.last(topic))
 
 
@@ -69,7 +63,7 @@ def test_a_daemon_that_is_killed_is_offline_at_once_and_takes_up_its_packs_again
     broker = mqtt_bench.mosquitto()
     watcher = mqtt_bench.watcher(broker)
     daemon = run(f"BROKER = {broker.url}")
-    wait(lambda: watcher.last(STATUS) == "online" and len(announced(watcher)) == 2)
+    until(lambda: watcher.last(STATUS) == "online" and len(announced(watcher)) == 2)
     for topic in announced(watcher):
         config = json.loads(watcher.last(topic))
         assert broken_rules(topic, watcher.last(topic)) == []
@@ -79,16 +73,16 @@ def test_a_daemon_that_is_killed_is_offline_at_once_and_takes_up_its_packs_again
         assert 2.5 < shown["cells_16"] < 3.7
     before = announced(watcher)
     daemon.kill()
-    wait(lambda: watcher.last(STATUS) == "offline")
+    until(lambda: watcher.last(STATUS) == "offline")
     watcher.clear()
     again = run(f"BROKER = {broker.url}")
-    wait(lambda: watcher.last(STATUS) == "online" and len(announced(watcher)) == 2)
+    until(lambda: watcher.last(STATUS) == "online" and len(announced(watcher)) == 2)
     assert announced(watcher) == before
     watcher.clear()
     again.send_signal(signal.SIGTERM)
     assert "Traceback" not in again.communicate(timeout=20)[1]
     assert again.returncode == 0
-    wait(lambda: watcher.last(STATUS) == "offline")
+    until(lambda: watcher.last(STATUS) == "offline")
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from unpacked import PACKAGING, call, calls, executable, unpack
 
+from patience import until
+
 
 def test_run_frees_the_ports_and_becomes_packbank(root: Path, app: Path) -> None:
     (root / "dev").mkdir()
@@ -115,13 +117,6 @@ def supervised(root: Path, app: Path) -> Iterator[Callable[[], list[int]]]:
         supervise.kill()
         supervise.wait()
         os.kill(pids()[-1], signal.SIGKILL)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 15.0
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.02)
 
 
 def test_a_daemon_stopped_longer_than_the_watchdog_allows_is_started_again(

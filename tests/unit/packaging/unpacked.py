@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 PACKAGING = Path(__file__).parents[3] / "packaging"
 FILES = sorted(
     str(path.relative_to(PACKAGING / "venus")) for path in (PACKAGING / "venus").rglob("*") if path.is_file()
@@ -43,3 +45,23 @@ def call(script: Path, root: Path, *args: str, check: bool = True) -> subprocess
 
 def calls(root: Path) -> list[str]:
     return (root / "calls").read_text().splitlines()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A GX with packbank unpacked: ``packbank`` and the foreign programs write down how they were called."""
+    unpack(tmp_path, tmp_path / "data/apps/packbank")
+    (tmp_path / "service").mkdir()
+    record = 'echo "$(basename "$0") $*" >> "$PACKBANK_ROOT/calls"\n'
+    executable(tmp_path / "opt/victronenergy/serial-starter/stop-tty.sh", record)
+    executable(tmp_path / "bin/svc", SVC)
+    executable(tmp_path / "bin/svstat", SVSTAT)
+    executable(tmp_path / "bin/multilog", record)
+    return tmp_path
+
+
+@pytest.fixture
+def app(root: Path) -> Path:
+    folder = root / "data/apps/packbank"
+    (folder / "config.ini").write_text("[bus:roof]\nPORT = /dev/ttyUSB7\n")
+    return folder
