@@ -60,10 +60,11 @@ class Bank:
         expected: Sequence[bool] | None = None,
         state: Mapping[str, Any] | None = None,
         buses: Sequence[int] | None = None,
+        state_age: float | None = None,
     ) -> None:
         """Packs in row order; ``expected`` ones are missed when they do not answer (default: all).
 
-        ``buses`` numbers the packs by their bus (default: all on one).
+        ``buses`` numbers the packs by their bus (default: all on one). ``state_age``: s since ``state`` was saved.
         """
         if not names or len(names) != len(pack_settings) or (expected is not None and len(expected) != len(names)):
             raise ValueError("names, pack_settings and expected must be of equal length, at least one")
@@ -83,7 +84,7 @@ class Bank:
         self._shunt = float("nan")  # A, of the bank as another device measures it
         self.state_error = ""  # why a saved state was not used
         if state is not None:
-            self._restore(state)
+            self._restore(state, state_age)
 
     def step(
         self,
@@ -266,6 +267,7 @@ class Bank:
         return {
             "version": STATE_VERSION,
             "weights": self._share.save(self.names),
+            "exchange": self._share.save_young(self.names),
             "strings": self._strings.save(self.names),
             "sensors": self._sensors.save(self.names),
             "sensors_worked": self._sensors.save_worked(self.names),
@@ -291,7 +293,7 @@ class Bank:
         self._history = HistoryKeeper()
         self._incidents = IncidentLog()
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
+    def _restore(self, state: Mapping[str, Any], age: float | None) -> None:
         """Take a saved state back whole, or not at all: a damaged one must not keep the bank from starting."""
         if state.get("version") != STATE_VERSION:
             self.state_error = f"is of version {state.get('version')}, not {STATE_VERSION}"
@@ -299,6 +301,7 @@ class Bank:
         try:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
             self._share.restore(self.names, state.get("weights", {}))  # the first version stored no weights
+            self._share.restore_young(self.names, state.get("exchange", {}), age)
             self._strings.restore(self.names, state.get("strings", {}))
             self._sensors.restore(self.names, state.get("sensors", {}), state.get("sensors_worked", ()))
             self._sensors.shunt.restore(self.names, state.get("shunt", {}))

@@ -12,6 +12,7 @@ has been measured.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ DRIFT_EXCHANGE = 0.02  # of the exchange per root second: packs that exchange mu
 DRIFT_WEIGHT = 0.0003  # of a weight per root second (temperature, age)
 STILL = 4.0  # standard deviations of the drive within which it has not moved
 SURPRISE = 25.0  # square of the deviation, in variances, from which the line is known worse than was thought
+YOUNG = 120.0  # s, age of a saved state in which a line goes on: too short to work on cables, longer than a restart
 LEAST_WEIGHT = 1e-3  # of the prior: keeps a weight positive where a pack shows nothing at all
 
 
@@ -60,8 +62,11 @@ class ShareEstimator:
             least_weight=LEAST_WEIGHT,
         )
         self._saved = np.full((2, len(table.capacity)), np.nan)  # weights and their errors
+        self._young = np.full((3, len(table.capacity)), np.nan)  # exchange, its error, correlation with the weight
+        self._drives = 0.0, 0.0  # drive and level to begin with
+        self._away = 0.0  # s that the process was away
         self._lines: Lines | None = None
-        self._conducting: Bools | None = None  # in the last step
+        self._conducting: Bools | None = None  # in the last step; None until something was learned
         self._chosen = b""  # in the last step, as bytes: quicker to compare
         self._unread = UnreadPacks(len(table.capacity))
 
@@ -70,7 +75,9 @@ class ShareEstimator:
     ) -> Lines:
         """Learn from this step's currents."""
         prior, size = self._prior(tele)
-        lines = self._lines or _begin(prior, size, self._saved)
+        lines = self._lines
+        if lines is None:
+            lines, dt = _begin(prior, size, self._saved, self._young, self._drives), dt + self._away
         block = np.empty((5, len(prior)))
         self._filter.wander(lines.arrays, prior, size, tele.flow, dt, block)
         unknown = np.isnan(tele[Column.CURRENT])
@@ -87,6 +94,7 @@ class ShareEstimator:
             if together is not None:
                 drive, level = self._filter.learn(block, prior, chosen, *together, drive, level)
                 drive, level = centre(block, prior, chosen, chosen, drive, level)
+                self._conducting = conducting
             lines = Lines.of(block, drive, level)
             if sensors.any_unread:
                 lines = self._unread.step(lines, Known(tele, sets, sensors, unread, chosen, prior, size, dt))
@@ -103,8 +111,9 @@ class ShareEstimator:
         The packs that conduct now carry what those before them carried.
         """
         drive, level = lines.drive, lines.level
-        before, self._conducting = self._conducting, conducting
+        before = self._conducting
         if before is not None and conducting.tobytes() != before.tobytes():
+            self._conducting = conducting
             carried = float(np.add.reduce(lines.current(drive), where=before))
             rest = carried - float(np.add.reduce(lines.exchange, where=conducting))
             drive = level = rest / float(np.add.reduce(lines.weight, where=conducting))
@@ -114,7 +123,7 @@ class ShareEstimator:
         return drive, level
 
     def save(self, names: Sequence[str]) -> dict[str, list[float]]:
-        """Weights and their errors by pack name, for a restart; what packs exchange is seen at the next sample."""
+        """Weights and their errors by pack name, for a restart."""
         if self._lines is None:
             return {}
         weight, error = self._lines.weight, np.sqrt(np.maximum(self._lines.ww, 0.0))
@@ -130,6 +139,36 @@ class ShareEstimator:
                     raise ValueError(f"weight {weight:g} +- {error:g} of {name}")
                 self._saved[:, i] = weight, error
 
+    def save_young(self, names: Sequence[str]) -> dict[str, Any]:
+        """What else makes the lines go on after a short restart: it is worth nothing later."""
+        if self._lines is None:
+            return {}
+        exchange, _, xx, xw, ww = self._lines.arrays
+        error, of_weight = np.sqrt(np.maximum(xx, 0.0)), np.sqrt(np.maximum(ww, 0.0))
+        together = np.clip(xw / np.maximum(error * of_weight, 1e-12), -1.0, 1.0)
+        packs = zip(exchange.tolist(), error.tolist(), together.tolist(), strict=True)
+        return {
+            "drive": float(f"{self._lines.drive:.6g}"),
+            "level": float(f"{self._lines.level:.6g}"),
+            "packs": {name: [float(f"{value:.6g}") for value in of] for name, of in zip(names, packs, strict=True)},
+        }
+
+    def restore_young(self, names: Sequence[str], saved: Mapping[str, Any], age: float | None) -> None:
+        """Take back what was saved ``age`` s ago, after the weights; not where that is long ago or not known."""
+        if not saved.keys():
+            return
+        packs = {name: tuple(map(float, of)) for name, of in saved["packs"].items()}
+        drives = float(saved["drive"]), float(saved["level"])
+        for name, (_, error, together) in packs.items():
+            if not (error >= 0.0 and -1.0 <= together <= 1.0):
+                raise ValueError(f"exchange +- {error:g}, correlation {together:g} of {name}")
+        if age is None or not age <= YOUNG:
+            return
+        self._drives, self._away = drives, age
+        for i, name in enumerate(names):
+            if name in packs and not np.isnan(self._saved[0, i]):
+                self._young[:, i] = packs[name]
+
     def _prior(self, tele: Telemetry) -> tuple[Floats, Floats]:
         """Weights before anything is measured, and capacities without gaps."""
         capacity = tele.capacity
@@ -142,13 +181,22 @@ class ShareEstimator:
         return prior, capacity
 
 
-def _begin(prior: Floats, size: Floats, saved: Floats) -> Lines:
-    """Lines before anything is measured, with the weights of another run where they are known."""
+def _begin(prior: Floats, size: Floats, saved: Floats, young: Floats, drives: tuple[float, float]) -> Lines:
+    """Lines before anything is measured: with weights of another run, or as they were where that has just ended."""
     weight, error = saved
-    known = ~np.isnan(weight)
-    error = np.where(known, np.clip(error, AGED * weight, WEIGHT_ERROR * weight), WEIGHT_ERROR * prior)
-    zero = np.zeros(len(prior))
-    return Lines(zero, np.where(known, weight, prior), (EXCHANGE_ERROR * size) ** 2, zero, error * error, 0.0, 0.0)
+    exchange, exchange_error, together = young
+    known, whole = ~np.isnan(weight), ~np.isnan(exchange)
+    aged = np.clip(error, np.where(whole, 0.0, AGED * weight), WEIGHT_ERROR * weight)
+    error = np.where(known, aged, WEIGHT_ERROR * prior)
+    exchange_error = np.where(whole, exchange_error, EXCHANGE_ERROR * size)
+    return Lines(
+        np.where(whole, exchange, 0.0),
+        np.where(known, weight, prior),
+        exchange_error * exchange_error,
+        np.where(whole, together * exchange_error * error, 0.0),
+        error * error,
+        *drives,
+    )
 
 
 def _conducting(sets: Sets) -> Bools:

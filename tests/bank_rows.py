@@ -84,6 +84,7 @@ class Rig:
         pack_settings: Sequence[PackSettings] | None = None,
         expected: Sequence[bool] | None = None,
         state: dict[str, object] | None = None,
+        state_age: float | None = None,
     ) -> None:
         self.names = [f"pack {i + 1}" for i in range(packs)]
         self.rows = healthy(packs)
@@ -93,7 +94,12 @@ class Rig:
         self.external = External()
         self.identities: Sequence[Identity] = ()
         self.bank = Bank(
-            self.names, pack_settings or [PackSettings()] * packs, settings or BankSettings(), expected, state
+            self.names,
+            pack_settings or [PackSettings()] * packs,
+            settings or BankSettings(),
+            expected,
+            state,
+            state_age=state_age,
         )
 
     def step(self, seconds: float = 1.0) -> VirtualBattery:

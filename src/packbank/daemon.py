@@ -75,6 +75,7 @@ class Daemon:
             [pack.expected for pack in config.packs],
             _mapping(saved.get("bank")),
             [[bus.name for bus in config.buses].index(pack.bus) if config.buses else 0 for pack in config.packs],
+            state.age(saved),
         )
         if self.bank.state_error:
             log.warning("%s: the saved state %s; history begins anew", state_file, self.bank.state_error)
@@ -224,7 +225,7 @@ class Daemon:
             found = self.store.announced
             announced = {host.name: found.get(host.name, host.packs) for host in self.config.hosts if not host.listed}
             hosts = {"hosts": announced} if announced else {}
-            self._writer.give({"bank": self.bank.state(), "controls": asdict(self._controls), **hosts})
+            self._writer.give({"bank": self.bank.state(), "controls": asdict(self._controls), **state.stamp(), **hosts})
 
     def _save_last(self) -> None:
         if self._writer is None:

@@ -1,6 +1,7 @@
 """What outlives a restart, in one small JSON file that a power cut cannot spoil.
 
-``{"schema": 2, "bank": {...}, "controls": {...}}``; the first version wrote the same without ``schema``.
+``{"schema": 2, "bank": {...}, "controls": {...}, "boot": "...", "at": 1234.5}``; the first version wrote the first two
+parts without ``schema``. ``boot`` and ``at`` say when, on a clock that nobody sets: s since the machine was started.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from socket import AF_UNIX, SOCK_STREAM, socket
 from typing import Any, NoReturn
 from zlib import crc32
 
+from packbank.boot import boot_name, since_boot
 from packbank.errors import ConfigError
 from packbank.files import replace_text
 from packbank.model.controls import Controls
@@ -111,6 +113,23 @@ def save(path: Path, state: Mapping[str, object]) -> None:
     text = json.dumps({"schema": SCHEMA, **state}, allow_nan=False)  # dump() makes reference cycles
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_text(path, text)
+
+
+def stamp() -> dict[str, str | float]:
+    """When a state is saved, for :func:`age`; empty where the machine does not name its boots."""
+    try:
+        return {"boot": boot_name(), "at": round(since_boot(), 1)}
+    except OSError:
+        return {}
+
+
+def age(state: Mapping[str, Any]) -> float | None:
+    """Seconds since ``state`` was saved; ``None`` when nobody knows, such as after the machine was started anew."""
+    saved, now = state.get("at"), stamp()
+    if not now or state.get("boot") != now["boot"] or not isinstance(saved, float):
+        return None
+    passed = float(now["at"]) - saved
+    return passed if passed >= 0.0 else None
 
 
 def controls_of(state: Mapping[str, Any]) -> Controls | None:

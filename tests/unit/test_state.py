@@ -1,4 +1,5 @@
 import gc
+import json
 import os
 from pathlib import Path
 
@@ -138,3 +139,31 @@ def test_another_kind_of_file_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(ConfigError, match="STATE_FILE"):
         state.load(path)
     assert path.read_text(encoding="utf-8") == content
+
+
+def test_a_state_has_an_age_within_one_run_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, boots = [100.0], ["first"]
+    monkeypatch.setattr(state, "since_boot", lambda: clock[0])
+    monkeypatch.setattr(state, "boot_name", lambda: boots[0])
+    saved = json.loads(json.dumps(state.stamp()))
+    clock[0] = 104.5
+    assert state.age(saved) == 4.5
+    boots[0] = "second"
+    assert state.age(saved) is None
+
+
+@pytest.mark.parametrize(
+    "saved", [{}, {"boot": "now"}, {"at": 3.0}, {"boot": "now", "at": "3"}, {"boot": "now", "at": 1e9}]
+)
+def test_a_state_without_a_time_has_no_age(saved: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "boot_name", lambda: "now")
+    assert state.age(saved) is None
+
+
+def test_a_machine_that_names_no_boots_gives_no_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(state, "boot_name", unknown)
+    assert state.stamp() == {}
+    assert state.age({}) is None

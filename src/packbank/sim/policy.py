@@ -29,6 +29,7 @@ class Limits:
 
 
 ABSENT = Limits(np.nan, 0.0, 0.0)
+AWAY = 1.0  # s from the last step of a process to the first of the next
 
 
 NO_CONTROLS = Controls()
@@ -63,7 +64,7 @@ class Packbank:
 
     def __init__(self, packs: int, settings: PackSettings, bank: BankSettings) -> None:
         names = [f"pack {number + 1}" for number in range(packs)]
-        self._make = partial(Bank, names, [settings] * packs, bank, [True] * packs)
+        self._make = partial(Bank, names, [settings] * packs, bank, [True] * packs, state_age=AWAY)
         self._bank = self._make(None)
         self.battery: VirtualBattery | None = None
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from math import isnan
 
+import numpy as np
 import pytest
 
 from bank_rows import Rig, set_cells
@@ -159,6 +160,52 @@ def test_measured_shares_survive_a_restart_by_name() -> None:
     assert battery.packs[0].charge_share == pytest.approx(share, abs=0.02)
 
 
+def limits_after_a_restart(exchange: float, level: float, age: float | None) -> list[tuple[float, float]]:
+    """CCL and DCL of two packs before a restart, and of the first seconds after both have answered again."""
+    rig = Rig(2)
+    rig.teach(2.0, 1.0)
+    now = np.array([exchange, -exchange]) + level * np.array([4 / 3, 2 / 3])
+    rig.rows[:, Column.CURRENT] = now
+    before = rig.run(60)
+    again = Rig(2, state=json.loads(json.dumps(rig.bank.state())), state_age=age)
+    again.rows[:, Column.CURRENT] = now
+    for again.silent in ({0, 1}, {1}):
+        assert not again.step().ready
+    again.silent = set()
+    batteries = [before, *(again.step() for _ in range(5))]
+    return [(seen.charge_current_limit.value, seen.discharge_current_limit.value) for seen in batteries]
+
+
+@pytest.mark.parametrize(("exchange", "level"), [(0.0, 0.0), (12.0, 0.0), (5.0, 60.0), (-5.0, -40.0)])
+def test_limits_go_on_over_a_restart_of_some_seconds(exchange: float, level: float) -> None:
+    before, *after = limits_after_a_restart(exchange, level, 4.0)
+    assert after == [pytest.approx(before, rel=0.02)] * 5
+
+
+@pytest.mark.parametrize("age", [None, 600.0])
+def test_lines_of_long_ago_are_not_believed_whole(age: float | None) -> None:
+    before, first, *_ = limits_after_a_restart(0.0, 0.0, age)
+    assert first[0] < 0.95 * before[0]
+    assert first[1] < 0.95 * before[1]
+
+
+def test_the_longer_a_restart_takes_the_less_is_known_after_it() -> None:
+    first = [limits_after_a_restart(8.0, 50.0, age)[1][0] for age in (1.0, 10.0, 40.0, 120.0)]
+    assert first == sorted(first, reverse=True)
+
+
+def test_a_pack_that_opened_during_a_restart_is_left_out() -> None:
+    rig = Rig(3)
+    rig.teach()
+    rig.rows[:, Column.CURRENT] = 60.0
+    rig.run(60)
+    again = Rig(3, state=json.loads(json.dumps(rig.bank.state())), state_age=4.0)
+    again.rows[:, Column.CURRENT] = [90.0, 90.0, 0.0]
+    again.rows[2, Column.CHARGE_MOSFET] = 0.0
+    limits = [again.step().charge_current_limit.value for _ in range(10)]
+    assert all(170.0 <= limit <= 201.0 for limit in limits), limits
+
+
 def test_the_state_of_a_large_bank_is_small() -> None:
     rig = Rig(300)
     rig.teach()
@@ -171,7 +218,7 @@ def test_a_state_of_another_version_is_passed_over() -> None:
     assert "version 0" in rig.bank.state_error
 
 
-@pytest.mark.parametrize("part", ["weights", "strings", "charge", "soc", "history", "incidents"])
+@pytest.mark.parametrize("part", ["weights", "exchange", "strings", "charge", "soc", "history", "incidents"])
 @pytest.mark.parametrize("damage", [None, {}, {"pack 1": "x"}, [1, 2]])
 def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: object) -> None:
     rig = Rig(2)
@@ -179,7 +226,7 @@ def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: o
     rig.run(10)
     state = rig.bank.state() | {part: damage}
     again = Rig(2, state=state)
-    if part in {"weights", "strings"} and damage == {}:
+    if part in {"weights", "exchange", "strings"} and damage == {}:
         assert again.bank.state_error == ""  # nothing is known of any pack: that is no damage
         return
     assert "damaged" in again.bank.state_error
@@ -197,6 +244,10 @@ def test_a_damaged_state_is_not_used_at_all_and_never_fatal(part: str, damage: o
         ("history", "bottom", [1]),
         ("incidents", "last", [["BmsCable", "yesterday"]]),
         ("weights", "pack 1", [float("nan"), 1.0]),
+        ("exchange", "drive", "none"),
+        ("exchange", "packs", {"pack 1": [0.0, -1.0, 0.0]}),
+        ("exchange", "packs", {"pack 1": [0.0, 1.0, 2.0]}),
+        ("exchange", "packs", {"pack 1": [0.0, 1.0]}),
     ],
 )
 def test_no_single_damaged_figure_reaches_a_step(part: str, field: str, damage: object) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
-from pathlib import Path
 
+from packbank.boot import boot_name, since_boot
 from packbank.config.model import HistoryConfig
 from packbank.errors import LinkError
 from packbank.model.snapshot import Snapshot
@@ -20,16 +19,6 @@ UNSAVED = "what is new stays in memory, and it is tried again each hour"
 UNSEEN = "'packbank history' and 'packbank events' do not see the last hour"
 
 log = logging.getLogger(__name__)
-
-
-def since_boot() -> float:
-    """Seconds since the machine was started, those in which it slept too."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def boot_name() -> str:
-    """A short name for this run of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
 
 
 class HistoryOutput:
