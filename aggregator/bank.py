@@ -23,7 +23,7 @@ from packbank.aggregator.history import HistoryKeeper, Moment
 from packbank.aggregator.incidents import IncidentLog
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import OwnLimitCurves
-from packbank.aggregator.lost import LostPacks
+from packbank.aggregator.lost import LostPacks, like_the_others
 from packbank.aggregator.merge import Measured, merge
 from packbank.aggregator.presence import PresenceTracker
 from packbank.aggregator.returns import Returns
@@ -139,6 +139,8 @@ class Bank:
         cell_ohms = self._strings.step(self._samples, tele)
         extremes = self._lost.step(tele, sets, self._busbar, dt)
         own = self._own.step(tele, sets, extremes, cell_ohms, self._charge.raised())
+        if sets.any_lost:
+            own = like_the_others(own, tele, sets)
         lines = self._share.step(tele, sets, self._samples, cell_ohms, sensors, dt)
         returning = self._returns.step(tele, sets, own.ceiling, now)
         instant = Instant(

@@ -208,8 +208,10 @@ class BankLimits:
 
 def _shortest_delay(direction: int, instant: Instant) -> float:
     """Of the over-current protections of packs that conduct or may do so, s; ``NaN``: one does not report it."""
-    delays, sets = instant.tele[OCP_DELAYS[direction]], instant.sets
-    return float(np.minimum.reduce(delays, where=sets.sure[direction] | sets.maybe[direction], initial=np.inf))
+    tele, sets = instant.tele, instant.sets
+    heard = ~np.isnan(tele.age)
+    conducts = heard & (sets.sure[direction] | sets.maybe[direction])
+    return float(np.minimum.reduce(tele[OCP_DELAYS[direction]], where=conducts, initial=np.inf))
 
 
 def _value(limit: Limit) -> float:

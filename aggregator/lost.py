@@ -12,12 +12,14 @@ was saved, whatever the wall clock says; the time that the process was away does
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isnan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.aggregator.limits import OwnLimits
 from packbank.aggregator.presence import FRESH, Sets
 from packbank.aggregator.telemetry import COLDEST, HIGHEST, HOTTEST, LOWEST, MOSFETS, USED, Telemetry
 from packbank.model.battery import Cause
@@ -160,8 +162,29 @@ def even_out(block: Floats, unseen: Bools, dt: float) -> None:
     xw *= left
 
 
+def like_the_others(own: OwnLimits, tele: Telemetry, sets: Sets) -> OwnLimits:
+    """``own`` with limits of lost packs that have not answered since the start: the others' lowest for each Ah.
+
+    One whose capacity is not known either is as large as they are in the median. Where the configuration gives a lower
+    ceiling that holds.
+    """
+    unheard = sets.lost & np.isnan(tele.age)
+    if not np.count_nonzero(unheard):
+        return own
+    known = tele.capacity[sets.member & ~np.isnan(tele.capacity)]
+    size = np.where(np.isnan(tele.capacity), np.median(known) if len(known) else 1.0, tele.capacity)
+    bounds = (
+        np.minimum.reduce(of / size, axis=1, where=sets.member & ~np.isnan(of), initial=np.inf, keepdims=True) * size
+        for of in (own.ceiling, own.value)
+    )
+    ceiling = np.where(unheard, np.fmin(own.ceiling, next(bounds)), own.ceiling)
+    return replace(own, ceiling=ceiling, value=np.where(unheard, np.fmin(ceiling, next(bounds)), own.value))
+
+
 def describe(cause: Cause, pack: int, tele: Telemetry, extremes: Floats) -> str:
     """The figure behind a lost pack's own limit, ready to print; ``extremes`` are those of :meth:`LostPacks.step`."""
+    if isnan(tele.age[pack]):
+        return "has not answered yet, taken for one of the others"
     if cause not in _FIGURES:
         return ""
     name, rows = _FIGURES[cause]

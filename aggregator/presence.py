@@ -216,7 +216,7 @@ class PresenceTracker:
         maybe = member & through_diode & ~sure
         maybe |= online & ~sure & (tele.flow > current_noise(tele))
         if self._settings.lost_pack_may_conduct:
-            maybe |= lost & ~blocked & ~np.isnan(tele.age)
+            maybe |= lost & ~blocked
         any_lost = bool(np.count_nonzero(lost))
         return Sets(
             code=code,

@@ -25,7 +25,7 @@ from packbank.aggregator.samples import Samples
 from packbank.aggregator.sensors import Verdict
 from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
 from packbank.aggregator.telemetry import Telemetry
-from packbank.aggregator.unread import Known, UnreadPacks, keep_known
+from packbank.aggregator.unread import Known, UnreadPacks, bound_unheard, keep_known
 from packbank.cext.lines import LineFilter, centre
 from packbank.model.columns import Column
 
@@ -95,6 +95,8 @@ class ShareEstimator:
                 drive, level = self._filter.learn(block, prior, chosen, *together, drive, level)
                 drive, level = centre(block, prior, chosen, chosen, drive, level)
                 self._conducting = conducting
+            if sets.any_lost:
+                bound_unheard(block, sets.lost & np.isnan(tele.age), chosen, prior, size)
             lines = Lines.of(block, drive, level)
             if sensors.any_unread:
                 lines = self._unread.step(lines, Known(tele, sets, sensors, unread, chosen, prior, size, dt))

@@ -112,6 +112,24 @@ class UnreadPacks:
         )
 
 
+def bound_unheard(block: Floats, unheard: Bools, chosen: Bools, prior: Floats, size: Floats) -> None:
+    """Let ``unheard`` packs, which have not answered yet, be no less known in ``block`` than the ``chosen`` make them.
+
+    What an earlier run knew of one stays, or it carries what the others do in the mean. How unlike them it may be is
+    their own spread, to which what was thought before any evidence counts as one more pack.
+    """
+    exchange, weight, xx, xw, ww = block
+    seen = np.count_nonzero(chosen)
+    of_weight = _spread(weight / prior - 1.0, ww / prior**2, chosen)
+    of_exchange = _spread(exchange / size, xx / size**2, chosen)
+    others = np.maximum(1.0 - prior / (float(np.add.reduce(prior, where=chosen)) + prior), 0.5)
+    unlike = np.sqrt((WEIGHT_ERROR**2 + seen * of_weight**2) / (seen + 1))
+    apart = np.sqrt((EXCHANGE_ERROR**2 + seen * of_exchange**2) / (seen + 1))
+    np.minimum(xx, (apart * size) ** 2, out=xx, where=unheard)
+    np.minimum(ww, (np.maximum(unlike, UNLIKE / others) * weight) ** 2, out=ww, where=unheard)
+    xw[unheard] = 0.0
+
+
 def keep_known(block: Floats, before: Lines, unread: Bools) -> None:
     """Let weights of ``unread`` packs wander in ``block`` no further than those of packs that were never seen."""
     most = np.maximum(before.ww, (UNLIKE * block[1]) ** 2)
