@@ -66,16 +66,23 @@ class Returns:
         self._none = np.zeros((2, packs), dtype=np.bool_)
         self._opened = np.full((2, packs), np.nan)
         self._raised = np.zeros((2, packs), dtype=np.bool_)  # over-current was the reason
+        self._found = np.zeros(
+            (2, packs), dtype=np.bool_
+        )  # was open when its pack was first seen: since when is unknown
+        self._online = np.zeros(packs, dtype=np.bool_)  # in the last step
         self._was_over = np.zeros((2, packs), dtype=np.bool_)
 
     def step(self, tele: Telemetry, sets: Sets, ceiling: Floats, now: float) -> Bools:
         """Packs about to conduct again, shape ``(2, packs)``."""
         over, self._was_over = self._was_over, tele.flow > ceiling
+        seen, self._online = self._online, sets.online
         waiting = sets.blocked & sets.online
         if not np.count_nonzero(waiting):
             self._opened.fill(np.nan)
             self._raised.fill(False)
+            self._found.fill(False)
             return self._none
+        self._found = waiting & (self._found | (np.isnan(self._opened) & ~seen))
         self._opened = np.where(waiting, np.where(np.isnan(self._opened), now, self._opened), np.nan)
         self._raised = waiting & (self._raised | (over & (self._opened == now)))
         due = np.zeros_like(waiting)
@@ -84,7 +91,7 @@ class Returns:
             self._raised[timer.direction] = raised & waiting[timer.direction]
             since = now - self._opened[timer.direction]
             release = tele[timer.release]
-            timed = (since >= release - LEAD) & (since <= release + OVERDUE)
+            timed = (self._found[timer.direction] | (since >= release - LEAD)) & (since <= release + OVERDUE)
             due[timer.direction] |= raised & np.where(np.isnan(release), since <= ANY_TIME, timed)
         for kind in _THRESHOLDS:
             left = kind.side * (tele.extremes[kind.watched] - tele[kind.release])

@@ -40,6 +40,18 @@ def test_a_pack_that_its_bms_releases_soon_is_reckoned_with_the_current_it_will_
     assert limit.value < 0.7 * others.value
 
 
+def test_a_pack_that_was_open_before_the_start_may_be_released_at_any_moment() -> None:
+    made = rig()
+    trip(made, 1)
+    set_cells(made.rows, 1, 3.27)
+    made.run(5)
+    again = Rig(4, state=made.bank.state(), state_age=2.0)
+    again.rows = made.rows
+    assert again.run(5).charge_current_limit.detail == "may return"
+    assert again.run(60).charge_current_limit.detail == "may return"
+    assert again.run(90).charge_current_limit.detail != "may return"
+
+
 def test_a_release_that_is_long_overdue_is_no_longer_waited_for() -> None:
     made = rig()
     trip(made, 1)
