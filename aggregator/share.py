@@ -40,7 +40,7 @@ DRIFT_EXCHANGE = 0.02  # of the exchange per root second: packs that exchange mu
 DRIFT_WEIGHT = 0.0003  # of a weight per root second (temperature, age)
 STILL = 4.0  # standard deviations of the drive within which it has not moved
 SURPRISE = 25.0  # square of the deviation, in variances, from which the line is known worse than was thought
-YOUNG = 120.0  # s, age of a saved state in which a line goes on: too short to work on cables, longer than a restart
+YOUNG = 15.0  # s, age of a saved state in which a line goes on: too short to change a pack, longer than a restart
 LEAST_WEIGHT = 1e-3  # of the prior: keeps a weight positive where a pack shows nothing at all
 
 
