@@ -163,7 +163,7 @@ def even_out(block: Floats, unseen: Bools, dt: float) -> None:
 
 
 def like_the_others(own: OwnLimits, tele: Telemetry, sets: Sets) -> OwnLimits:
-    """``own`` with limits of lost packs that have not answered since the start: the others' lowest for each Ah.
+    """``own`` with limits of lost packs that have not answered since the start: for each Ah the lowest that conducts.
 
     One whose capacity is not known either is as large as they are in the median. Where the configuration gives a lower
     ceiling that holds.
@@ -174,7 +174,7 @@ def like_the_others(own: OwnLimits, tele: Telemetry, sets: Sets) -> OwnLimits:
     known = tele.capacity[sets.member & ~np.isnan(tele.capacity)]
     size = np.where(np.isnan(tele.capacity), np.median(known) if len(known) else 1.0, tele.capacity)
     bounds = (
-        np.minimum.reduce(of / size, axis=1, where=sets.member & ~np.isnan(of), initial=np.inf, keepdims=True) * size
+        np.minimum.reduce(of / size, axis=1, where=sets.sure & ~np.isnan(of), initial=np.inf, keepdims=True) * size
         for of in (own.ceiling, own.value)
     )
     ceiling = np.where(unheard, np.fmin(own.ceiling, next(bounds)), own.ceiling)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from bank_rows import Rig
+from bank_rows import Rig, set_temperature
 from packbank.aggregator.settings import BankSettings, PackSettings
 from packbank.model.battery import Cause, Limit, VirtualBattery
 from packbank.model.columns import Column
@@ -100,6 +100,14 @@ def test_the_reason_says_so() -> None:
 def test_what_the_configuration_allows_it_holds() -> None:
     usual, lower = (limits_of(Started([1.0] * 4, ceiling=ceiling).teach())[0].value for ceiling in (None, 20.0))
     assert lower < 0.5 * usual
+
+
+def test_a_pack_that_is_open_and_allows_nothing_is_no_measure_for_it() -> None:
+    bank = Started([1.0] * 4)
+    before = limits_of(bank.teach())[0].value
+    set_temperature(bank.rig.rows, 1, -5.0)
+    bank.rig.rows[1, Column.CHARGE_MOSFET] = 0.0
+    assert limits_of(bank.carry(0.0, 60))[0].value > 0.5 * before
 
 
 def test_the_room_that_is_kept_for_loads_is_that_of_packs_that_answer() -> None:
