@@ -6,10 +6,12 @@ import signal
 import time
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import numpy as np
 import pytest
 
+from packbank.aggregator.bank import Bank
 from packbank.bms.protocol import Row
 from packbank.config.model import Config, HostConfig, MqttConfig, PackConfig
 from packbank.daemon import SAVE_PERIOD, STEPS_MAY_FAIL, Daemon, wait_loop
@@ -113,6 +115,24 @@ def test_what_the_user_sets_outlives_the_process(tmp_path: Path) -> None:
     with Daemon(NO_BUS, state_file=state) as again:
         assert again.saved_controls == Controls(charge_current=80.0, discharge_off=True)
         assert again.step(0.0).controls == again.saved_controls
+
+
+def test_the_bank_is_given_the_age_of_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ages: list[float | None] = []
+
+    class Recorded(Bank):
+        def __init__(self, *args: Any) -> None:
+            ages.append(args[-1])
+            super().__init__(*args)
+
+    monkeypatch.setattr("packbank.daemon.Bank", Recorded)
+    with Daemon(NO_BUS, state_file=tmp_path / "state.json"):
+        pass
+    Daemon(NO_BUS, state_file=tmp_path / "state.json")
+    first, second = ages
+    assert first is None
+    assert second is not None
+    assert 0.0 <= second < 600.0
 
 
 @pytest.mark.parametrize(

@@ -55,14 +55,14 @@ def limits_of(battery: VirtualBattery) -> tuple[Limit, Limit]:
 def test_it_is_kept_within_its_limit(packs: int, stronger: float, direction: int) -> None:
     bank = Started([stronger] + [1.0] * (packs - 1))
     battery, sign, own = bank.teach(), (1.0, -1.0)[direction], (100.0, 150.0)[direction]
-    for _ in range(120):
+    for _ in range(60):
         current = limits_of(battery)[direction].value
         assert current * bank.part[0] <= own
         battery = bank.carry(sign * current)
     assert current > 0.7 * own * (packs - 1)
 
 
-@pytest.mark.parametrize("packs", [2, 3, 4, 8, 16, 60])
+@pytest.mark.parametrize("packs", [2, 4, 16, 60])
 def test_what_it_costs_is_bounded_and_no_limit_is_higher_for_it(packs: int) -> None:
     weights = [1.0] * packs
     trusting = BankSettings(lost_pack_may_conduct=False)
@@ -85,7 +85,7 @@ def test_it_costs_less_where_an_earlier_run_knew_it() -> None:
 def test_it_costs_no_more_after_days() -> None:
     bank = Started([1.0] * 16)
     first = limits_of(bank.teach())
-    later = limits_of(bank.rig.run(5 * 86400.0, every=600.0))
+    later = limits_of(bank.rig.run(5 * 86400.0, every=1800.0))
     assert later[0].value > 0.95 * first[0].value
     assert later[1].value > 0.95 * first[1].value
 
