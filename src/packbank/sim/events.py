@@ -38,6 +38,12 @@ def silence(bank: PhysicalBank, _: Inverter) -> None:
     bank.telemetry.silent[bank.special] = True
 
 
+def never_answer(bank: PhysicalBank, inverter: Inverter) -> None:
+    """It has not answered yet."""
+    silence(bank, inverter)
+    bank.telemetry.rows[bank.special] = np.nan
+
+
 def silence_some(bank: PhysicalBank, _: Inverter) -> None:
     """The answers of a quarter of the packs stop."""
     bank.telemetry.silent[bank.places[: max(1, bank.spec.packs // 4)]] = True
