@@ -9,7 +9,7 @@ app=${1:?folder}
 battery_within=${PACKBANK_BATTERY_WITHIN:-60} # seconds
 
 version=$(cat "$new/version")
-before=$(cat "$app/version" 2>/dev/null || echo none)
+trap '' HUP INT TERM PIPE # a lost ssh connection must not leave the bank without a battery; this ends by itself
 
 check_config() {
     [ -f "$app/config.ini" ] || return 0
@@ -22,43 +22,51 @@ stop() {
     await_end
 }
 
-# The old program, kept. Copies, not moves: a power cut must leave every small file in its place.
+# Before all else, what an update left that was killed half-way: the version before it starts again.
+go_back_first() {
+    [ -f "$unproven" ] || return 0
+    warn "the last update was cut off; going back to packbank $(cat "$previous/version") first"
+    stop 2>/dev/null || true
+    restore_previous || die "going back failed, see above; start this again when there is room on the disk"
+    if svc -u "$app/service" 2>/dev/null; then sleep 1; fi
+}
+
+# The old program, kept. Copies, not moves: a power cut must leave every small file in its place. From here on, a
+# reboot goes back, and so does the next installation where this one is killed.
 keep_program() {
     rm -rf "$previous"
     mkdir -p "$previous/bin" "$previous/service/log"
     small_files "$app" | while IFS= read -r file; do
         mkdir -p "$previous/$(dirname "$file")"
         cp -p "$app/$file" "$previous/$file" || exit 1
-    done
+    done && sync && cat /proc/sys/kernel/random/boot_id >"$unproven" && sync
 }
 
-# Its state, which it has saved when it ended; from here on, a reboot goes back.
+# Its state, which it has saved when it ended; whole or not at all.
 keep_state() {
-    if [ -f "$app/config.state.json" ]; then
-        cp -p "$app/config.state.json" "$previous/config.state.json" || return 1
-    fi
-    cat /proc/sys/kernel/random/boot_id >"$unproven" && sync
+    [ -f "$app/config.state.json" ] || return 0
+    state=$previous/config.state.json
+    cp -p "$app/config.state.json" "$state.packbank-new" && sync && mv "$state.packbank-new" "$state"
 }
 
-# The new program into its place, small files one by one in a single step each, Python last.
+# The new program into its place, small files one by one in a single step each, then Python. The version comes last:
+# where it stands, all is there.
 place() {
-    small_files "$new" | while IFS= read -r file; do
+    small_files "$new" | grep -vx version | while IFS= read -r file; do
         mkdir -p "$app/$(dirname "$file")"
         replace_copy "$new/$file" "$app/$file" || exit 1
     done || return 1
     sync
-    if [ "$before" != none ]; then
-        small_files "$previous" | grep -vxFf "$new/files" | while IFS= read -r file; do rm -f "$app/$file"; done
-        mv "$app/python" "$previous/python" || return 1
-    else
-        rm -rf "$app/python"
+    [ "$before" = none ] || drop_files "$previous" "$new"
+    if [ -d "$app/python" ]; then
+        mkdir -p "$previous" && rm -rf "$previous/python" && mv "$app/python" "$previous/python" || return 1
     fi
-    mv "$new/python" "$app/python" && sync
+    mv "$new/python" "$app/python" && sync && replace_copy "$new/version" "$app/version" && sync
 }
 
 go_back() {
     warn "$1; going back to packbank $before"
-    tail -n 20 "$root/var/log/packbank/current" >&2 2>/dev/null || true
+    tail -n 20 "$root/var/log/packbank/current" 2>/dev/null | tai64nlocal >&2 2>/dev/null || true
     stop || svc -k "$app/service" || true
     restore_previous || die "going back failed, see above; install an archive again with --again"
     svc -u "$app/service" || true
@@ -78,10 +86,9 @@ go_on() {
 now() { awk '{ printf "%d\n", $1 * 10 }' /proc/uptime; } # tenths of a second
 
 update_running() {
-    trap '' HUP INT TERM PIPE # a lost ssh connection must not leave the bank without a battery; this ends by itself
     had_battery=
-    if await_battery 0; then had_battery=yes; fi
-    keep_program || die "the old version could not be kept; is the disk full? Nothing was changed"
+    if await_battery "$battery_within"; then had_battery=yes; fi # it may have been started just now, as at a boot
+    keep_program || go_on "the old version could not be kept (is the disk full?)"
     stopped=$(now)
     { stop && keep_state; } || go_on "packbank $before did not end, or its state could not be kept (is the disk full?)"
     place || go_back "the new version could not be put in its place"
@@ -96,15 +103,21 @@ update_running() {
     fi
 }
 
+# Where nothing runs that would have to go on.
+update_idle() {
+    if [ "$before" = none ] || { keep_program && keep_state; }; then place; else false; fi ||
+        die "the disk is full, or cannot be written; start this again when there is room"
+}
+
+go_back_first
+before=$(cat "$app/version" 2>/dev/null || echo none)
 check_config
-if [ "$before" != none ] && [ "$(service_state)" = up ]; then
-    update_running
-elif [ "$before" != none ]; then
-    { keep_program && keep_state && place; } || die "the disk is full, or cannot be written; start this again when there is room"
-else
-    place || die "the disk is full, or cannot be written; start this again when there is room"
-fi
+case $before-$(service_state "$app/service") in
+    none-* | *-down | *-absent) update_idle ;;
+    *) update_running ;;
+esac
 rm -f "$unproven"
+trap - HUP INT TERM PIPE
 
 say "packbank $version is installed in $app$([ "$before" = none ] || echo ", was $before")"
 case $version in *rc*) say "this is a candidate, for trials: it may lack security updates" ;; esac

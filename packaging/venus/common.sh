@@ -4,7 +4,8 @@
 
 root=${PACKBANK_ROOT:-} # tests put a folder here that stands for the GX's /
 link=$root/service/packbank
-boot=$root/data/rc.local
+boot=$root/data/rc.local   # Venus OS runs it at the end of a boot, where it may be executed
+boot_off=$boot.disabled    # what it is renamed to while modifications are switched off on the GX
 previous=$app/.packbank-previous # the version before, with its state, until the next update
 unproven=$previous/unproven      # there while nobody knows yet whether the new version works
 
@@ -27,11 +28,22 @@ quoted() {
 # The line of /data/rc.local that is ours. /service is made anew at each boot; rc.local outlives a firmware update.
 boot_line() { printf '[ ! -d %s ] || ln -sfn %s %s\n' "$(quoted "$app/service")" "$(quoted "$app/service")" "$(quoted "$link")"; }
 
+# rc.local ($1), with the ends of lines that a shell understands.
+boot_text() { tr -d '\r' <"$1"; }
+
 # Takes our line out of rc.local. What is left of a failure does no harm: the line does nothing where the folder is gone.
 forget_boot_line() {
-    { [ -f "$boot" ] && grep -qxF "$(boot_line)" "$boot"; } || return 0
-    others=$(grep -vxF "$(boot_line)" "$boot" || true)
-    printf '%s\n' "$others" | replace_file "$boot"
+    failure=
+    for file in "$boot" "$boot_off"; do
+        { [ -f "$file" ] && boot_text "$file" | grep -qxF "$(boot_line)"; } || continue
+        others=$(boot_text "$file" | grep -vxF "$(boot_line)" || true)
+        if [ "$others" = '#!/bin/sh' ] && [ ! -L "$file" ]; then
+            rm "$file" # as enable.sh made it
+        else
+            printf '%s\n' "$others" | replace_file "$file"
+        fi || failure=yes
+    done
+    [ -z "$failure" ]
 }
 
 # Puts standard input in the place of the file $1, whole or not at all: a full disk or a power cut leaves the old one.
@@ -43,7 +55,7 @@ replace_file() {
         return 0
     fi
     rm -f "$beside"
-    warn "$1 could not be written and is as it was; is $(dirname "$target") full? ('df' shows)"
+    warn "$1 could not be written and is as it was; is $(dirname "$target") full, or read-only? ('df' shows)"
     return 1
 }
 
@@ -55,10 +67,11 @@ replace_copy() {
     return 1
 }
 
-# up, down or absent, as daemontools sees the service; unknown while it is writing that down.
+# up, down or absent, as daemontools sees the service $1; unknown while it is writing that down. One that has ended and is
+# about to be started again is up.
 service_state() {
-    case $(svstat "$app/service" 2>&1) in
-        *": up (pid "*) echo up ;;
+    case $(svstat "$1" 2>&1) in
+        *": up (pid "* | *", want up"*) echo up ;;
         *": down "*) echo down ;;
         *"not running"* | *"does not exist"* | *"o such file"* | *"not found"*) echo absent ;;
         *) echo unknown ;;
@@ -68,7 +81,7 @@ service_state() {
 # Waits until the service is not up any more, 20 s at most: packbank saves its state before it ends.
 await_end() {
     seconds=0
-    while state=$(service_state) && [ "$state" != down ] && [ "$state" != absent ]; do
+    while state=$(service_state "$app/service") && [ "$state" != down ] && [ "$state" != absent ]; do
         seconds=$((seconds + 1))
         [ "$seconds" -le 20 ] || return 1
         sleep 1
@@ -90,22 +103,26 @@ while not bus.name_has_owner("com.victronenergy.battery.packbank"):
 }
 
 # The program's small files, which the list "files" of the folder $1 names; python/ is moved as a whole.
-small_files() { grep -v '^python/' "$1/files"; }
+small_files() { grep -v '^python/' "$1/files" 2>/dev/null; }
+
+# Removes the small files of the version in the folder $1 that the one in the folder $2 does not have.
+drop_files() { small_files "$1" | grep -vxFf "$2/files" | while IFS= read -r file; do rm -f "$app/$file"; done; }
 
 # Puts the version before this one back, with its state. May be repeated, also after a power cut half-way.
 restore_previous() {
+    if [ -d "$previous/python" ]; then # first: on a full disk this makes room
+        rm -rf "$app/python"
+        mv "$previous/python" "$app/python" || return 1
+    fi
+    drop_files "$app" "$previous"
     small_files "$previous" | while IFS= read -r file; do
         replace_copy "$previous/$file" "$app/$file" || exit 1
     done || return 1
-    if [ -d "$previous/python" ]; then
-        rm -rf "$app/python"
-        mv "$previous/python" "$app/python"
-    fi
     if [ -f "$previous/config.state.json" ]; then
         replace_copy "$previous/config.state.json" "$app/config.state.json" || return 1
     fi
-    rm -f "$unproven"
     sync
+    rm -f "$unproven"
 }
 
 # A yes-or-no question to the owner; "no" where nobody can answer.

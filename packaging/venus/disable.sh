@@ -10,7 +10,7 @@ forget_boot_line || failed=yes
 if [ -L "$link" ]; then
     rm "$link" || failed=yes
 fi
-if [ "$(service_state)" != absent ]; then
+if [ "$(service_state "$app/service")" != absent ]; then
     svc -dx "$app/service" "$app/service/log" || true # whether it has worked is seen below
     await_end || failed=yes
 fi

@@ -43,6 +43,24 @@ choose_folder() {
     fi
     new=$app/.packbank-new
     installed=$(cat "$app/version" 2>/dev/null || echo none)
+    if [ -f "$app/.packbank-previous/unproven" ]; then # an update that was cut off counts as not made
+        installed=$(cat "$app/.packbank-previous/version")
+    fi
+}
+
+# Two at a time would unpack into the same folder. The mark is in memory: no power cut leaves one behind.
+take_turn() {
+    turn=$root/run/packbank.install
+    mkdir -p "$root/run"
+    until ln -s $$ "$turn" 2>/dev/null; do
+        other=$(readlink "$turn") || die "$turn cannot be made"
+        if tr '\0' ' ' 2>/dev/null <"/proc/$other/cmdline" | grep -q install; then
+            die "another installation is running (process $other); wait for its end. Nothing was changed"
+        fi
+        rm "$turn" # of one that was killed
+    done
+    trap 'rm -rf "$new" "$turn"' EXIT
+    trap 'exit 1' HUP INT TERM # also where the connection is lost, nothing of it stays
 }
 
 choose_architecture() {
@@ -59,6 +77,7 @@ check_machine() {
     if older "${firmware#v}" "$oldest_firmware"; then
         die "needs Venus OS v$oldest_firmware or newer, and this is $firmware; update it in Settings > Firmware"
     fi
+    take_turn
     rm -rf "$new" # of an installation that was cut off
     free=$(df -Pk "$app" | awk 'NR == 2 { print $4 }')
     [ -z "$free" ] || [ "$free" -ge "$space_needed" ] ||
@@ -71,17 +90,19 @@ fetch() {
         curl -fsSL --retry 2 -o "$new/$1" "$releases/$1"
     else
         wget -q -O "$new/$1" "$releases/$1"
-    fi || die "$releases/$1 could not be downloaded; does the GX have internet and the right time ('date')?"
+    fi || die "$releases/$1 could not be downloaded; is the address right, and does the GX have internet and the right time ('date')?"
 }
 
 find_openssl() {
     for openssl in "$app/python/bin/openssl" openssl; do
-        type "$openssl" >/dev/null 2>&1 && return
+        "$openssl" version >/dev/null 2>&1 && return
     done
     openssl=
 }
 
 check_signature() {
+    grep -q '^[0-9a-f]\{64\}  ' "$new/SHA256SUMS" ||
+        die "$releases/SHA256SUMS is no list of checksums; a page that wants a login, or another address? Open it in a browser"
     find_openssl
     if [ -n "$openssl" ]; then
         printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$key" >"$new/key.pem"
@@ -124,7 +145,6 @@ check_version() {
     [ -z "$again" ] && [ "$installed" != none ] || return 0
     older "$installed" "$version" || {
         say "packbank $installed is installed, and this is $version: nothing to do (--again installs it all the same)"
-        rm -rf "$new"
         exit 0
     }
 }
@@ -164,7 +184,6 @@ if [ -d "$archive" ]; then
 fi
 check_machine
 mkdir "$new"
-trap 'rm -rf "$new"' EXIT
 [ -n "$archive" ] || download
 unpack
 export answer

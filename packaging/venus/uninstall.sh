@@ -14,9 +14,10 @@ for option in "$@"; do
         *) die "usage: uninstall.sh [--all [--yes]]" ;;
     esac
 done
-[ -f "$app/files" ] || die "$app/files is missing, which lists what was installed; nothing was removed"
+[ -f "$app/files" ] ||
+    die "$app/files is missing, which lists what was installed; install packbank again, then remove it. Nothing was removed"
 [ -z "$all" ] || ask "delete the configuration, the history and the log too?" || die "nothing was removed"
-"$app/disable.sh" || await_end || die "nothing was removed; stop packbank first"
+"$app/disable.sh" >/dev/null || await_end || die "nothing was removed; stop packbank first"
 
 # The lists are kept in variables: on a full disk this is what makes room.
 cd "$app"

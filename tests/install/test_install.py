@@ -131,6 +131,8 @@ def test_what_is_not_from_the_makers_is_not_installed(gx: Gx, releases: Releases
     command = f"PACKBANK_RELEASES={releases.address('bad')} sh /tmp/install.sh"
     gx.write("tmp/install.sh", (releases.folder / "first/install.sh").read_text())
     assert "arrived damaged" in gx.run("sh", "-c", command, check=False).stdout
+    (bad / "SHA256SUMS").write_text("<html>Please log in</html>\n")
+    assert "is no list of checksums" in gx.run("sh", "-c", command, check=False).stdout
     (bad / "SHA256SUMS").write_text("0" * 64 + f"  {good.name}\n")
     refused = gx.run("sh", "-c", command, check=False)
     assert refused.returncode == 1

@@ -40,6 +40,7 @@ def test_a_disk_that_fills_up_later_hinders_neither_the_battery_nor_its_end(gx: 
     releases.publish("second", "9.2.0")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=240m", "tmpfs", gx.root / "data"], check=True)
     try:
+        gx.write("data/rc.local", "#!/bin/sh\necho other\n", 0o755)
         install(gx, releases.address("first"))
         start(gx)
         gx.run("sh", "-c", "dd if=/dev/zero of=/data/fill bs=64k 2>/dev/null", check=False)
@@ -53,7 +54,7 @@ def test_a_disk_that_fills_up_later_hinders_neither_the_battery_nor_its_end(gx: 
         assert not gx.battery()
         assert "removed; left in" in gx.run(f"{APP}/uninstall.sh").stdout
         assert not (gx.app / "python").exists()
-        assert (gx.root / "data/rc.local").read_text() == "#!/bin/sh\n"
+        assert (gx.root / "data/rc.local").read_text() == "#!/bin/sh\necho other\n"
     finally:
         subprocess.run(["umount", "-l", gx.root / "data"], check=True)
 

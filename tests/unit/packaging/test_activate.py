@@ -139,6 +139,24 @@ def test_a_disk_that_fills_up_half_way(machine: Machine, file: str) -> None:
     assert not (machine.app / ".packbank-previous/unproven").exists()
 
 
+def test_what_only_the_new_version_has_goes_with_it(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, works=False)
+    executable(machine.new / "only-in-2", "")
+    with (machine.new / "files").open("a") as files:
+        files.write("only-in-2\n")
+    assert machine.activate().returncode == 1
+    assert machine.version() == "1"
+    assert not (machine.app / "only-in-2").exists()
+
+
+def test_a_service_between_two_starts_is_a_running_one(machine: Machine) -> None:
+    """It is about to be started again: nothing may be replaced under it, and the new version has to prove itself."""
+    wants = '[ -e "$PACKBANK_ROOT/up" ] && echo "x: down 0 seconds, normally up, want up" || echo "x: down 3 seconds"\n'
+    executable(machine.root / "bin/svstat", f"#!/bin/sh\n{wants}")
+    assert machine.activate().returncode == 0
+    assert "svc -d" in (machine.root / "calls").read_text()
+
+
 def test_a_configuration_that_the_new_version_refuses_changes_nothing(machine: Machine) -> None:
     executable(machine.new / "bin/packbank", "#!/bin/sh\necho 'PORT is missing' >&2\nexit 2\n")
     done = machine.activate()

@@ -110,8 +110,39 @@ def test_a_folder_of_any_name(root: Path, name: str) -> None:
     assert calls(root)[-1] == f"packbank run --config {app}/config.ini"
     call(app / "uninstall.sh", root)
     assert [path.name for path in app.iterdir()] == ["config.ini"]
-    assert (root / "data/rc.local").read_text() == "#!/bin/sh\n"
+    assert not (root / "data/rc.local").exists()
     assert not list(root.rglob("broken"))
+
+
+def test_a_boot_file_from_windows_runs_again(root: Path, app: Path) -> None:
+    boot = root / "data/rc.local"
+    boot.write_bytes(f"#!/bin/sh\r\necho other\r\n{boot_line(app, root)[:-1]}\r\n".encode())
+    boot.chmod(0o755)
+    call(app / "enable.sh", root)
+    assert boot.read_bytes().decode() == "#!/bin/sh\n" + boot_line(app, root) + "echo other\n"
+    boot.write_bytes(boot.read_bytes().replace(b"\n", b"\r\n"))
+    call(app / "disable.sh", root)
+    assert str(app) not in boot.read_text()
+
+
+def test_a_boot_file_that_cannot_be_executed(root: Path, app: Path) -> None:
+    """As Venus OS skips it; an owner may have meant that, so the script says it."""
+    boot = root / "data/rc.local"
+    boot.write_text("#!/bin/sh\necho other\n")
+    assert "could not be executed" in call(app / "enable.sh", root).stdout
+    assert os.access(boot, os.X_OK)
+    assert "could not be executed" not in call(app / "enable.sh", root).stdout
+
+
+def test_where_the_gx_has_modifications_switched_off(root: Path, app: Path) -> None:
+    """Venus OS keeps rc.local under another name then, and gives its name back when they are switched on."""
+    off = root / "data/rc.local.disabled"
+    executable(off, "echo other\n")
+    assert "Modification checks" in call(app / "enable.sh", root).stderr
+    assert off.read_text() == "#!/bin/sh\n" + boot_line(app, root) + "echo other\n"
+    assert not (root / "data/rc.local").exists()
+    call(app / "disable.sh", root)
+    assert off.read_text() == "#!/bin/sh\necho other\n"
 
 
 def test_a_full_disk_leaves_the_boot_file_as_it_was(root: Path, app: Path) -> None:
@@ -129,13 +160,14 @@ def test_a_full_disk_leaves_the_boot_file_as_it_was(root: Path, app: Path) -> No
 
 def test_a_full_disk_does_not_keep_packbank_from_being_removed(root: Path, app: Path) -> None:
     boot = root / "data/rc.local"
+    executable(boot, "echo other\n")
     call(app / "enable.sh", root)
     full = f'[ ! -e "{app}/bin/packbank" ] || [ $# != 0 ] || {{ /bin/cat >/dev/null; exit 1; }}; exec /bin/cat "$@"\n'
     executable(root / "bin/cat", full)  # no standard input can be written down until something is removed
     removed = call(app / "uninstall.sh", root)
     assert "is as it was" in removed.stderr
     assert [path.name for path in app.iterdir()] == ["config.ini"]
-    assert boot.read_text() == "#!/bin/sh\n"
+    assert boot.read_text() == "#!/bin/sh\necho other\n"
 
 
 def test_enable_wants_a_configuration_that_holds(root: Path, app: Path) -> None:
@@ -165,6 +197,20 @@ def test_disable_stops_service_and_log(root: Path, app: Path) -> None:
     assert calls(root)[-1] == f"svc -dx {app}/service {app}/service/log"
 
 
+def test_one_that_is_about_to_be_started_again_is_not_down(root: Path, app: Path) -> None:
+    """Between two starts svstat says down, and that it wants up; a file must not be removed under it."""
+    executable(root / "bin/sleep", "exit 0\n")
+    says = (
+        '[ -e "$PACKBANK_ROOT/down" ] && echo "$1: down 1 seconds" || echo "$1: down 0 seconds, normally up, want up"\n'
+    )
+    executable(root / "bin/svstat", says)
+    assert call(app / "uninstall.sh", root, check=False).returncode == 1
+    assert (app / "bin/packbank").exists()
+    (root / "down").touch()
+    call(app / "uninstall.sh", root)
+    assert not (app / "bin/packbank").exists()
+
+
 def test_a_failing_svc_is_said_and_the_rest_is_done(root: Path, app: Path) -> None:
     call(app / "enable.sh", root)
     (root / "up").touch()
@@ -174,7 +220,7 @@ def test_a_failing_svc_is_said_and_the_rest_is_done(root: Path, app: Path) -> No
     assert refused.returncode == 1
     assert "svstat" in refused.stderr
     assert not (root / "service/packbank").is_symlink()
-    assert boot_line(app, root) not in (root / "data/rc.local").read_text()
+    assert not (root / "data/rc.local").exists()
     assert call(app / "uninstall.sh", root, check=False).returncode == 1  # it runs: nothing is removed under it
     assert (app / "bin/packbank").exists()
 
@@ -187,7 +233,7 @@ def test_uninstall_keeps_the_users_files(root: Path, app: Path) -> None:
     assert sorted(path.name for path in app.iterdir()) == ["bin", "config.ini", "config.state.json"]
     assert [path.name for path in (app / "bin").iterdir()] == ["mine"]
     assert "config.state.json" in said
-    assert str(app) not in (root / "data/rc.local").read_text()
+    assert not (root / "data/rc.local").exists()
 
 
 def test_unpacked_among_others_only_its_own_files_are_removed(root: Path) -> None:
@@ -200,6 +246,13 @@ def test_unpacked_among_others_only_its_own_files_are_removed(root: Path) -> Non
     assert (app / "bin/other").exists()
     assert (app / "apps/packbank/bin/packbank").exists()
     assert not (app / "bin/packbank").exists()
+
+
+def test_what_is_half_there_says_how_to_remove_it(root: Path, app: Path) -> None:
+    (app / "files").unlink()
+    refused = call(app / "uninstall.sh", root, check=False)
+    assert refused.returncode == 1
+    assert "install packbank again, then remove it" in refused.stderr
 
 
 def test_uninstall_all_asks_first(root: Path, app: Path) -> None:
