@@ -28,31 +28,38 @@ class Gx:
         (self.media / "venus-data.tar.gz").touch()
         self.scans(FOUND, FOUND)
         for name in ("serialbattery.sh", "enable.sh", "disable.sh"):
-            self._program(self.app / name, f'echo "{name} ${{answer-}}" >>{self._calls}')
+            self.program(self.app / name, f'echo "{name} ${{answer-}}" >>{self._calls}')
+        stop_tty = root / "opt/victronenergy/serial-starter/stop-tty.sh"
+        self.program(stop_tty, f'echo "stop-tty.sh $1" >>{self._calls}')
+        self.program(self.app / "python/bin/python3", "echo com.victronenergy.grid.cgwacs_ttyUSB1_di30_mb1")
         scan = f"""n=$(cat {root}/n 2>/dev/null || echo 1)
             echo 2 >{root}/n
+            shift; echo "$*" >{root}/scanned
             cat "{root}/scan$n"
             grep -q "#   0x" "{root}/scan$n\""""
-        self._program(self.app / "bin/packbank", f'[ "$1" != scan ] || {{ {scan}; }}')
+        self.program(self.app / "bin/packbank", f'[ "$1" != scan ] || {{ {scan}; }}')
         self.hooks.mkdir()
         for name in ("pre-hook.sh", "mark"):
             shutil.copy(STICK / name, self.hooks)
-        self._program(self.hooks / "install.sh", 'echo "install.sh $*" >>' + f"{self._calls}; exit 1")
+        self.program(self.hooks / "install.sh", 'echo "install.sh $*" >>' + f"{self._calls}; exit 1")
 
     def scans(self, first: str, second: str) -> None:
         (self._root / "scan1").write_text(first)
         (self._root / "scan2").write_text(second)
         (self._root / "n").unlink(missing_ok=True)
 
-    def _program(self, path: Path, line: str) -> None:
+    def scanned(self) -> str:
+        """The ports of the last scan."""
+        return (self._root / "scanned").read_text().strip()
+
+    def program(self, path: Path, line: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{line}\n")
         path.chmod(0o755)
 
     def _run(self, script: Path) -> int:
-        return subprocess.run(
-            ["sh", script], env={**os.environ, "PACKBANK_ROOT": str(self._root)}, check=False
-        ).returncode
+        environment = {**os.environ, "PACKBANK_ROOT": str(self._root), "PATH": f"{self._root}/bin:{os.environ['PATH']}"}
+        return subprocess.run(["sh", script], env=environment, check=False).returncode
 
     def boot(self) -> list[str] | None:
         """What was called at a boot; ``None`` when the stick is not unpacked."""
@@ -63,7 +70,7 @@ class Gx:
         unpacked.mkdir()
         for name in ("stick.sh", "mark"):
             shutil.copy(STICK / name, unpacked)
-        self._program(unpacked / "install.sh", f'echo "install.sh $1" >>{self._calls}')
+        self.program(unpacked / "install.sh", f'echo "install.sh $1" >>{self._calls}')
         assert self._run(unpacked / "stick.sh") == 0
         assert not unpacked.exists()
         return self._calls.read_text().splitlines()
@@ -84,11 +91,14 @@ def gx(tmp_path: Path) -> Iterator[Gx]:
 
 
 def test_port_and_number_make_a_configuration(gx: Gx) -> None:
-    (gx.media / "packbank.txt").write_bytes(b"port = /dev/ttyUSB0\r\nPACKS=2\r\n")
+    (gx.media / "packbank.txt").write_bytes(b"\xef\xbb\xbfport = /dev/ttyUSB0, /dev/ttyUSB1\r\nPACKS=2\r\n")
     calls = gx.boot()
     assert calls is not None
+    assert [call for call in calls if call.startswith("stop-tty")] == ["stop-tty.sh ttyUSB0", "stop-tty.sh ttyUSB1"] * 2
+    assert gx.scanned() == "/dev/ttyUSB0 /dev/ttyUSB1"
     assert calls[-1] == "enable.sh "
     assert gx.config == FOUND
+    assert "on the stick: packbank.txt\n" in (gx.media / "packbank-install.log").read_text()
     assert gx.boot() is None
 
 
@@ -128,6 +138,39 @@ def test_without_a_number_packs_are_only_shown_until_the_owner_decides(gx: Gx) -
     assert [call.split()[0] for call in calls] == ["install.sh", "serialbattery.sh", "disable.sh", "enable.sh"]
     assert gx.config == FOUND
     assert gx.boot() is None
+
+
+def test_adapters_where_the_gx_has_found_a_device_are_left_alone(gx: Gx, tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    for name in ("ttyUSB0", "ttyUSB1", "ttyUSB10"):
+        (tmp_path / "dev" / name).touch()
+    gx.boot()
+    assert gx.scanned() == f"{tmp_path}/dev/ttyUSB0 {tmp_path}/dev/ttyUSB10"
+
+
+def test_an_update_waits_for_the_service_that_has_to_prove_it(gx: Gx, tmp_path: Path) -> None:
+    """The stick is unpacked early in a boot; a service that does not run yet is replaced without a proof."""
+    (tmp_path / "data/rc.local").write_text(f"ln -sfn {gx.app}/service /service/packbank\n")
+    up = f"[ $(grep -c svstat {tmp_path}/calls) -gt 2 ] && echo 'x: up (pid 7)' || echo 'x: supervise not running'"
+    gx.program(tmp_path / "bin/svstat", f"echo svstat >>{tmp_path}/calls; {up}")
+    gx.program(tmp_path / "bin/sleep", "")
+    calls = gx.boot()
+    assert calls is not None
+    assert [call.split()[0] for call in calls[:4]] == ["svstat", "svstat", "svstat", "install.sh"]
+
+
+@pytest.mark.parametrize("text", ["PACKS = 2\n", ""])
+def test_a_disk_that_is_full_leaves_no_half_configuration(gx: Gx, tmp_path: Path, text: str) -> None:
+    """Half of one would be taken for the owner's own, and never be replaced."""
+    (gx.media / "packbank.txt").write_text(text)
+    partly = 'case $2 in */apps/packbank/*config*) head -c 20 "$1" >"$2"; exit 1 ;; esac; exec /bin/cp "$@"'
+    gx.program(tmp_path / "bin/cp", partly)
+    calls = gx.boot()
+    assert calls is not None
+    assert not any(call.startswith("enable.sh") for call in calls)
+    assert gx.config is None
+    assert [path.name for path in gx.app.iterdir() if path.name.startswith(".")] == []
+    assert "config.ini could not be written" in (gx.media / "packbank-install.log").read_text()
 
 
 def test_the_owners_own_configuration_is_never_replaced(gx: Gx) -> None:
