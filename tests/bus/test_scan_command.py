@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def bus(folder: Path, packs: int, *faults: str) -> Buses:
     start = time.monotonic()
     bank = LiveBank(demo_spec(packs, 16, 1), start)
     return Buses(wire_up(bank, [BusPlan("jkpb", packs)], [parse_fault(fault) for fault in faults], 1, start), folder)
+
+
+def test_an_adapter_that_another_program_has_is_asked_only_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GX that is a meter, a charger or a GPS, which questions to packs would disturb."""
+    with bus(tmp_path, 3) as buses:
+        port = buses.paths[0]
+        monkeypatch.setattr("packbank.cli.scan.serial_ports", lambda: [port])
+        with Path(port).open("rb", buffering=0) as held, subprocess.Popen(["sleep", "60"], stdin=held) as other:
+            held.close()
+            assert main(["scan", "--protocol", "jkpb"]) == 1
+            assert f"{port}: in use by sleep (pid {other.pid}), so it was left alone" in capsys.readouterr().err
+            assert main(["scan", "--protocol", "jkpb", port]) == 0
+            other.kill()
+        assert main(["scan", "--protocol", "jkpb"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from packbank.config.loader import load
 from packbank.config.model import Config
 from packbank.errors import ConfigError, LinkError
 from packbank.files import replace_text
-from packbank.sources.serial.ports import serial_ports, stable_path
+from packbank.sources.serial.ports import holder, serial_ports, stable_path
 from packbank.sources.serial.scan import Scan, scan
 
 NOTHING = """Nothing answered. Look at these, in this order:
@@ -68,11 +68,12 @@ def _baudrates(text: str) -> tuple[int, ...]:
 def run(args: argparse.Namespace) -> int:
     """Scan, print what was found and how to configure it, or write that to a file."""
     known = _known(args.output, args.extend)
-    ports = args.port or serial_ports()
-    if not ports:
+    adapters = args.port or serial_ports()
+    if not adapters:
         raise ConfigError(
             "no serial adapter found; plug one in, or name a port: packbank scan socket://192.168.1.40:4196"
         )
+    ports = args.port or _free(adapters)
     names = [name for name in registry.NAMES if not args.protocol or name in args.protocol]
     scans = [found for port in ports if (found := _scan_port(_absolute(port), names, args.baudrates))]
     if not scans:
@@ -118,6 +119,14 @@ def _write(output: Path, text: str, new: Sequence[Scan], failed: bool) -> int:
     written = f"{buses} bus{'es' * (buses != 1)}, {packs} pack{'s' * (packs != 1)} written"
     print(f"{output}: {written}; look at it with 'packbank check {output}'", file=sys.stderr)
     return 0
+
+
+def _free(ports: Sequence[str]) -> list[str]:
+    """Those of ``ports`` that no program has open: what another one asks there must not be disturbed unasked."""
+    taken = {port: who for port in ports if (who := holder(port))}
+    for port, who in taken.items():
+        print(f"{port}: in use by {who}, so it was left alone; stop that, or name the port to ask it", file=sys.stderr)
+    return [port for port in ports if port not in taken]
 
 
 def _absolute(port: str) -> str:

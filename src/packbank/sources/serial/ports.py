@@ -132,7 +132,9 @@ def explain(port: str, error: BaseException) -> str:
     if code in (errno.EAGAIN, errno.EBUSY):
         name = Path(os.path.realpath(port)).name
         who = holder(port) or "another program"
-        cure = f"{STOP_TTY} {name}" if Path(STOP_TTY).exists() else "stop it"
+        cure = "stop it"
+        if Path(STOP_TTY).exists():  # on a GX; it stops the drivers of Venus OS, and those only
+            cure = "'svc -d /service/packbank' stops it" if who.startswith("packbank ") else f"{STOP_TTY} {name}"
         return f"{port}: in use by {who}; {cure}"
     if code in (errno.ENOTTY, errno.EISDIR) or "Inappropriate ioctl" in str(error):
         return f"{port}: not a serial port; serial adapters here: {', '.join(serial_ports()) or 'none'}"
