@@ -86,8 +86,11 @@ go_on() {
 now() { awk '{ printf "%d\n", $1 * 10 }' /proc/uptime; } # tenths of a second
 
 update_running() {
-    had_battery=
-    if await_battery "$battery_within"; then had_battery=yes; fi # it may have been started just now, as at a boot
+    had_battery=yes
+    if ! await_battery 0; then # it may have been started just now, as at a boot
+        say "there is no battery yet; waiting for it, $battery_within s at most"
+        await_battery "$battery_within" || had_battery=
+    fi
     keep_program || go_on "the old version could not be kept (is the disk full?)"
     stopped=$(now)
     { stop && keep_state; } || go_on "packbank $before did not end, or its state could not be kept (is the disk full?)"

@@ -21,6 +21,7 @@ done
 
 # The lists are kept in variables: on a full disk this is what makes room.
 cd "$app"
+find . -type f -name '*.packbank-new' -exec rm -f {} \; # copies that a power cut left
 names=$(cat files)
 folders=$(sed -n 's|/[^/]*$||p' files | sort -ru)
 # Some at a time, without xargs: BusyBox's may cut a name in two where its buffer ends.
@@ -44,9 +45,10 @@ while IFS= read -r folder; do
 done <<FOLDERS
 $folders
 FOLDERS
-rm -rf .packbank-new .packbank-previous service/supervise service/log/supervise
+rm -rf .packbank-new .packbank-previous .packbank-config service/supervise service/log/supervise
 rmdir service/log service 2>/dev/null || true
 forget_boot_line || true # where the disk was full before
+[ ! -L "$link" ] || rm "$link" || true # where only half of packbank was there
 left=$(ls -A)
 cd /
 if [ -n "$left" ]; then

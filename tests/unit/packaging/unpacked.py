@@ -36,6 +36,11 @@ def unpack(root: Path, folder: Path) -> None:
     executable(folder / "bin/packbank", 'echo "$(basename "$0") $*" >> "$PACKBANK_ROOT/calls"\n')
 
 
+def boot_line(app: Path, root: Path) -> str:
+    """The line of rc.local that starts packbank."""
+    return f"[ ! -d {app}/service ] || ln -sfn {app}/service {root}/service/packbank\n"
+
+
 def call(script: Path, root: Path, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PACKBANK_ROOT": str(root), "PATH": f"{root}/bin:{os.environ['PATH']}"}
     return subprocess.run(
