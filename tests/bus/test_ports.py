@@ -167,3 +167,20 @@ def test_a_port_without_udev_keeps_its_name(devices: Path) -> None:
     (devices / "dev/ttyUSB3").touch()
     assert ports.serial_ports() == [str(devices / "dev/ttyUSB3")]
     assert ports.stable_path(str(devices / "dev/none")) == ""
+
+
+@pytest.mark.parametrize(
+    ("who", "cure"),
+    [("packbank (pid 7)", "'svc -d /service/packbank' stops it"), ("gps_dbus (pid 7)", "stop-tty.sh ttyUSB3")],
+)
+def test_on_a_gx_who_has_a_port_is_stopped_in_its_own_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, who: str, cure: str
+) -> None:
+    """Venus OS's script stops its own drivers, by the port in a service's name; packbank's has none."""
+    stop = tmp_path / "stop-tty.sh"
+    stop.touch()
+    monkeypatch.setattr(ports, "STOP_TTY", str(stop))
+    monkeypatch.setattr(ports, "holder", lambda _port: who)
+    text = ports.explain("/dev/ttyUSB3", OSError(errno.EBUSY, "busy"))
+    assert text.startswith(f"/dev/ttyUSB3: in use by {who}; ")
+    assert text.endswith(cure)
