@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.evidence import CELL_ERROR
 from packbank.aggregator.telemetry import Telemetry
-from packbank.model.columns import Column
+from packbank.cext.columns import means
+from packbank.model.columns import CELL_VOLTAGES, COLUMNS, Column
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
-EXCHANGED = 0.4  # of the packs' currents, what is left of them all: where it is less, they flow from pack to pack
 USUAL_SIZE = 100.0  # Ah, of a pack that reports no capacity
 
 
@@ -31,11 +30,8 @@ class Look(NamedTuple):
 
 def look_at(tele: Telemetry, shunt: float, now: float) -> Look:
     """What there is now."""
-    known = ~np.isnan(tele.cell_voltages)
-    count = np.count_nonzero(known, axis=1)
-    whole = np.add.reduce(tele.cell_voltages, axis=1, where=known)
-    cells = np.where(count, whole / np.maximum(count, 1), np.nan)
-    error = CELL_ERROR / np.sqrt(np.maximum(count, 1))
+    cells, error = np.empty((2, len(tele.cells)))
+    means(tele.matrix, COLUMNS, CELL_VOLTAGES.start, CELL_VOLTAGES.stop, CELL_ERROR, cells, error)
     return Look(now, tele[Column.STATUS_TIME].copy(), tele[Column.CURRENT].copy(), cells, error, shunt)
 
 
@@ -43,16 +39,3 @@ def sizes(tele: Telemetry) -> Floats:
     """Capacities without gaps, Ah."""
     size: Floats = np.where(np.isnan(tele.capacity), USUAL_SIZE, np.maximum(tele.capacity, 1.0))
     return size
-
-
-def level_of(current: Floats, size: Floats, among: Bools, good: Bools) -> float:
-    """A per Ah that packs carry: those whose sensors are known to be right, or the median of all."""
-    reported = among & ~np.isnan(current)
-    believed = reported & good
-    if np.count_nonzero(believed):
-        whole = float(np.add.reduce(current, where=believed))
-        return whole / float(np.add.reduce(size, where=believed))
-    flows = current[reported]
-    if abs(float(np.add.reduce(flows))) <= EXCHANGED * float(np.add.reduce(np.abs(flows))):
-        return 0.0
-    return float(np.median(flows / size[reported]))

@@ -20,13 +20,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packbank.aggregator.evidence import CELL_ERROR, DEAF, FOLLOWS, MOVED, Evidence, Known, Step, judge
-from packbank.aggregator.looks import Look, level_of, look_at, sizes
-from packbank.aggregator.presence import FRESH, Sets
+from packbank.aggregator.evidence import CELL_ERROR, DEAF, FOLLOWS, MOVED, STEP_ROWS, Evidence, Known, Step, judge
+from packbank.aggregator.looks import Look, look_at, sizes
+from packbank.aggregator.presence import Sets
 from packbank.aggregator.shunt import ShuntComparison
 from packbank.aggregator.strings import PRIOR, WIRES
-from packbank.aggregator.table import CHARGE, DISCHARGE
 from packbank.aggregator.telemetry import Telemetry
+from packbank.cext.evidence import differences
+from packbank.cext.neighbours import Watch
 from packbank.model.battery import FAULTY, SENSORS, Sensor, SensorReport
 from packbank.model.columns import Column
 
@@ -50,9 +51,21 @@ RESTORED = 2  # steps in a row that a wrong sensor must fit to be believed again
 NOTABLE = 4.0, 0.015  # A and of the capacity: what a pack would carry, from which it is missed
 EVENS_OUT = 0.5  # of what a pack exchanges with the others: it may fade by that while the bank's current moves
 AT_REST = 0.01  # of the capacities, in A
+EXCHANGED = 0.4  # of the packs' currents, what is left of them all: where it is less, they flow from pack to pack
 MIRRORED = 0.45, 2.5  # of the step that the cells show, the other way round: a sensor with the wrong sign
 LEARN = 0.3  # weight of one step's resistance
 RATIOS = 0.2, 5.0  # of a pack's resistance to the others', what is believed
+
+_WATCH = Watch(
+    follows=FOLLOWS,
+    exchanged=EXCHANGED,
+    at_rest=AT_REST,
+    evens_out=EVENS_OUT,
+    notable=NOTABLE,
+    unseen=UNSEEN,
+    good=GOOD,
+    silent=SILENT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,7 @@ class CurrentSensors:
         closed = was_open & ~self._open
         self._came |= closed
         self._since[1, closed] = np.nan
-        self._watch(tele[Column.CURRENT], sets, calm=self._began is None)
+        self._watch(look, sets, calm=self._began is None)
 
     def _measure(self, tele: Telemetry) -> None:
         """How large the packs are, and from which step on their currents have moved."""
@@ -156,7 +169,7 @@ class CurrentSensors:
     def _hop(self, tele: Telemetry, sets: Sets, look: Look, calm: Look) -> None:
         """Nothing moves: remember how it is."""
         self._measure(tele)
-        among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
+        among = sets.heard
         if not self._compared and among.all() and not np.isnan(look.shunt + np.add.reduce(look.current)):
             self._compared = True
             if not self._verdict.any_unread:
@@ -168,7 +181,7 @@ class CurrentSensors:
         self._base, self._calm = base or calm, look
         self._came[:] = False
         self._state[((self._state == GOOD) | (self._state == IDLE)) & (self._until < look.time)] = UNSEEN
-        self._watch(look.current, sets, calm=True)
+        self._watch(look, sets, calm=True)
 
     def _follow(self, tele: Telemetry, sets: Sets, shunt: float, now: float, calm: Look) -> None:
         """Look at a step of the current, and judge it at the second look."""
@@ -176,35 +189,46 @@ class CurrentSensors:
         if self._began is None:
             self._began, self._from, self._first = now, now, None
         began, first = self._began, self._first
-        step, among = self._step_of(look, calm), sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
-        heard = among & (look.status > self._from)
-        met, wrong = among & (look.status > calm.time), _FAULTY[self._state]
-        known = Known(met, heard, self._size, self._ratio, self._ohms, self._worked, wrong)
+        step, among = self._step_of(look, calm), sets.heard
+        wrong = _FAULTY.take(self._state)
+        known = Known(
+            among, look.status, calm.time, self._from, self._size, self._ratio, self._ohms, self._worked, wrong
+        )
         evidence = judge(step, known)
-        self._pending = (evidence.hints | evidence.jumps) & ~evidence.idle
+        self._pending = evidence.doubts
         waited = now - self._from
-        if waited >= LATEST or (waited >= LOOK and np.count_nonzero(heard) == np.count_nonzero(among)):
+        if waited >= LATEST or (waited >= LOOK and not np.count_nonzero(among & ~(look.status > self._from))):
             self._first, self._from = evidence, now
             if first is not None and (now - began >= LATEST or not _undecided(first, evidence)):
                 self._conclude(first, evidence, step, look)
                 self._calm, self._base, self._calm_from, self._began = look, None, now, None
                 self._pending, self._compared = np.zeros_like(among), False
-        self._watch(look.current, sets, calm=False, heard=look.status > began)
+        self._watch(look, sets, calm=False, heard_from=began)
 
     def _step_of(self, look: Look, calm: Look) -> Step:
         """How far everything has moved since the bank was calm."""
-        error, seconds, base = np.hypot(look.error, calm.error), look.time - calm.time, self._base
-        if base is None or calm.time - base.time < HOP:
-            drift = np.maximum(DRIFTS * seconds, self._stepped * min(1.0, seconds / POLARISES))
-        else:
-            slope = np.maximum(np.abs(calm.cells - base.cells) - error, 0.0)
-            drift = slope * (1.5 * seconds / (calm.time - base.time))
-            known = drift[~np.isnan(drift)]
-            if len(known):  # packs in parallel drift much alike: one that stood within the noise may do so, too
-                drift = np.maximum(drift, np.median(known))
-        deaf = ~(np.abs(look.current) > DEAF) & ~(np.abs(calm.current) > DEAF)
-        reported = (look.current - calm.current) * np.where(self._state == INVERTED, -1.0, 1.0)
-        return Step(reported, look.cells - calm.cells, error, drift, deaf, look.shunt - calm.shunt)
+        seconds, base, known = look.time - calm.time, self._base, 0.0
+        if base is not None and calm.time - base.time >= HOP:
+            known = calm.time - base.time
+        rows, deaf = np.empty((STEP_ROWS, len(look.current))), np.empty(len(look.current), dtype=np.bool_)
+        differences(
+            look.current,
+            look.cells,
+            look.error,
+            calm.current,
+            calm.cells,
+            calm.error,
+            base.cells if base is not None and known else None,
+            self._stepped,
+            self._state == INVERTED,
+            DEAF,
+            1.5 * seconds / known if known else 0.0,
+            DRIFTS * seconds,
+            min(1.0, seconds / POLARISES),
+            rows,
+            deaf,
+        )
+        return Step(rows, deaf, look.shunt - calm.shunt)
 
     def _conclude(self, first: Evidence, last: Evidence, step: Step, look: Look) -> None:
         """Take over what both looks show."""
@@ -248,30 +272,24 @@ class CurrentSensors:
             off = abs(step.shunt - float(np.nansum(moved)))
             self._shunt_fits = off <= FOLLOWS * abs(step.shunt) + DEAF * len(moved) ** 0.5
 
-    def _watch(self, current: Floats, sets: Sets, *, calm: bool, heard: Bools | None = None) -> None:
-        """See which sensors, not seen to work lately, do not follow their neighbours; then the verdict is made anew."""
-        among = sets.sure[CHARGE] & sets.sure[DISCHARGE] & (sets.code == FRESH)
-        unknown = np.isnan(current)
-        self._state[(self._state == SILENT) & ~unknown & among] = UNSEEN
-        watched = among & (self._state == UNSEEN)
-        level = level_of(current, self._size, among, self._state == GOOD)
-        if calm and abs(level) < AT_REST:
-            self._since[:, watched] = np.stack([current, np.full(len(current), level)])[:, watched]
-        start, before = self._since
-        if self._began is None:  # else readings are from before and after a step
-            new = np.isnan(before)
-            np.copyto(before, level, where=new)
-            np.copyto(start, current, where=new)
-        expected = (level - before) * self._size
-        upwards = np.sign(expected)
-        faded = np.maximum(EVENS_OUT * (start - before * self._size) * upwards, 0.0)
-        follows = ((current - start) * upwards + faded) / np.maximum(np.abs(expected), 1e-9)
-        notable = np.abs(expected) >= np.maximum(NOTABLE[0], NOTABLE[1] * self._size)
-        missed = watched & notable & ~(follows >= FOLLOWS)
-        if heard is not None:  # packs that were asked before the step cannot have followed
-            missed = np.where(heard, missed, self._missed & watched)
-        self._missed = missed | (among & unknown & (self._state != SILENT))
-        self._opposed = self._missed & (follows <= -2.0 * FOLLOWS)
+    def _watch(self, look: Look, sets: Sets, *, calm: bool, heard_from: float = -np.inf) -> None:
+        """See which sensors, not seen to work lately, do not follow their neighbours; then the verdict is made anew.
+
+        Packs that were asked before ``heard_from`` cannot have followed.
+        """
+        _WATCH.step(
+            look.current,
+            look.status,
+            self._size,
+            sets.heard,
+            self._state,
+            self._since,
+            self._missed,
+            self._opposed,
+            calm,
+            self._began is None,  # else readings are from before and after a step
+            heard_from,
+        )
         standing = self._state.tobytes() + self._missed.tobytes() + self._pending.tobytes() + self._rests.tobytes()
         standing += b"calm" if self._began is None else b""
         if standing != self._judged_of:

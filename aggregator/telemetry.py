@@ -86,8 +86,8 @@ _POSITIVE = rows(Column.CELL_COUNT, Column.FULL_CAPACITY)
 class Telemetry:
     """One step's view of the matrix; ``tele[Column.X]`` is that column, every array has one element a pack."""
 
+    matrix: Floats  # (packs, COLUMNS), C-contiguous, as it was read
     block: Floats  # (used columns, packs)
-    cell_voltages: Floats  # (packs, CELLS), a view of the matrix
     alarms: Floats  # (packs, alarms), of the matrix, and what its state of health raises
     age: Floats
     extremes: Floats  # (5, packs): each pack's lowest and highest cell, coldest and hottest sensor, and its MOSFETs
@@ -101,6 +101,12 @@ class Telemetry:
     def __getitem__(self, column: Column) -> Floats:
         values: Floats = self.block[_ROW[column]]
         return values
+
+    @property
+    def cell_voltages(self) -> Floats:
+        """V, of shape ``(packs, CELLS)``: a view of the matrix."""
+        cells: Floats = self.matrix[:, CELL_VOLTAGES]
+        return cells
 
     @property
     def lowest_cell(self) -> Floats:
@@ -124,7 +130,6 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
     matrix = np.ascontiguousarray(matrix)
     block = np.empty((len(USED), packs))
     _COLUMNS.take(matrix, block)
-    cells = matrix[:, CELL_VOLTAGES]
     sensors = block[_SENSORS]
     if table.any_sensor_off:
         sensors = np.where(table.sensor_off, np.nan, sensors)
@@ -136,13 +141,13 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
     count, capacity = block[_POSITIVE]
     known_capacity = capacity
     if np.count_nonzero(block[_POSITIVE] > 0.0) < 2 * packs:
-        present = np.count_nonzero(~np.isnan(cells), axis=1).astype(np.float64)
+        present = np.count_nonzero(~np.isnan(matrix[:, CELL_VOLTAGES]), axis=1).astype(np.float64)
         count = _first_known(_positive(count), _positive(present))
         capacity = _first_known(_positive(capacity), _positive(block[_ROW[Column.NOMINAL_CAPACITY]]), table.capacity)
         known_capacity = np.fmax(capacity, 0.0)
     return Telemetry(
+        matrix=matrix,
         block=block,
-        cell_voltages=cells,
         alarms=_alarms(matrix, block[_ROW[Column.SOH]]),
         age=np.maximum(now - block[_ROW[Column.STATUS_TIME]], 0.0),
         extremes=_extremes(matrix, block, count, sensors),

@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.math cimport INFINITY, NAN, isnan
+from libc.math cimport INFINITY, NAN, isnan, sqrt
 from libc.string cimport memcmp
 
 from packbank.cext.arrays cimport Arrays
@@ -86,3 +86,23 @@ cdef void _spread(const double* values, Py_ssize_t count, Py_ssize_t apart, doub
             high = value
     lowest[0] = low if low <= high else NAN
     highest[0] = high if low <= high else NAN
+
+
+def means(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, double error, mean, mean_error, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* row = arrays.numbers(matrix, width)
+    cdef double* found = arrays.numbers(mean, 1, True)
+    cdef double* errors = arrays.numbers(mean_error, 1, True)
+    cdef Py_ssize_t i, k, count
+    cdef double whole
+    if not 0 <= first <= stop <= width:
+        raise ValueError(f"no columns from {first} to before {stop} in a matrix of {width}")
+    for i in range(arrays.packs):
+        whole, count = 0.0, 0
+        for k in range(first, stop):
+            if not isnan(row[k]):
+                whole += row[k]
+                count += 1
+        found[i] = whole / <double> count if count else NAN
+        errors[i] = error / sqrt(<double> count) if count else error
+        row += width

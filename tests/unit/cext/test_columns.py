@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packbank.cext.columns import Columns, extremes, flows
+from packbank.cext.columns import Columns, extremes, flows, means
 
 
 @given(seed=st.integers(0, 10_000), packs=st.integers(1, 30), width=st.integers(1, 40))
@@ -51,6 +51,19 @@ def test_extremes_are_numpys(seed: int, packs: int) -> None:
     np.testing.assert_array_equal(out, expected)
 
 
+@given(seed=st.integers(0, 10_000), packs=st.integers(1, 30))
+@settings(max_examples=50, deadline=None)
+def test_means_are_those_of_the_known_columns(seed: int, packs: int) -> None:
+    random = np.random.default_rng(seed)
+    matrix = np.where(random.random((packs, 12)) < random.choice([0.0, 0.5, 0.9]), np.nan, random.normal(3.3, 0.1))
+    first, stop = sorted(random.integers(0, 13, 2).tolist())
+    mean, error = np.empty((2, packs))
+    means(matrix, 12, first, stop, 0.001, mean, error)
+    known = [row[~np.isnan(row)] for row in matrix[:, first:stop]]
+    np.testing.assert_allclose(mean, [row.mean() if len(row) else np.nan for row in known], rtol=1e-14)
+    np.testing.assert_allclose(error, [0.001 / max(len(row), 1) ** 0.5 for row in known], rtol=1e-14)
+
+
 def test_a_current_flows_in_one_direction_and_one_that_is_not_known_in_none() -> None:
     out = np.full((2, 5), np.nan)
     flows(np.array([40.0, -30.0, 0.0, -0.0, np.nan]), out)
@@ -82,3 +95,5 @@ def test_matrices_of_another_shape_are_refused(matrix: Any, block: Any) -> None:
 def test_a_range_of_columns_that_the_matrix_has_not_is_refused() -> None:
     with pytest.raises(ValueError, match="no columns from 2 to before 4"):
         extremes(np.ones((2, 3)), 3, 2, 4, np.ones((4, 2)), np.ones((5, 2)))
+    with pytest.raises(ValueError, match="no columns from 2 to before 4"):
+        means(np.ones((2, 3)), 3, 2, 4, 0.1, np.ones(2), np.ones(2))
