@@ -25,6 +25,7 @@ from packbank.aggregator.table import CHARGE, PackTable
 from packbank.cext.chosen import lowest
 from packbank.model.battery import Cause, Limit
 from packbank.model.controls import NAN
+from packbank.model.record import record
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -61,7 +62,7 @@ class _State:
     unfinished: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChargeState:
     """What the stage machine and the guards say at one step."""
 

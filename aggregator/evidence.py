@@ -109,7 +109,20 @@ def judge(step: Step, known: Known) -> Evidence:
     masks, shown = np.empty((_EVIDENCE, len(step.deaf)), dtype=np.bool_), np.empty(len(step.deaf))
     among, status, calm_at, heard_from, size, ratio, ohms, worked, wrong = known
     seen = _JUDGE.step(
-        step.rows, step.deaf, status, among, size, ratio, worked, wrong, calm_at, heard_from, step.shunt, ohms, masks, shown
+        step.rows,
+        step.deaf,
+        status,
+        among,
+        size,
+        ratio,
+        worked,
+        wrong,
+        calm_at,
+        heard_from,
+        step.shunt,
+        ohms,
+        masks,
+        shown,
     )
     fits, lies, jumps, hints, still_open, idle, doubts = masks
     return Evidence(fits, lies, jumps, hints, still_open, idle, doubts, shown, *seen)

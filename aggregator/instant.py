@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +10,10 @@ from packbank.aggregator.lines import Lines
 from packbank.aggregator.presence import Sets
 from packbank.aggregator.sensors import Verdict
 from packbank.aggregator.telemetry import Telemetry
+from packbank.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instant:
     """One step: what the packs say, who counts, what each allows and how the current divides."""
 

@@ -6,7 +6,6 @@ the resistance of the cell (strings.py). Taken at the voltage of now it would sw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
 
@@ -29,6 +28,7 @@ from packbank.aggregator.telemetry import (
 from packbank.cext.limits import PackLimits
 from packbank.model.battery import Cause
 from packbank.model.columns import Column
+from packbank.model.record import record
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
@@ -72,7 +72,7 @@ SMOOTH = 0.15  # of a change within the noise, a step
 TOP_BALANCE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnLimits:
     """What each pack allows by itself; arrays of shape ``(2, packs)``."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from packbank.model.record import record
 
 Floats = NDArray[np.float64]
 
@@ -15,7 +15,7 @@ EXCHANGE_ERROR = 0.1  # of the capacity, in A: packs some points of charge apart
 AGED = 0.1  # of a weight, the least error of a saved one: nobody saw what was done to the cables meanwhile
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lines:
     """Each pack's current ``exchange + weight * drive``; arrays of shape ``(packs,)``, weights above 0."""
 

@@ -19,7 +19,6 @@ A limit must be right whether the ``maybe`` packs carry their share or nothing (
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from packbank.aggregator.telemetry import Telemetry, rows
 from packbank.cext.samples import follow_rhythm
 from packbank.model.battery import PRESENCES, Presence
 from packbank.model.columns import Column
+from packbank.model.record import record
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -49,7 +49,7 @@ STRAY = 2.0  # a member leaves at this many times JOIN_VOLTAGE, so it cannot fla
 _SWITCHES = rows(Column.CHARGE_MOSFET, Column.DISCHARGE_ENABLED)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sets:
     """Who counts for what, one element a pack; the same object again at the next step while nothing of it changes."""
 

@@ -15,7 +15,6 @@ Nothing is reckoned while the currents stand still but a comparison with where t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from packbank.cext.evidence import differences
 from packbank.cext.neighbours import Watch
 from packbank.model.battery import FAULTY, SENSORS, Sensor, SensorReport
 from packbank.model.columns import Column
+from packbank.model.record import record
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,7 +68,7 @@ _WATCH = Watch(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What is thought of each sensor, one element a pack."""
 

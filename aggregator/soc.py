@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
@@ -16,6 +15,7 @@ from packbank.aggregator.table import DISCHARGE, PackTable
 from packbank.cext.chosen import mean, total
 from packbank.model.columns import Column
 from packbank.model.controls import NAN
+from packbank.model.record import record
 
 Bools = NDArray[np.bool_]
 
@@ -25,7 +25,7 @@ LONGEST = 864000.0  # s, ten days, what a BMV shows at most
 EMPTY_FOR = 60.0  # s that a cell must be at its minimum under discharge before the counter says 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Charge:
     """What the bank holds; ``NaN`` where nobody reports."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from packbank.aggregator.table import PackTable
 from packbank.cext.columns import Columns, flows
 from packbank.cext.columns import extremes as find_extremes
 from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, COLUMNS, Alarm, Column
+from packbank.model.record import record
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -82,7 +81,7 @@ _SENSORS = rows(Column.TEMPERATURE_1, Column.TEMPERATURE_5)
 _POSITIVE = rows(Column.CELL_COUNT, Column.FULL_CAPACITY)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Telemetry:
     """One step's view of the matrix; ``tele[Column.X]`` is that column, every array has one element a pack."""
 

@@ -1,8 +1,8 @@
 """One step of the whole aggregator against a plain loop: ``pytest -s -o addopts= benchmarks/bench_merge.py``.
 
 The bank is a simulated one in operation: loads and sun move, so each pack's current and cells change every second, its
-sensors have noise, and packs are read one after the other. The same bank at night, where nothing moves, costs less: there
-is nothing to learn. The rows are made before the time is taken.
+sensors have noise, and packs are read one after the other. Where nothing moves a step costs less, as there is nothing
+to learn. The rows are made before the time is taken.
 
 The rival is what the merging programs in the field do once a second: sums, means, extremes and the smallest limit,
 pack by pack and cell by cell. Ours does that and presence, curves, predictions, reserves, charge stages, alarms and
@@ -110,7 +110,10 @@ def time_step(benchmark: BenchmarkFixture, packs: int, recording: Recording) -> 
         return current
 
     benchmark.group = group(packs)
-    current = benchmark.pedantic(play, setup=recording.go_on, rounds=ROUNDS[packs], warmup_rounds=LEARNING)
+    current = benchmark.pedantic(  # type: ignore[no-untyped-call]
+        play, setup=recording.go_on, rounds=ROUNDS[packs], warmup_rounds=LEARNING
+    )
+    assert benchmark.stats is not None
     benchmark.extra_info |= {"step_s": benchmark.stats.stats.min / SECONDS, "wire_s": wire_s(packs)}
     assert current == pytest.approx(loop_merge(recording.rows[-1])["current"])
 

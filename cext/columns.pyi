@@ -29,10 +29,8 @@ def extremes(matrix: Floats, width: int, first: int, stop: int, sensors: Floats,
     where nothing is known; whether at least one of the columns is known of every pack.
     """
 
-def means(
-    matrix: Floats, width: int, first: int, stop: int, error: float, mean: Floats, mean_error: Floats, /
-) -> None:
+def means(matrix: Floats, width: int, first: int, stop: int, error: float, mean: Floats, mean_error: Floats, /) -> None:
     """Write the mean of each pack's columns from ``first`` to before ``stop``, ``NaN`` where none is known.
 
-    ``mean_error`` is its standard deviation where that of a single column is ``error``; that of one where none is known.
+    ``mean_error`` is its standard deviation where that of one column is ``error``; the latter where none is known.
     """

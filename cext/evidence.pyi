@@ -1,8 +1,8 @@
 """What one step of the bank's current says about each pack's current sensor: the kernels behind aggregator/evidence.py.
 
 All arrays are C-contiguous float64 (masks: bool) of one element a pack; ValueError for others. A step has the rows
-``reported`` (A, by each pack's sensor), ``cells`` (V, mean of each pack's), ``error`` (V, standard deviation of that) and
-``drift`` (V by which cells may have moved by themselves); what is not known is ``NaN``, but for ``error``.
+``reported`` (A, by each pack's sensor), ``cells`` (V, mean of each pack's), ``error`` (V, standard deviation of that)
+and ``drift`` (V by which cells may have moved by themselves); what is not known is ``NaN``, but for ``error``.
 """
 
 from typing import final
@@ -80,7 +80,7 @@ def differences(
 ) -> None:
     """Write the rows of a step from an old moment to a new one, and whose sensors read at most ``deaf`` A at both.
 
-    Cells drift ``slope`` times as much as they did from ``base_cells`` to the old moment beyond their error, and at least
-    as much as those of half of the packs. Without these they drift by ``drifts`` V, or by ``polarised`` times what they
-    ``stepped`` before (V, never ``NaN``). Currents of ``mirrored`` sensors count with the other sign.
+    Cells drift ``slope`` times as much as they did from ``base_cells`` to the old moment beyond their error, and at
+    least as much as those of half of the packs. Without these they drift by ``drifts`` V, or by ``polarised`` times
+    what they ``stepped`` before (V, never ``NaN``). Currents of ``mirrored`` sensors count with the other sign.
     """

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.model.columns import SENSOR_NUMBERS, Alarm, Column
+from packbank.model.record import distinct_record, record
 
 
 class Presence(StrEnum):
@@ -84,7 +85,7 @@ class SensorReport:
     offset_error: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """A published limit with its reason: ``pack`` limits it (index, -1 for none), with ``share`` of the current.
 
@@ -98,7 +99,7 @@ class Limit:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extreme:
     """A lowest or highest value with the pack (index) and the cell or sensor number (from 1) that has it."""
 
@@ -107,7 +108,7 @@ class Extreme:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class History:
     """What the bank has been through since the record began (Ah drawn and consumed are negative, as on a BMV).
 
@@ -189,7 +190,7 @@ SENSORS = tuple(Sensor)
 NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@distinct_record
 class Packs(Sequence[PackView]):
     """The packs in row order, as read-only arrays; an element is put together when it is looked at.
 
@@ -288,7 +289,7 @@ def _numbers(flags: NDArray[np.bool_]) -> tuple[int, ...]:
     return tuple(number for number, flag in zip(SENSOR_NUMBERS, flags.tolist(), strict=True) if flag)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VirtualBattery:
     """The bank at one instant."""
 

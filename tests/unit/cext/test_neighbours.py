@@ -84,4 +84,4 @@ def test_arrays_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="one element a pack"):
         WATCH.step(row, row, row, yes, state, np.ones((2, 2)), yes, yes, True, True, 0.0)
     with pytest.raises(ValueError, match="codes are int8"):
-        WATCH.step(row, row, row, yes, row, np.ones((2, 3)), yes, yes, True, True, 0.0)
+        WATCH.step(row, row, row, yes, yes, np.ones((2, 3)), yes, yes, True, True, 0.0)
