@@ -45,7 +45,7 @@ class Watch:
     ) -> None:
         """Bring ``missed`` (does not follow) and ``opposed`` (moves the other way) up to date, and silent sensors back.
 
-        The packs in ``among`` conduct and are each other's neighbours. ``since`` of shape ``(2, packs)`` says from where
+        Packs in ``among`` conduct and are each other's neighbours. ``since`` of shape ``(2, packs)`` says from where
         each reading is watched (A, and A per Ah of the neighbours; ``NaN``: from now on, if it ``begins``); at rest,
         while it is ``calm``, from where it is now. Packs not heard (``status``, s) after ``heard_from`` stay missed.
         """
