@@ -14,7 +14,7 @@ from packbank.aggregator.cut import Cut
 from packbank.aggregator.delivery import Delivery
 from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
-from packbank.aggregator.limits import describe
+from packbank.aggregator.limits import CEILING, describe
 from packbank.aggregator.predict import SIGMAS, Shared, Side, after_loss, highest_drives, shared_limit
 from packbank.aggregator.presence import LOST
 from packbank.aggregator.ramp import STEP, Ramp
@@ -98,9 +98,8 @@ class BankLimits:
         limit = self._follow(direction, limit, instant)
         if now.pack >= 0 and loads > 0.0 and not _shortest_delay(direction, instant) >= PATIENT:
             limit = min((limit, self._beside(loads, direction, instant, outlook)), key=_value)
-        flow = total(side.current(side.drive), sets.sure[direction])
         ceilings = total(np.fmax(instant.own.ceiling[direction], 0.0), sets.sure[direction])
-        limit = self._deliveries[direction].step(limit, flow, ceilings, instant.dt)
+        limit = self._deliveries[direction].step(limit, side.carried, ceilings, instant.dt)
         limit = self._cuts[direction].step(direction, limit, instant, side)
         return self._holds[direction].step(limit, may_rise=self._may_rise[direction])
 
@@ -109,6 +108,22 @@ class BankLimits:
         side, drives, now = outlook
         sets, own = instant.sets, instant.own.value[direction]
         sure, returning = sets.sure[direction], instant.returning[direction]
+        if instant.any_estimated or instant.sensors.any_unread:
+            yield from self._in_doubt(direction, instant, outlook)
+        if instant.any_returning and np.count_nonzero(returning):
+            less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
+            if less.value < now.value:
+                pack = less.pack if returning[less.pack] else int(returning.argmax())
+                yield Limit(less.value, pack, Cause.RESERVE, detail="may return")
+        packs = self._settings.reserve_packs
+        if 0 < packs < np.count_nonzero(sure) and not _shortest_delay(direction, instant) > PATIENT_WITHOUT:
+            less = after_loss(side, self._trips(direction, instant, side), sure, packs)
+            yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
+
+    def _in_doubt(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
+        """The same where packs may conduct or not, and where sensors are wrong."""
+        sets, own = instant.sets, instant.own.value[direction]
+        sure = sets.sure[direction]
         unsure = sets.maybe[direction] & (instant.estimated[direction] | instant.sensors.unsure)
         if np.count_nonzero(unsure):  # they conduct as far as anyone knows: how they share is as unsure as ever
             both = sure | unsure
@@ -119,15 +134,6 @@ class BankLimits:
         wrong = sure & instant.sensors.wrong
         if 0 < np.count_nonzero(wrong) < np.count_nonzero(sure):
             yield self._where_wrong_carry_little(direction, wrong, instant, outlook)
-        if np.count_nonzero(returning):
-            less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
-            if less.value < now.value:
-                pack = less.pack if returning[less.pack] else int(returning.argmax())
-                yield Limit(less.value, pack, Cause.RESERVE, detail="may return")
-        packs = self._settings.reserve_packs
-        if 0 < packs < np.count_nonzero(sure) and not _shortest_delay(direction, instant) > PATIENT_WITHOUT:
-            less = after_loss(side, self._trips(direction, instant, side), sure, packs)
-            yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
 
     def _where_wrong_carry_little(self, direction: int, wrong: Bools, instant: Instant, outlook: _Outlook) -> Limit:
         """The limit that the others keep to where packs with a ``wrong`` sensor carry as little as they may."""
@@ -168,6 +174,8 @@ class BankLimits:
             detail = "neither its BMS nor the configuration gives one"
         elif instant.sets.code[pack] == LOST:
             detail = lost.describe(cause, pack, instant.tele, instant.own.extremes)
+        elif instant.own.smallest[direction, pack] == CEILING:
+            detail = ""  # nothing is near enough to lower it
         else:
             detail = describe(cause, direction, pack, instant.tele)
         if instant.sets.code[pack] == LOST:
@@ -188,7 +196,7 @@ class BankLimits:
     def _follow(self, direction: int, limit: Limit, instant: Instant) -> Limit:
         """Let the limit follow what the packs allow, at its pace; while it may not rise it only falls."""
         ramp, sets = self._ramps[direction], instant.sets
-        if not instant.ready or not np.count_nonzero(sets.online):
+        if not instant.ready or not sets.any_online:
             ramp.forget()
             self._holds[direction].forget()
             return limit

@@ -25,7 +25,9 @@ class Instant:
     sensors: Verdict  # which readings of current are believed
     reported: NDArray[np.float64]  # A, currents as the packs reported them, where ``tele`` has those that are believed
     estimated: NDArray[np.bool_]  # (2, packs): its own limit is not known and rests on other packs
+    any_estimated: bool
     returning: NDArray[np.bool_]  # (2, packs): blocked, and about to conduct again
+    any_returning: bool
     now: float  # monotonic s
     wall: float  # epoch s
     dt: float  # s since the last step, 0 at the first

@@ -163,8 +163,10 @@ def _protection(direction: int, pack: int, tele: Telemetry) -> str:
     """The protection of its BMS that ``pack`` is near, with the figure behind it; nothing where it is near none."""
     nearest, text = 1.0, ""
     for protection in _PROTECTIONS:
+        if protection.direction != direction:
+            continue
         value, ends = float(tele.extremes[protection.watched, pack]), float(tele[protection.column][pack])
         left = (protection.side * (ends - value) - protection.gap) / protection.span
-        if protection.direction == direction and left < nearest:
+        if left < nearest:
             nearest, text = left, protection.text.format(value, ends)
     return text

@@ -82,7 +82,8 @@ class Plausible:
 
     def __init__(self, packs: int) -> None:
         self._settings = np.empty((len(_COMPARED), packs))  # of the last step
-        self._seen = b""  # what else there was then
+        self._seen = b""  # what else there was then: which packs report a voltage, and of which models they are
+        self._kinds: Kinds | None = None
         self._reported = np.full((len(JUDGED), packs), np.nan)
         self._before = self._reported  # what was reported before that and could be
         self._wrong = np.zeros((len(JUDGED), packs), dtype=np.bool_)
@@ -103,9 +104,9 @@ class Plausible:
         kinds = self._one_kind if kinds is None else kinds
         matrix = np.ascontiguousarray(matrix)
         changed = _SETTINGS.take(matrix, self._settings)
-        seen = np.isnan(matrix[:, Column.VOLTAGE]).tobytes() + kinds.tobytes()
-        if changed or seen != self._seen:
-            self._seen = seen
+        seen = np.isnan(matrix[:, Column.VOLTAGE]).tobytes()
+        if changed or seen != self._seen or kinds is not self._kinds:
+            self._seen, self._kinds = seen, kinds
             self._judge(matrix, kinds)
         if not self.found:
             return matrix

@@ -39,6 +39,7 @@ class Side(NamedTuple):
     ww: Floats
     others: Floats  # part of a step of the bank's current that other packs carry
     drive: float
+    carried: float  # A that the chosen packs carry now, NaN where there are none
 
     @classmethod
     def of(cls, lines: Lines, direction: int, chosen: Bools) -> Side:
@@ -48,14 +49,10 @@ class Side(NamedTuple):
         ``e_i`` there remains ``e_i - s_i * sum of e``, whose variance is ``(1 - s_i)^2 var_i + s_i^2 * (the others')``.
         """
         block = np.empty((5, len(lines.weight)))
-        one_side(lines.arrays, _SIGNS[direction], chosen, block)
+        drive = _SIGNS[direction] * lines.drive
+        carried = one_side(lines.arrays, _SIGNS[direction], drive, chosen, block)
         exchange, others, xx, xw, ww = block
-        return cls(exchange, lines.weight, xx, xw, ww, others, _SIGNS[direction] * lines.drive)
-
-    def current(self, drive: float) -> Floats:
-        """Each pack's at ``drive``."""
-        flows: Floats = self.exchange + self.weight * drive
-        return flows
+        return cls(exchange, lines.weight, xx, xw, ww, others, drive, carried)
 
 
 def highest_drives(side: Side, limits: Floats) -> Floats:

@@ -63,6 +63,7 @@ class Sets:
     sure: Bools  # (2, packs)
     maybe: Bools  # (2, packs)
     heard: Bools  # both switches closed, and fresh: what such packs report is of now
+    any_online: bool
     any_lost: bool
     all_fresh: bool  # every pack that is on the busbar has reported its current just now
     settled: bool  # ``code`` and ``blocked`` alone say it all: no pack might conduct although it does not count
@@ -230,6 +231,7 @@ class PresenceTracker:
             sure=sure,
             maybe=maybe,
             heard=both & (code == FRESH),
+            any_online=bool(np.count_nonzero(online)),
             any_lost=any_lost,
             all_fresh=not np.count_nonzero(held),
             settled=not any_lost and bool(np.logical_and.reduce(sure, axis=None)),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.samples import Samples
 from packbank.aggregator.telemetry import Telemetry
+from packbank.cext.strings import judge, learn
 
 Floats = NDArray[np.float64]
 
@@ -36,22 +37,14 @@ class Strings:
         """Ohm a cell, shape ``(packs,)``; ``NaN`` where the capacity is not known."""
         size = tele.capacity
         current, voltage = samples.steps()
-        learn = np.abs(current) > ENOUGH * size
-        if np.count_nonzero(learn):
-            part = np.where(learn, current / size, 0.0)
-            per_cell = np.where(learn, voltage / tele.cells, 0.0)
-            self._evidence += [part * np.where(np.isnan(per_cell), 0.0, per_cell), part * part]
-            self._evidence *= np.minimum(1.0, MEMORY * WORTH / np.maximum(self._evidence[1], WORTH))
-            self._whole = self._judge()
+        if learn(current, voltage, size, tele.cells, ENOUGH, WORTH, MEMORY, self._evidence):
+            self._judge()
         ohms: Floats = self._whole / size
         return ohms
 
-    def _judge(self) -> Floats:
+    def _judge(self) -> None:
         """Ohm times Ah of a cell of each pack: of its own evidence, of all packs' where it has little."""
-        products, squares = self._evidence
-        pooled = (PRIOR * WORTH + np.add.reduce(products)) / (WORTH + np.add.reduce(squares))
-        whole: Floats = np.clip((pooled * WORTH + products) / (WORTH + squares), LOWEST * PRIOR, HIGHEST * PRIOR)
-        return whole
+        judge(self._evidence, PRIOR, WORTH, LOWEST * PRIOR, HIGHEST * PRIOR, self._whole)
 
     def save(self, names: Sequence[str]) -> dict[str, list[float]]:
         """The evidence by pack name, for a restart."""
@@ -64,4 +57,4 @@ class Strings:
             if name in known:
                 product, square = map(float, known[name])
                 self._evidence[:, i] = product, max(square, 0.0)
-        self._whole = self._judge()
+        self._judge()

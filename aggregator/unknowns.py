@@ -73,7 +73,7 @@ class Unknowns:
         one's part.
         """
         sets, tele = instant.sets, instant.tele
-        if not np.count_nonzero(instant.estimated):
+        if not instant.any_estimated:
             self._proven[:] = False
             return instant
         self._proven = sets.member & (self._proven | (np.maximum.reduce(tele.flow) > current_noise(tele)))

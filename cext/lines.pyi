@@ -58,11 +58,11 @@ def centre(
 def shares(weight: Floats, chosen: Bools, out: Floats, /) -> None:
     """Write each chosen pack's part of their weights, and 0 for others; ``chosen`` and ``out`` are ``(2, packs)``."""
 
-def one_side(lines: Iterable[Floats], sign: float, chosen: Bools, block: Floats, /) -> None:
-    """Write into ``block`` the lines as one direction sees them.
+def one_side(lines: Iterable[Floats], sign: float, drive: float, chosen: Bools, block: Floats, /) -> float:
+    """Write into ``block`` the lines as one direction sees them; what the ``chosen`` packs carry at its ``drive``.
 
     Its rows: exchange, the part of a step of the bank's current that others carry, and xx, xw and ww of what is left of
-    each pack's own error when the ``chosen`` share.
+    each pack's own error when the ``chosen`` share. ``NaN`` is returned where no pack is chosen.
     """
 
 def highest_drives(

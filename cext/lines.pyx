@@ -180,6 +180,7 @@ def shares(weight, chosen, out, /):
 
 
 cdef struct Sums:
+    double exchange
     double weight
     double xx
     double xw
@@ -188,10 +189,11 @@ cdef struct Sums:
 
 cdef Sums _sums(Line line, const unsigned char* among, Py_ssize_t packs) noexcept:
     """Over the packs of a mask."""
-    cdef Sums sums = Sums(0.0, 0.0, 0.0, 0.0)
+    cdef Sums sums = Sums(0.0, 0.0, 0.0, 0.0, 0.0)
     cdef Py_ssize_t i
     for i in range(packs):
         if among[i]:
+            sums.exchange += line.exchange[i]
             sums.weight += line.weight[i]
             sums.xx += line.xx[i]
             sums.xw += line.xw[i]
@@ -199,7 +201,7 @@ cdef Sums _sums(Line line, const unsigned char* among, Py_ssize_t packs) noexcep
     return sums
 
 
-def one_side(lines, double sign, chosen, block, /):
+def one_side(lines, double sign, double drive, chosen, block, /):
     cdef Arrays arrays = Arrays()
     cdef Line line = _line(arrays, lines)
     cdef const unsigned char* among = arrays.mask(chosen)
@@ -217,6 +219,7 @@ def one_side(lines, double sign, chosen, block, /):
         out.xx[i] = own * line.xx[i] + rest * (sums.xx - of * line.xx[i])
         out.xw[i] = sign * (own * line.xw[i] + rest * (sums.xw - of * line.xw[i]))
         out.ww[i] = own * line.ww[i] + rest * (sums.ww - of * line.ww[i])
+    return sign * sums.exchange + sums.weight * drive if sums.weight > 0.0 else NAN
 
 
 cdef double _root(double room, double weight, double xx, double xw, double ww, double z2) noexcept:

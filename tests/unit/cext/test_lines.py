@@ -135,8 +135,9 @@ def test_an_error_that_all_have_in_common_is_none(seed: int, packs: int, sign: f
     chosen, _ = masks_of(seed, packs)
     exchange, weight, *variances = lines
     block = np.empty((5, packs))
-    one_side(lines, sign, chosen, block)
+    carried = one_side(lines, sign, 0.3, chosen, block)
     np.testing.assert_allclose(block[0], sign * exchange)
+    np.testing.assert_allclose(carried, (block[0] + 0.3 * weight)[chosen].sum() if chosen.any() else np.nan)
     for i in range(packs):
         among = chosen.copy()
         among[i] = True
