@@ -113,9 +113,10 @@ class ChargeControl:
         became_full = self._advance(instant, soc) if self._settings.cvcm_enable and self._arrived else False
         bounded = conducting | sets.maybe[CHARGE]
         usual = self._targets.cells(tele, top_balance=state.top_balance)
-        wish = tele.cells * (np.fmin(self._table.float_cell, usual) if state.stage is Stage.FLOAT else usual)
+        target = tele.cells * usual
+        wish = tele.cells * np.fmin(self._table.float_cell, usual) if state.stage is Stage.FLOAT else target
         cell = self._guarded(usual, instant, bounded)
-        guards = self._guard.step(instant, cell, cell * tele.cells)
+        guards = self._guard.step(instant, cell, target if cell is usual else cell * tele.cells)
         floor, _ = lowest(self._guard.floor, bounded)
         self._move(lowest(wish, bounded)[0], floor, instant.dt, may_rise=sets.all_fresh)
         limit = self._hold.step(self._limit(instant, guards, bounded), may_rise=sets.all_fresh)

@@ -30,11 +30,12 @@ UNLIKE_WIRES = 0.35  # of a pack's part of the current: what unlike cables make 
 FADES = 600.0  # s in which packs at one voltage even out: polarisation takes minutes
 
 
-def foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms: Floats) -> Lines:
+def foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms: Floats, stronger: Floats) -> Lines:
     """The lines with exchange of packs that carry nothing from their voltage, which shows what they will carry.
 
     One that closes with cells at ``V_j`` takes ``((V - V_j) / r_j + rho I_s) / (1 + rho)``, where ``I_s`` is what a
-    pack of its weight carries now, and ``rho`` the resistance of the wires against that of the cells.
+    pack of its weight carries now, and ``rho`` the resistance of the wires against that of the cells. ``stronger`` says
+    how many times as strong as its like a pack is: so much less is its ``r_j``.
     """
     if np.count_nonzero(chosen) == len(chosen):
         return lines
@@ -43,6 +44,7 @@ def foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms:
     if not np.count_nonzero(open_packs):
         return lines
     volts, by_share = _busbar(lines, tele, chosen)
+    cell_ohms = cell_ohms / stronger
     by_voltage = volts / (cell_ohms * tele.cells)
     ends = by_share + (by_voltage - by_share) / (1.0 + AGAINST_CELLS)
     error = np.hypot(_half(ends), STRING_ERROR * np.abs(by_voltage)) + VOLTAGE_ERROR / (cell_ohms * np.sqrt(tele.cells))

@@ -53,6 +53,8 @@ class Guard:
         self._hold = settings.cvl_recovery_hold_sec
         self._rate = settings.cvl_recovery_rate_v_per_sec
         self.floor = np.full(len(table.capacity), np.nan)
+        self._cell: Floats | None = None  # of the last step, and how many there were
+        self._cells = b""
         self._guard = np.full(len(table.capacity), np.inf)
         self._held_until = np.full(len(table.capacity), -np.inf)
 
@@ -60,7 +62,10 @@ class Guard:
         """Guards in V, one a pack, never above ``target``; ``cell`` is the target per cell."""
         tele = instant.tele
         guard = self._guard
-        self.floor = tele.cells * (np.fmin(self._float, cell) - FLOOR_GAP)
+        cells = tele.cells.tobytes()
+        if cell is not self._cell or cells != self._cells:
+            self._cell, self._cells = cell, cells
+            self.floor = tele.cells * (np.fmin(self._float, cell) - FLOOR_GAP)
         if any_above(tele.highest_cell, cell) or any_above(target, guard):
             room = cell - tele.highest_cell
             over = (room < 0.0).nonzero()[0]

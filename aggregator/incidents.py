@@ -17,15 +17,22 @@ class IncidentLog:
     """Alarms as events; only those with an error number are kept."""
 
     def __init__(self) -> None:
+        self._alarms: Mapping[Alarm, int] | None = None  # of the last step
         self._raised: frozenset[Alarm] = frozenset()
         self._before: frozenset[Alarm] = frozenset()  # that stood when the state was saved
         self._settled: float | None = None  # epoch s, when those count as new again
         self.last: tuple[Incident, ...] = ()  # the newest first
 
     def step(self, alarms: Mapping[Alarm, int], wall: float) -> Collection[Alarm]:
-        """The alarms that are raised for the first time at this step, ``wall`` epoch s."""
+        """The alarms that are raised for the first time at this step, ``wall`` epoch s.
+
+        The same object as at the last step stands for the same ``alarms``.
+        """
         if self._settled is None:
             self._settled = wall + SETTLE
+        if alarms is self._alarms:
+            return ()
+        self._alarms = alarms
         raised = frozenset(alarm for alarm, level in alarms.items() if level)
         if raised == self._raised:
             return ()

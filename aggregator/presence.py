@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.settings import BankSettings
+from packbank.aggregator.table import CHARGE, DISCHARGE
 from packbank.aggregator.telemetry import Telemetry, rows
+from packbank.cext.chosen import all_within, span
 from packbank.cext.samples import follow_rhythm
 from packbank.model.battery import PRESENCES, Presence
 from packbank.model.columns import Column
@@ -63,6 +65,8 @@ class Sets:
     sure: Bools  # (2, packs)
     maybe: Bools  # (2, packs)
     heard: Bools  # both switches closed, and fresh: what such packs report is of now
+    conducting: Bools  # surely both ways, or where no pack does, in either one
+    conducting_now: Bools  # of these the fresh ones
     any_online: bool
     any_lost: bool
     all_fresh: bool  # every pack that is on the busbar has reported its current just now
@@ -127,10 +131,8 @@ class PresenceTracker:
         No pack is less patient than ``HELD_AFTER``. The busbar's voltage is one of theirs, so none is farther from it
         than the highest is from the lowest. What is not known (``NaN``) compares as false.
         """
-        volts = tele[Column.VOLTAGE]
-        apart = np.maximum.reduce(volts) - np.minimum.reduce(volts)
-        young = np.maximum.reduce(tele.age) <= self._settings.held_after
-        return bool(young and apart <= STRAY * self._settings.join_voltage)
+        young = all_within(tele.age, self._settings.held_after)
+        return young and span(tele[Column.VOLTAGE]) <= STRAY * self._settings.join_voltage
 
     def _move(self, tele: Telemetry, blocked: Bools, now: float) -> None:
         """Move every pack to where its age and its voltage put it."""
@@ -220,6 +222,9 @@ class PresenceTracker:
         if self._settings.lost_pack_may_conduct:
             maybe |= lost & ~blocked
         any_lost = bool(np.count_nonzero(lost))
+        conducting = sure[CHARGE] & sure[DISCHARGE]
+        if not np.count_nonzero(conducting):
+            conducting = sure[CHARGE] | sure[DISCHARGE]
         return Sets(
             code=code,
             blocked=blocked,
@@ -231,6 +236,8 @@ class PresenceTracker:
             sure=sure,
             maybe=maybe,
             heard=both & (code == FRESH),
+            conducting=conducting,
+            conducting_now=conducting & (code == FRESH),
             any_online=bool(np.count_nonzero(online)),
             any_lost=any_lost,
             all_fresh=not np.count_nonzero(held),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.table import CHARGE, PackTable
-from packbank.cext.chosen import highest, lowest
+from packbank.cext.reach import levels
 from packbank.model.columns import Column
 from packbank.model.controls import NAN
 
@@ -40,6 +40,7 @@ class Reach:
 
     def __init__(self, table: PackTable) -> None:
         self._float = float(table.float_cell.min())
+        self._nobody = np.zeros(len(table.float_cell), dtype=np.bool_)
         self.forget()
 
     def forget(self) -> None:
@@ -50,16 +51,18 @@ class Reach:
     def step(self, instant: Instant, cvl: float) -> Reached:
         """Compare the packs with the ``cvl``, V, or with what the charger makes of it."""
         tele, sure = instant.tele, instant.sets.sure[CHARGE]
-        volts = tele[Column.VOLTAGE] / tele.cells
-        part = np.abs(tele[Column.CURRENT]) / tele.capacity
-        if self._stands(highest(volts, sure)[0], highest(part, sure)[0]):
+        voltage, current = tele[Column.VOLTAGE], tele[Column.CURRENT]
+        most, largest, short = levels(voltage, current, tele.cells, tele.capacity, cvl, sure)
+        if self._stands(most, largest):
             self._stood += instant.dt
+        if short > FELL_BACK and self._stood < STANDS:  # the usual case
+            return Reached(self._nobody, fell_back=True)
+        volts, part = voltage / tele.cells, np.abs(current) / tele.capacity
         below = cvl / tele.cells - volts
-        short, _ = lowest(below, sure)
         if self._stood >= (STANDS_NEAR if short <= FELL_BACK else STANDS):
             below = np.minimum(below, self._level - volts)
         elif not short <= FELL_BACK:
-            return Reached(np.zeros_like(sure), fell_back=True)
+            return Reached(self._nobody, fell_back=True)
         there = sure & (below <= REACHED)
         near = sure & (below <= FELL_BACK)
         if np.count_nonzero(there):

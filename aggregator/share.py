@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from packbank.aggregator.foresee import foresee
 from packbank.aggregator.lines import AGED, EXCHANGE_ERROR, WEIGHT_ERROR, Lines
 from packbank.aggregator.lost import even_out
-from packbank.aggregator.presence import FRESH, Sets
+from packbank.aggregator.presence import Sets
 from packbank.aggregator.samples import Samples
 from packbank.aggregator.sensors import Verdict
-from packbank.aggregator.table import CHARGE, DISCHARGE, PackTable
+from packbank.aggregator.table import PackTable
 from packbank.aggregator.telemetry import Telemetry
 from packbank.aggregator.unread import Known, UnreadPacks, bound_unheard, keep_known
 from packbank.cext.lines import LineFilter, centre
@@ -65,6 +65,8 @@ class ShareEstimator:
         self._young = np.full((3, len(table.capacity)), np.nan)  # exchange, its error, correlation with the weight
         self._drives = 0.0, 0.0  # drive and level to begin with
         self._away = 0.0  # s that the process was away
+        self._capacity = b""  # in the last step
+        self._known_prior = table.capacity, table.capacity
         self._lines: Lines | None = None
         self._conducting: Bools | None = None  # in the last step; None until something was learned
         self._chosen = b""  # in the last step, as bytes: quicker to compare
@@ -86,8 +88,7 @@ class ShareEstimator:
             even_out(block, sets.lost | unread, dt)
             keep_known(block, lines, unread)
         lines = Lines.of(block, lines.drive, lines.level)
-        conducting = _conducting(sets)
-        chosen = conducting & ~unknown & (sets.code == FRESH)
+        conducting, chosen = sets.conducting, sets.conducting_now & ~unknown
         if np.count_nonzero(chosen):
             drive, level = self._regauge(lines, conducting, chosen, prior, block)
             together = samples.together(chosen)
@@ -100,7 +101,7 @@ class ShareEstimator:
             lines = Lines.of(block, drive, level)
             if sensors.any_unread:
                 lines = self._unread.step(lines, Known(tele, sets, sensors, unread, chosen, prior, size, dt))
-            lines = foresee(lines, tele, chosen, sets, cell_ohms / self._unread.stronger)
+            lines = foresee(lines, tele, chosen, sets, cell_ohms, self._unread.stronger)
         self._unread.note(lines, sets, sensors)
         self._lines = lines
         return lines
@@ -114,7 +115,7 @@ class ShareEstimator:
         """
         drive, level = lines.drive, lines.level
         before = self._conducting
-        if before is not None and conducting.tobytes() != before.tobytes():
+        if before is not None and conducting is not before and conducting.tobytes() != before.tobytes():
             self._conducting = conducting
             carried = float(np.add.reduce(lines.current(drive), where=before))
             rest = carried - float(np.add.reduce(lines.exchange, where=conducting))
@@ -172,8 +173,13 @@ class ShareEstimator:
                 self._young[:, i] = packs[name]
 
     def _prior(self, tele: Telemetry) -> tuple[Floats, Floats]:
-        """Weights before anything is measured, and capacities without gaps."""
-        capacity = tele.capacity
+        """Weights before anything is measured, and capacities without gaps; the same while no capacity changes."""
+        if tele.capacity.tobytes() != self._capacity:
+            self._capacity = tele.capacity.tobytes()
+            self._known_prior = self._prior_of(tele.capacity)
+        return self._known_prior
+
+    def _prior_of(self, capacity: Floats) -> tuple[Floats, Floats]:
         unknown = np.isnan(capacity)
         if np.count_nonzero(unknown):
             known = capacity[~unknown]
@@ -199,8 +205,3 @@ def _begin(prior: Floats, size: Floats, saved: Floats, young: Floats, drives: tu
         error * error,
         *drives,
     )
-
-
-def _conducting(sets: Sets) -> Bools:
-    both: Bools = sets.sure[CHARGE] & sets.sure[DISCHARGE]
-    return both if np.count_nonzero(both) else sets.sure[CHARGE] | sets.sure[DISCHARGE]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from packbank.cext.columns import find_zeros
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -24,6 +26,7 @@ class SensorSlots:
         """``buses`` numbers the packs by their bus (default: all on one)."""
         self._moved = np.zeros((4, packs), dtype=np.bool_)  # has read anything but 0
         self._warm_for = np.zeros(packs)  # s
+        self._quiet = True  # no slot is suspect or absent, none is on the way to it
         self._buses = np.zeros(packs, dtype=np.int64) if buses is None else buses
         # Each change makes new arrays: those of before may have been given out.
         self.suspect = np.zeros((4, packs), dtype=np.bool_)  # may have no sensor, limits all the same
@@ -31,11 +34,12 @@ class SensorSlots:
 
     def step(self, sensors: Floats, dt: float) -> None:
         """Look at ``sensors`` as the packs report them (degC, ``NaN``: not reported), ``dt`` s after the last look."""
-        self._moved |= np.abs(sensors) > 0.0  # false where not known
-        silent = sensors == 0.0
-        if np.count_nonzero(silent) or np.count_nonzero(self.absent):  # else the usual case: nothing to judge
-            self.absent = self.absent & ~self._moved
-            silent &= ~self._moved
+        zeros = find_zeros(sensors, self._moved)
+        if not zeros and self._quiet:  # the usual case: nothing to judge
+            return
+        silent = (sensors == 0.0) & ~self._moved
+        self.absent = self.absent & ~self._moved
+        self._quiet = not (np.count_nonzero(silent) or np.count_nonzero(self.absent))
         if not np.count_nonzero(silent):
             self.suspect = silent
             self._warm_for[:] = 0.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings, SocMode
 from packbank.aggregator.table import DISCHARGE, PackTable
-from packbank.cext.chosen import mean, total
+from packbank.cext.chosen import mean, total, weighted_mean
 from packbank.model.columns import Column
 from packbank.model.controls import NAN
 from packbank.model.record import record
@@ -38,7 +38,11 @@ class Charge:
 
 def packs_soc(instant: Instant, counted: Bools, settings: BankSettings) -> float:
     """The bank's SoC from the ``counted`` packs' own, by ``SOC_MODE``; within the packs' lowest and highest."""
-    soc = instant.tele[Column.SOC]
+    soc, tele = instant.tele[Column.SOC], instant.tele
+    if tele.capacity is tele.known_capacity and not instant.sets.any_lost and settings.soc_mode is not SocMode.MINIMUM:
+        usual = weighted_mean(soc, counted, tele.capacity)
+        if not isnan(usual):
+            return usual
     chosen = counted & ~np.isnan(soc)
     if not np.count_nonzero(chosen):  # the others' is better than none
         chosen = instant.sets.online & ~np.isnan(soc)

@@ -22,6 +22,7 @@ from packbank.aggregator.delivery import MOST
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE
+from packbank.cext.chosen import total
 from packbank.model.battery import Cause, Limit
 from packbank.model.columns import Column
 
@@ -197,8 +198,8 @@ def _cells(instant: Instant) -> float:
 
 
 def _into(instant: Instant) -> float:
-    """What flows into packs, A; at least what flows into the bank."""
-    return float(np.add.reduce(np.fmax(instant.tele[Column.CURRENT], 0.0), where=instant.sets.online))
+    """What flows into packs, A; at least what flows into the bank. ``NaN`` where none is online."""
+    return total(np.fmax(instant.tele[Column.CURRENT], 0.0), instant.sets.online)
 
 
 def _flow(instant: Instant) -> _Flow | None:

@@ -26,6 +26,7 @@ class PackTable:
         self.ceiling = np.stack(
             [column(lambda s: s.max_battery_charge_current), column(lambda s: s.max_battery_discharge_current)]
         )
+        self.any_ceiling = not bool(np.isnan(self.ceiling).all())
         self.capacity = column(lambda s: s.battery_capacity)
         self.resistance = column(lambda s: s.resistance_factor)
         self.sensor_lost = column(lambda s: s.sensor_lost_fraction)

@@ -52,6 +52,7 @@ class UnreadPacks:
         self._calm: Lines | None = None  # the lines before the step of the current that is being looked at
         self._was_calm = True  # in the last step
         self._blocked = np.zeros((2, packs), dtype=np.bool_)  # likewise
+        self._any_unread = False  # likewise
 
     def step(self, lines: Lines, known: Known) -> Lines:
         """``lines`` with those of the packs of which no reading is believed."""
@@ -77,9 +78,10 @@ class UnreadPacks:
         self._was_calm = sensors.calm
         if sensors.calm:
             self._calm = lines
-        if not sensors.any_unread:
+        if not sensors.any_unread and self._any_unread:
             self.stronger[:] = 1.0
             self._exchanging[:] = False
+        self._any_unread = sensors.any_unread
 
     def _stand_in(self, lines: Lines, known: Known) -> Lines:
         """``lines`` with what stands for the unread packs.

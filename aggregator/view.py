@@ -57,7 +57,8 @@ def _causes(own: OwnLimits, table: PackTable, estimated: Bools, unlimited: Bools
     """Why each pack's own limits are what they are, codes of shape ``(2, packs)``."""
     causes = _BY_SMALLEST.take(own.smallest)
     by_ceiling = own.smallest == CEILING
-    np.copyto(causes, _CONFIG, where=by_ceiling & (unlimited | (table.ceiling == own.ceiling)))
+    if table.any_ceiling or np.count_nonzero(unlimited):
+        np.copyto(causes, _CONFIG, where=by_ceiling & (unlimited | (table.ceiling == own.ceiling)))
     if np.count_nonzero(estimated):
         np.copyto(causes, _ESTIMATE, where=by_ceiling & estimated)
     return causes

@@ -1,4 +1,4 @@
-"""Sums, means and extremes over some of the packs; what is not known (``NaN``) is left out.
+"""Sums, means and extremes over some of the packs; what is not known (``NaN``) is left out unless said otherwise.
 
 Values are C-contiguous float64 of one element a pack, ``chosen`` is as many bools; ValueError for others. Sums are
 taken in the order of the packs.
@@ -30,3 +30,9 @@ def any_above(values: Floats, bounds: Floats, /) -> bool:
 
 def highest_of_each(table: Floats, chosen: Bools, out: Floats, /) -> None:
     """Write the highest of each column of ``table`` over the chosen packs, which are its rows."""
+
+def all_within(values: Floats, bound: float, /) -> bool:
+    """Whether every value is known and at most ``bound``."""
+
+def span(values: Floats, /) -> float:
+    """From the lowest to the highest value; ``NaN`` where one is not known."""

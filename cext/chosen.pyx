@@ -1,6 +1,6 @@
 """Sums, means and extremes over some of the packs: one pass each, values that are not known (``NaN``) left out."""
 
-from libc.math cimport NAN, isnan
+from libc.math cimport NAN, fmax, fmin, isnan
 
 from packbank.cext.arrays cimport Arrays
 
@@ -103,3 +103,25 @@ def highest_of_each(table, chosen, out, /):
                 if row[k] > most[k] or isnan(most[k]):
                     most[k] = row[k]
         row += width
+
+
+def all_within(values, double bound, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* value = arrays.numbers(values)
+    cdef Py_ssize_t i
+    for i in range(arrays.packs):
+        if not value[i] <= bound:  # true for NaN
+            return False
+    return True
+
+
+def span(values, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* value = arrays.numbers(values)
+    cdef double lowest = value[0], highest = value[0]
+    cdef Py_ssize_t i
+    for i in range(arrays.packs):
+        if isnan(value[i]):
+            return NAN
+        lowest, highest = fmin(lowest, value[i]), fmax(highest, value[i])
+    return highest - lowest

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 @final
 class Columns:
@@ -34,3 +35,6 @@ def means(matrix: Floats, width: int, first: int, stop: int, error: float, mean:
 
     ``mean_error`` is its standard deviation where that of one column is ``error``; the latter where none is known.
     """
+
+def find_zeros(sensors: Floats, moved: Bools, /) -> bool:
+    """Whether a sensor reads exactly 0; those that read something else are marked in ``moved``, of the same shape."""

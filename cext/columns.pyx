@@ -106,3 +106,17 @@ def means(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, double er
         found[i] = whole / <double> count if count else NAN
         errors[i] = error / sqrt(<double> count) if count else error
         row += width
+
+
+def find_zeros(sensors, moved, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* value = arrays.numbers(sensors)
+    cdef unsigned char* other = arrays.mask(moved, 1, True)
+    cdef Py_ssize_t i
+    cdef bint found = False
+    for i in range(arrays.packs):
+        if value[i] == 0.0:
+            found = True
+        elif not isnan(value[i]):
+            other[i] = 1
+    return found

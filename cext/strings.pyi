@@ -1,7 +1,7 @@
 """The resistance of cells from steps of the current: the kernels behind aggregator/strings.py.
 
-All arrays are C-contiguous float64 of one element a pack; ValueError for others. ``evidence`` of shape ``(2, packs)`` has
-sums of steps of the voltage by those of the current, and of the current squared, per Ah squared.
+All arrays are C-contiguous float64 of one element a pack; ValueError for others. ``evidence`` of shape ``(2, packs)``
+has sums of steps of the voltage by those of the current, and of the current squared, per Ah squared.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ NAN = float("nan")
 
 def run(slots: SensorSlots, sensors: list[list[float]], seconds: float) -> SensorSlots:
     for _ in range(int(seconds / 10.0)):
-        slots.step(np.array(sensors).T, 10.0)
+        slots.step(np.ascontiguousarray(np.array(sensors).T), 10.0)
     return slots
 
 
