@@ -15,6 +15,7 @@ Nothing is reckoned while the currents stand still but a comparison with where t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +156,10 @@ class CurrentSensors:
 
     def _measure(self, tele: Telemetry) -> None:
         """How large the packs are, and from which step on their currents have moved."""
-        self._size, self._series = sizes(tele), np.where(tele.cells > 0.0, tele.cells, 16.0)
+        size, series = sizes(tele), np.where(tele.cells > 0.0, tele.cells, 16.0)
+        if size.tobytes() + series.tobytes() != self._size.tobytes() + self._series.tobytes():
+            self._judged_of = b""
+        self._size, self._series = size, series
         enough = np.maximum(MOVED[0], MOVED[1] * self._size)
         self._moved, self._shunt_moved = 1.0 / enough, float(np.add.reduce(enough))
 
@@ -232,31 +236,41 @@ class CurrentSensors:
 
     def _conclude(self, first: Evidence, last: Evidence, step: Step, look: Look) -> None:
         """Take over what both looks show."""
-        fits, idle, jumps = first.fits & last.fits, first.idle & last.idle, first.jumps & last.jumps
-        lies = (first.lies & last.lies) | self._both_ways(first.hints & last.hints, last.shown, look.time)
-        self._ohms, self._stepped = last.ohms, np.abs(np.nan_to_num(step.cells))
+        fits, idle, lies = first.fits & last.fits, first.idle & last.idle, first.lies & last.lies
+        hints = first.hints & last.hints
+        if np.count_nonzero(hints):
+            lies |= self._both_ways(hints, last.shown, look.time)
+        self._ohms, self._stepped = last.ohms, np.fmax(np.abs(step.cells), 0.0)
         unlike = step.cells * self._size / np.where(fits, step.reported * last.ohms, 1.0)
-        self._ratio = np.where(fits, np.clip(self._ratio + LEARN * (unlike - self._ratio), *RATIOS), self._ratio)
-        wrong, turned = _FAULTY[self._state], self._state == INVERTED
+        ratio = np.minimum(np.maximum(self._ratio + LEARN * (unlike - self._ratio), RATIOS[0]), RATIOS[1])
+        self._ratio = np.where(fits, ratio, self._ratio)
+        wrong, turned = _FAULTY.take(self._state), self._state == INVERTED
         self._worked |= turned & fits  # with the other sign
         fits &= ~turned
         self._fitted = np.where(wrong & fits, self._fitted + 1, np.where(lies, 0, self._fitted))
         works = fits & (~wrong | (self._fitted >= RESTORED))
         self._worked |= works
-        quiet = np.abs(look.current) <= 2.0 * DEAF
         self._state[works] = GOOD
-        self._state[idle & ~wrong] = np.where(quiet, IDLE, UNSEEN)[idle & ~wrong]
-        kinds = _kinds(jumps, step, last, look.current)
-        self._state[lies] = np.where(turned & (kinds == INVERTED), FROZEN, kinds)[lies]
-        self._until[works | idle] = look.time + BELIEVED
-        self._rests = (self._rests | idle) & ~lies & ~fits
-        self._since[:, works | idle] = np.stack([look.current, np.full(len(works), np.nan)])[:, works | idle]
-        own = np.where(lies & ~jumps & ~self._came, np.nan_to_num(step.cells), 0.0)
-        self._strength += [own * last.cells, np.where(own, last.cells**2, 0.0)]
+        if np.count_nonzero(idle):
+            quiet = np.abs(look.current) <= 2.0 * DEAF
+            self._state[idle & ~wrong] = np.where(quiet, IDLE, UNSEEN)[idle & ~wrong]
+        if np.count_nonzero(lies):
+            self._convict(lies, first.jumps & last.jumps, turned, step, last, look)
+        seen = works | idle
+        self._until[seen] = look.time + BELIEVED
+        self._since[0, seen], self._since[1, seen] = look.current[seen], np.nan
+        self._rests = (self._rests | idle) & ~(lies | fits)
         self._strength[:, works] = 0.0
         self._came[:] = False
         self._judged_of = b""
         self._compare_shunt(step, last)
+
+    def _convict(self, lies: Bools, jumps: Bools, turned: Bools, step: Step, last: Evidence, look: Look) -> None:
+        """Call sensors wrong, and see by their cells how much stronger than the others their packs are."""
+        kinds = _kinds(jumps, step, last, look.current)
+        self._state[lies] = np.where(turned & (kinds == INVERTED), FROZEN, kinds)[lies]
+        own = np.where(lies & ~jumps & ~self._came, np.nan_to_num(step.cells), 0.0)
+        self._strength += [own * last.cells, np.where(own, last.cells**2, 0.0)]
 
     def _both_ways(self, hints: Bools, shown: Floats, now: float) -> Bools:
         """Packs whose sensors lied at a step up and at one down."""
@@ -291,10 +305,11 @@ class CurrentSensors:
             heard_from,
         )
         standing = self._state.tobytes() + self._missed.tobytes() + self._pending.tobytes() + self._rests.tobytes()
-        standing += b"calm" if self._began is None else b""
         if standing != self._judged_of:
             self._judged_of = standing
             self._verdict = self._judged()
+        elif self._verdict.calm != (self._began is None):
+            self._verdict = replace(self._verdict, calm=self._began is None)
 
     def _judged(self) -> Verdict:
         """The verdict that follows from the state."""
@@ -302,10 +317,6 @@ class CurrentSensors:
         unread = wrong | self._missed | self._pending
         self._reported = None
         inverted = self._state == INVERTED
-        own, others = self._strength
-        error = 2.0 * CELL_ERROR * np.sqrt(2.0 / (self._series * np.maximum(others, 1e-12)))
-        short = np.where(others > 0.0, 1.0 - own / np.maximum(others, 1e-12) - error, 0.0)
-        wires = WIRES / self._series * self._size / self._ohms  # against the resistance of the neighbours' cells
         return Verdict(
             code=np.where((self._missed | self._pending) & ~wrong, DOUBTED, self._state).astype(np.int8),
             wrong=wrong,
@@ -315,11 +326,22 @@ class CurrentSensors:
             turned=inverted & ~self._pending,
             worked=self._worked.copy(),
             saved=self._saved & ~self._worked,
-            stronger=1.0 + np.maximum(short, 0.0) / wires,
+            stronger=self._stronger(),
             any_unread=bool(np.count_nonzero(unread)),
             calm=self._began is None,
             shunt_fits=self._shunt_fits,
         )
+
+    def _stronger(self) -> Floats:
+        """Factors by which cells show that packs carry more than their neighbours."""
+        own, others = self._strength
+        if not np.count_nonzero(others):
+            return np.ones(len(others))
+        error = 2.0 * CELL_ERROR * np.sqrt(2.0 / (self._series * np.maximum(others, 1e-12)))
+        short = np.where(others > 0.0, 1.0 - own / np.maximum(others, 1e-12) - error, 0.0)
+        wires = WIRES / self._series * self._size / self._ohms  # against the resistance of the neighbours' cells
+        stronger: Floats = 1.0 + np.maximum(short, 0.0) / wires
+        return stronger
 
     def report(self) -> SensorReport:
         """What the outside reads of it; the same object while nothing changes."""

@@ -38,7 +38,9 @@ cdef struct Seen:  # the arrays of one step
     Py_ssize_t packs
     double* shown  # A
     double* shown_error  # A
+    double* by_ampere  # V by which 1 A moves a cell
     double* some  # numbers of some packs
+    unsigned char* movers  # packs whose sensor and cells moved the same way
 
 
 cdef bint _met(const Seen* seen, Py_ssize_t i) noexcept:
@@ -49,11 +51,6 @@ cdef bint _met(const Seen* seen, Py_ssize_t i) noexcept:
 cdef double _current(const Seen* seen, Py_ssize_t i) noexcept:
     """A by which the sensor moved, 0 where that is not known."""
     return seen.reported[i] if _met(seen, i) and not isnan(seen.reported[i]) else 0.0
-
-
-cdef double _by_ampere(const Seen* seen, Py_ssize_t i) noexcept:
-    """V by which 1 A moves a cell."""
-    return seen.ratio[i] * seen.ohms / seen.size[i]
 
 
 cdef unsigned char _bit(bint holds) noexcept:
@@ -104,10 +101,11 @@ cdef class Judge:
         seen.calm_at, seen.heard_from, seen.shunt, seen.ohms = calm_at, heard_from, shunt, ohms
         seen.shown = arrays.numbers(shown, 1, True)
         out = arrays.mask(evidence, EVIDENCE_ROWS, True)
-        work = <double*> PyMem_Malloc(<size_t> (2 * seen.packs) * sizeof(double))
+        work = <double*> PyMem_Malloc(<size_t> (3 * seen.packs) * sizeof(double))
         if work == NULL:
             raise MemoryError
-        seen.some, seen.shown_error = work, work + seen.packs
+        seen.some, seen.shown_error, seen.by_ampere = work, work + seen.packs, work + 2 * seen.packs
+        seen.movers = out + FITS * seen.packs  # of these the ones that fit are left in the end
         self.level(&seen)
         self.show(&seen)
         seen.common = self.common(&seen)
@@ -131,7 +129,8 @@ cdef class Judge:
         cdef double size = 1e-9, found, doubt
         for i in range(seen.packs):
             size += seen.size[i] if _met(seen, i) else 0.0
-            if self.moves(seen, i):
+            seen.movers[i] = _bit(self.moves(seen, i))
+            if seen.movers[i]:
                 movers += 1
                 right += not seen.wrong[i]
         seen.level = seen.moved = 0.0
@@ -157,7 +156,7 @@ cdef class Judge:
         cdef Py_ssize_t i, count = 0
         cdef double value
         for i in range(seen.packs):
-            if self.moves(seen, i) and not (right and seen.wrong[i]):
+            if seen.movers[i] and not (right and seen.wrong[i]):
                 if what == 0:
                     value = _current(seen, i) / seen.size[i]
                 elif what == 1:
@@ -173,8 +172,9 @@ cdef class Judge:
         cdef Py_ssize_t i, pack = -1, deaf = 0
         cdef double others = 0.0, squares = 0.0, left, left_error, by_cells, by_shunt
         for i in range(seen.packs):
-            seen.shown[i] = seen.cells[i] / _by_ampere(seen, i)
-            seen.shown_error[i] = seen.error[i] / _by_ampere(seen, i)
+            seen.by_ampere[i] = seen.ratio[i] * seen.ohms / seen.size[i]
+            seen.shown[i] = seen.cells[i] / seen.by_ampere[i]
+            seen.shown_error[i] = seen.error[i] / seen.by_ampere[i]
             if _met(seen, i) and self.stands(seen, i):
                 pack = i
                 deaf += 1
@@ -203,7 +203,7 @@ cdef class Judge:
         cdef Py_ssize_t i, count = 0
         cdef double off
         for i in range(seen.packs):
-            off = fabs(seen.cells[i] - _current(seen, i) * _by_ampere(seen, i))
+            off = fabs(seen.cells[i] - _current(seen, i) * seen.by_ampere[i])
             if _met(seen, i) and not isnan(off):
                 seen.some[count] = off
                 count += 1
@@ -237,7 +237,7 @@ cdef class Judge:
         cdef Py_ssize_t n = seen.packs
         cdef double current = _current(seen, i), shown = seen.shown[i], error = seen.shown_error[i]
         cdef double moves = fabs(shown), ratio
-        cdef double common = seen.common / _by_ampere(seen, i), drift = seen.drift[i] / _by_ampere(seen, i)
+        cdef double common = seen.common / seen.by_ampere[i], drift = seen.drift[i] / seen.by_ampere[i]
         cdef double least = self.least_deaf if seen.deaf[i] and not seen.worked[i] else self.least
         cdef bint apart, lies, fits, jumps, hints, still_open, idle
         least = fmax(least, self.sure * error)
@@ -248,7 +248,7 @@ cdef class Judge:
         lies = (
             apart and moves - self.unlike * common >= least and moves - common - _known(drift) >= least
         )
-        fits = self.moves(seen, i) and moves >= self.agrees * error and not lies
+        fits = seen.movers[i] and moves >= self.agrees * error and not lies
         if fits:
             ratio = current / shown
             fits = self.alike_from <= ratio <= self.alike_to
