@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from packbank.cext.chosen import any_above, highest, highest_of_each, lowest, mean, total, weighted_mean
+from packbank.cext.chosen import (
+    all_within,
+    any_above,
+    highest,
+    highest_of_each,
+    lowest,
+    mean,
+    span,
+    total,
+    weighted_mean,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -85,6 +95,15 @@ def test_whether_a_value_is_above_its_bound(seed: int, packs: int) -> None:
     assert any_above(values, bounds) == bool((values > bounds).any())
 
 
+@given(**DRAWN)
+@settings(max_examples=50, deadline=None)
+def test_how_far_all_values_go(seed: int, packs: int) -> None:
+    random = np.random.default_rng(seed)
+    values, bound = values_of(random, packs), float(random.integers(-4, 6) * 0.7)
+    assert all_within(values, bound) == bool((values <= bound).all())
+    assert span(values) == pytest.approx(values.max() - values.min(), nan_ok=True)
+
+
 @given(**DRAWN, columns=st.integers(1, 20))
 @settings(max_examples=50, deadline=None)
 def test_the_highest_of_each_column(seed: int, packs: int, columns: int) -> None:
@@ -113,3 +132,7 @@ def test_arrays_of_another_kind_are_refused(values: Any, chosen: Any) -> None:
         weighted_mean(np.ones(3), np.ones(3, dtype=np.bool_), np.ones(4))
     with pytest.raises(ValueError, match="one element a pack"):
         any_above(np.ones(3), np.ones(4))
+    with pytest.raises(ValueError, match="float64"):
+        span(np.ones(3, dtype=np.float32))
+    with pytest.raises(ValueError, match="float64"):
+        all_within(np.ones(3, dtype=np.float32), 1.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packbank.cext.columns import Columns, extremes, flows, means
+from packbank.cext.columns import Columns, extremes, find_zeros, flows, means
 
 
 @given(seed=st.integers(0, 10_000), packs=st.integers(1, 30), width=st.integers(1, 40))
@@ -62,6 +62,17 @@ def test_means_are_those_of_the_known_columns(seed: int, packs: int) -> None:
     known = [row[~np.isnan(row)] for row in matrix[:, first:stop]]
     np.testing.assert_allclose(mean, [row.mean() if len(row) else np.nan for row in known], rtol=1e-14)
     np.testing.assert_allclose(error, [0.001 / max(len(row), 1) ** 0.5 for row in known], rtol=1e-14)
+
+
+@given(seed=st.integers(0, 10_000), packs=st.integers(1, 30))
+@settings(max_examples=50, deadline=None)
+def test_zeros_are_found_and_what_is_none_is_marked(seed: int, packs: int) -> None:
+    random = np.random.default_rng(seed)
+    sensors = random.choice([0.0, -0.0, 19.5, np.nan], (4, packs), p=random.choice([[0.0, 0.0, 0.9, 0.1], [0.25] * 4]))
+    before = random.random((4, packs)) < 0.2
+    moved = before.copy()
+    assert find_zeros(sensors, moved) == (sensors == 0.0).any()
+    np.testing.assert_array_equal(moved, before | (np.abs(sensors) > 0.0))
 
 
 def test_a_current_flows_in_one_direction_and_one_that_is_not_known_in_none() -> None:
