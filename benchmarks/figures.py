@@ -49,10 +49,10 @@ def status(family: str, rival: str = "") -> Figure:
     return Figure("other_bms", f"one status of {family}", At(ours, "min"), against, plain, At(ours, "wire_ms"))
 
 
-def step(packs: int, budget: float | None = None) -> Figure:
-    ours, rival = f"test_packbank_step[{packs}]", At(f"test_plain_loop[{packs}]", "min")
-    what = f"one step of the aggregator, {packs} packs"
-    return Figure("merge", what, At(ours, "min"), "plain loop, sums only", rival, At(ours, "wire_s"), budget)
+def step(packs: int, budget: float | None = None, *, still: bool = False) -> Figure:
+    ours, rival = f"test_{'still_bank' if still else 'packbank_step'}[{packs}]", At(f"test_plain_loop[{packs}]", "min")
+    what = f"one step of the aggregator, {packs} packs{', nothing moves' if still else ''}"
+    return Figure("merge", what, At(ours, "step_s"), "plain loop, sums only", rival, At(ours, "wire_s"), budget)
 
 
 def read(what: str, key: str, floor: str | None = None) -> Figure:
@@ -104,6 +104,7 @@ FIGURES = (
     Figure("family_rounds", "answers lost", At(ROUNDS, "lost"), budget=0.0),
     step(15),
     step(64, budget=0.3e-3),
+    step(64, still=True),
     step(1024),
     step(4096, budget=5e-3),
     read("CPU of one answer", "cpu_us"),

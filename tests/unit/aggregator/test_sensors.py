@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from packbank.model.battery import Cause, Sensor, VirtualBattery
-from packbank.model.columns import Alarm, Column
+from packbank.model.columns import CELL_VOLTAGES, Alarm, Column
 from parallel_packs import CELL_OHM, FAULTS, ParallelPacks, noisy
 
 NAMES = {
@@ -55,6 +55,21 @@ def test_a_wrong_sensor_is_named_soon_after_the_first_step_of_a_tenth(fault: str
         assert battery.charge_current_limit.pack == pack
     assert battery.charge_current_limit.value >= 0.65 * ideal.charge_current_limit.value
     assert battery.current == pytest.approx(4 * 70.0, rel=0.06), "the pack counts with what it carries"
+
+
+def test_a_pack_without_known_cells_keeps_no_wrong_sensor_from_being_found() -> None:
+    class OneWithoutCells(ParallelPacks):
+        def step(self, seconds: float = 1.0) -> VirtualBattery:
+            self.rows[3, CELL_VOLTAGES] = np.nan
+            self.rows[3, Column.VOLTAGE] = self.rows[0, Column.VOLTAGE]
+            return super().step(seconds)
+
+    packs = OneWithoutCells([1.0, 0.9, 1.2, 1.0, 1.1])
+    packs.carry(0.0, 60)
+    packs.carry(20.0, 20)
+    packs.sensors[1] = FAULTS["blind"]
+    packs.carry(0.0, 30)
+    assert sensor(packs.carry(40.0, 20), 1) is Sensor.BLIND
 
 
 def test_a_wrong_sensor_that_moves_a_little_accuses_no_other() -> None:
