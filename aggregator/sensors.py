@@ -304,7 +304,8 @@ class CurrentSensors:
             self._began is None,  # else readings are from before and after a step
             heard_from,
         )
-        standing = self._state.tobytes() + self._missed.tobytes() + self._pending.tobytes() + self._rests.tobytes()
+        known = self._state, self._missed, self._opposed, self._pending, self._rests
+        standing = b"".join([array.tobytes() for array in known])
         if standing != self._judged_of:
             self._judged_of = standing
             self._verdict = self._judged()
