@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from packbank.aggregator.settings import BankSettings
 from packbank.aggregator.table import CHARGE, DISCHARGE
 from packbank.aggregator.telemetry import Telemetry, rows
-from packbank.cext.chosen import all_within, span
+from packbank.cext.chosen import only_within, span
 from packbank.cext.samples import follow_rhythm
 from packbank.model.battery import PRESENCES, Presence
 from packbank.model.columns import Column
@@ -84,7 +84,7 @@ class PresenceTracker:
         self._seen = np.full(len(expected), np.nan)  # STATUS_TIME of the last step
         self._usual = np.zeros(len(expected))  # s between two answers
         self._start: float | None = None
-        self._complete = False  # every pack is fresh
+        self._complete = False  # every pack is fresh, and no other is expected
         self._sets: Sets | None = None  # of the last step
         self.ready = False
 
@@ -120,6 +120,7 @@ class PresenceTracker:
     def forget(self, packs: Sequence[int]) -> None:
         """Let ``packs``, of which nothing is known any more, count as packs that never answered."""
         self._code[list(packs)] = ABSENT
+        self._complete = False
 
     def _learn_rhythm(self, status: Floats) -> None:
         """Follow how often each pack has its turn on its bus."""
@@ -129,10 +130,13 @@ class PresenceTracker:
         """Where every pack is fresh, the usual case, nobody moves: all have just answered, at the busbar's voltage.
 
         No pack is less patient than ``HELD_AFTER``. The busbar's voltage is one of theirs, so none is farther from it
-        than the highest is from the lowest. What is not known (``NaN``) compares as false.
+        than the highest is from the lowest. What is not known (``NaN``) compares as false. Rows without a pack stay so.
         """
-        young = all_within(tele.age, self._settings.held_after)
-        return young and span(tele[Column.VOLTAGE]) <= STRAY * self._settings.join_voltage
+        if self._sets is None:
+            return False
+        packs = self._sets.member
+        young = only_within(tele.age, packs, self._settings.held_after)
+        return young and span(tele[Column.VOLTAGE], packs) <= STRAY * self._settings.join_voltage
 
     def _move(self, tele: Telemetry, blocked: Bools, now: float) -> None:
         """Move every pack to where its age and its voltage put it."""
@@ -143,7 +147,7 @@ class PresenceTracker:
         self._leave(tele, reference)
         conducts: Bools = ~np.logical_and(blocked[0], blocked[1])
         self._join(tele, reference, conducts, now)
-        self._complete = bool((self._code == FRESH).all())
+        self._complete = bool(((self._code == FRESH) | ((self._code == ABSENT) & ~self._expected)).all())
 
     def _age(self, age: Floats, now: float) -> None:
         """Move every pack by the age of its last status."""
@@ -241,7 +245,7 @@ class PresenceTracker:
             any_online=bool(np.count_nonzero(online)),
             any_lost=any_lost,
             all_fresh=not np.count_nonzero(held),
-            settled=not any_lost and bool(np.logical_and.reduce(sure, axis=None)),
+            settled=not any_lost and bool(np.logical_and.reduce(sure | (code == ABSENT), axis=None)),
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packbank.aggregator.table import PackTable
-from packbank.cext.columns import Columns, flows
+from packbank.cext.columns import Columns, count_known, first_positive, flows
 from packbank.cext.columns import extremes as find_extremes
 from packbank.model.columns import ALARMS, BATTERY_TEMPERATURES, CELL_VOLTAGES, COLUMNS, Alarm, Column
 from packbank.model.record import record
@@ -78,7 +78,6 @@ WORN, WORN_OUT = 70.0, 50.0  # % of health: the usual end of life, and well belo
 BMS_CEILINGS = rows(Column.CHARGE_CURRENT_LIMIT, Column.DISCHARGE_CURRENT_LIMIT)  # A, at which BMSes trip, too
 OCP_DELAYS = (Column.CHARGE_OCP_DELAY, Column.DISCHARGE_OCP_DELAY)
 _SENSORS = rows(Column.TEMPERATURE_1, Column.TEMPERATURE_5)
-_POSITIVE = rows(Column.CELL_COUNT, Column.FULL_CAPACITY)
 
 
 @record
@@ -137,13 +136,10 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
         sensors = np.where(absent, np.nan, sensors)
     flow = np.empty((2, packs))
     flows(block[_ROW[Column.CURRENT]], flow)
-    count, capacity = block[_POSITIVE]
-    known_capacity = capacity
-    if np.count_nonzero(block[_POSITIVE] > 0.0) < 2 * packs:
-        present = np.count_nonzero(~np.isnan(matrix[:, CELL_VOLTAGES]), axis=1).astype(np.float64)
-        count = _first_known(_positive(count), _positive(present))
-        capacity = _first_known(_positive(capacity), _positive(block[_ROW[Column.NOMINAL_CAPACITY]]), table.capacity)
-        known_capacity = np.fmax(capacity, 0.0)
+    count, capacity = np.empty((2, packs))  # a BMS that has not been set up yet says 0 of both
+    count_known(matrix, COLUMNS, CELL_VOLTAGES.start, CELL_VOLTAGES.stop, block[_ROW[Column.CELL_COUNT]], count)
+    full, nominal = block[_ROW[Column.FULL_CAPACITY]], block[_ROW[Column.NOMINAL_CAPACITY]]
+    all_known = first_positive(full, nominal, table.capacity, capacity)
     return Telemetry(
         matrix=matrix,
         block=block,
@@ -155,7 +151,7 @@ def read(matrix: Floats, now: float, table: PackTable, absent: Bools | None = No
         reported_sensors=reported,
         flow=flow,
         capacity=capacity,
-        known_capacity=known_capacity,
+        known_capacity=capacity if all_known else np.fmax(capacity, 0.0),
     )
 
 
@@ -173,22 +169,7 @@ def _alarms(matrix: Floats, health: Floats) -> Floats:
 def _extremes(matrix: Floats, block: Floats, count: Floats, sensors: Floats) -> Floats:
     """:attr:`Telemetry.extremes`; of a pack that reports no cell, the average of its ``count`` stands for them."""
     extremes = np.empty((5, len(matrix)))
-    complete = find_extremes(matrix, COLUMNS, CELL_VOLTAGES.start, CELL_VOLTAGES.stop, sensors, extremes)
+    voltage, cells = block[_ROW[Column.VOLTAGE]], CELL_VOLTAGES
+    find_extremes(matrix, COLUMNS, cells.start, cells.stop, sensors, voltage, count, extremes)
     extremes[MOSFETS] = block[_ROW[Column.TEMPERATURE_MOS]]
-    if not complete:
-        average = block[_ROW[Column.VOLTAGE]] / count
-        for end in (LOWEST, HIGHEST):
-            extremes[end] = _first_known(extremes[end], average)
     return extremes
-
-
-def _positive(values: Floats) -> Floats:
-    """The same, unknown where it is not above 0: a BMS that has not been set up yet says 0."""
-    return np.where(values > 0.0, values, np.nan)
-
-
-def _first_known(known: Floats, *others: Floats) -> Floats:
-    """Element by element the first of the arguments that is not ``NaN``."""
-    for other in others:
-        known = np.where(np.isnan(known), other, known)
-    return known

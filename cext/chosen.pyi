@@ -31,8 +31,8 @@ def any_above(values: Floats, bounds: Floats, /) -> bool:
 def highest_of_each(table: Floats, chosen: Bools, out: Floats, /) -> None:
     """Write the highest of each column of ``table`` over the chosen packs, which are its rows."""
 
-def all_within(values: Floats, bound: float, /) -> bool:
-    """Whether every value is known and at most ``bound``."""
+def only_within(values: Floats, chosen: Bools, bound: float, /) -> bool:
+    """Whether the chosen packs' values are known and at most ``bound``, and those of no other are known."""
 
-def span(values: Floats, /) -> float:
-    """From the lowest to the highest value; ``NaN`` where one is not known."""
+def span(values: Floats, chosen: Bools, /) -> float:
+    """From the lowest to the highest value of the chosen packs; ``NaN`` where one is not known, or none is chosen."""

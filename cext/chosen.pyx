@@ -1,6 +1,6 @@
 """Sums, means and extremes over some of the packs: one pass each, values that are not known (``NaN``) left out."""
 
-from libc.math cimport NAN, fmax, fmin, isnan
+from libc.math cimport INFINITY, NAN, fmax, fmin, isnan
 
 from packbank.cext.arrays cimport Arrays
 
@@ -105,23 +105,26 @@ def highest_of_each(table, chosen, out, /):
         row += width
 
 
-def all_within(values, double bound, /):
+def only_within(values, chosen, double bound, /):
     cdef Arrays arrays = Arrays()
     cdef const double* value = arrays.numbers(values)
+    cdef const unsigned char* among = arrays.mask(chosen)
     cdef Py_ssize_t i
     for i in range(arrays.packs):
-        if not value[i] <= bound:  # true for NaN
+        if not (value[i] <= bound if among[i] else isnan(value[i])):
             return False
     return True
 
 
-def span(values, /):
+def span(values, chosen, /):
     cdef Arrays arrays = Arrays()
     cdef const double* value = arrays.numbers(values)
-    cdef double lowest = value[0], highest = value[0]
+    cdef const unsigned char* among = arrays.mask(chosen)
+    cdef double lowest = INFINITY, highest = -INFINITY
     cdef Py_ssize_t i
     for i in range(arrays.packs):
-        if isnan(value[i]):
-            return NAN
-        lowest, highest = fmin(lowest, value[i]), fmax(highest, value[i])
-    return highest - lowest
+        if among[i]:
+            if isnan(value[i]):
+                return NAN
+            lowest, highest = fmin(lowest, value[i]), fmax(highest, value[i])
+    return highest - lowest if lowest <= highest else NAN

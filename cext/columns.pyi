@@ -23,12 +23,31 @@ class Columns:
 def flows(current: Floats, out: Floats, /) -> None:
     """Write each pack's current in each direction, ``(2, packs)``: charge, then discharge; 0 where it is not known."""
 
-def extremes(matrix: Floats, width: int, first: int, stop: int, sensors: Floats, out: Floats, /) -> bool:
+def extremes(
+    matrix: Floats,
+    width: int,
+    first: int,
+    stop: int,
+    sensors: Floats,
+    voltage: Floats,
+    count: Floats,
+    out: Floats,
+    /,
+) -> None:
     """Write each pack's lowest and highest of the columns from ``first`` to before ``stop``, and of its ``sensors``.
 
-    ``sensors`` has the shape ``(4, packs)``, ``out`` ``(5, packs)``, of which the last row stays as it is. ``NaN``
-    where nothing is known; whether at least one of the columns is known of every pack.
+    ``sensors`` has the shape ``(4, packs)``, ``out`` ``(5, packs)``, of which the last row stays as it is. Where none
+    of the columns is known, ``voltage`` by ``count`` stands for both ends. ``NaN`` where nothing is known.
     """
+
+def count_known(matrix: Floats, width: int, first: int, stop: int, reported: Floats, out: Floats, /) -> None:
+    """Write what each pack ``reported``, or where that is not above 0, how many of the columns are known.
+
+    They are those from ``first`` to before ``stop``; ``NaN`` where none is known.
+    """
+
+def first_positive(first: Floats, second: Floats, last: Floats, out: Floats, /) -> bool:
+    """Write of each pack the first of two values that is above 0, else the ``last`` one; whether all are above 0."""
 
 def means(matrix: Floats, width: int, first: int, stop: int, error: float, mean: Floats, mean_error: Floats, /) -> None:
     """Write the mean of each pack's columns from ``first`` to before ``stop``, ``NaN`` where none is known.

@@ -57,21 +57,27 @@ def flows(current, out, /):
         flow[arrays.packs + i] = -ampere[i] if ampere[i] < 0.0 else 0.0
 
 
-def extremes(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, sensors, out, /):
+def extremes(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, sensors, voltage, count, out, /):
     cdef Arrays arrays = Arrays()
     cdef const double* row = arrays.numbers(matrix, width)
     cdef const double* sensor = arrays.numbers(sensors, 4)
+    cdef const double* volts = arrays.numbers(voltage)
+    cdef const double* counts = arrays.numbers(count)
     cdef double* found = arrays.numbers(out, 5, True)
     cdef Py_ssize_t i, n = arrays.packs
-    cdef bint complete = True
-    if not 0 <= first <= stop <= width:
-        raise ValueError(f"no columns from {first} to before {stop} in a matrix of {width}")
+    _check(width, first, stop)
     for i in range(n):
         _spread(row + first, stop - first, 1, &found[i], &found[n + i])
         _spread(sensor + i, 4, n, &found[2 * n + i], &found[3 * n + i])
-        complete = complete and not isnan(found[i])
+        if isnan(found[i]):
+            found[i] = found[n + i] = volts[i] / counts[i]
         row += width
-    return complete
+
+
+cdef int _check(Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop) except -1:
+    if not 0 <= first <= stop <= width:
+        raise ValueError(f"no columns from {first} to before {stop} in a matrix of {width}")
+    return 0
 
 
 cdef void _spread(const double* values, Py_ssize_t count, Py_ssize_t apart, double* lowest, double* highest) noexcept:
@@ -95,8 +101,7 @@ def means(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, double er
     cdef double* errors = arrays.numbers(mean_error, 1, True)
     cdef Py_ssize_t i, k, count
     cdef double whole
-    if not 0 <= first <= stop <= width:
-        raise ValueError(f"no columns from {first} to before {stop} in a matrix of {width}")
+    _check(width, first, stop)
     for i in range(arrays.packs):
         whole, count = 0.0, 0
         for k in range(first, stop):
@@ -106,6 +111,37 @@ def means(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, double er
         found[i] = whole / <double> count if count else NAN
         errors[i] = error / sqrt(<double> count) if count else error
         row += width
+
+
+def count_known(matrix, Py_ssize_t width, Py_ssize_t first, Py_ssize_t stop, reported, out, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* row = arrays.numbers(matrix, width)
+    cdef const double* said = arrays.numbers(reported)
+    cdef double* counts = arrays.numbers(out, 1, True)
+    cdef Py_ssize_t i, k, known
+    _check(width, first, stop)
+    for i in range(arrays.packs):
+        counts[i] = said[i]
+        if not said[i] > 0.0:
+            known = 0
+            for k in range(first, stop):
+                known += not isnan(row[k])
+            counts[i] = <double> known if known else NAN
+        row += width
+
+
+def first_positive(first, second, last, out, /):
+    cdef Arrays arrays = Arrays()
+    cdef const double* one = arrays.numbers(first)
+    cdef const double* other = arrays.numbers(second)
+    cdef const double* rest = arrays.numbers(last)
+    cdef double* found = arrays.numbers(out, 1, True)
+    cdef Py_ssize_t i
+    cdef bint known = True
+    for i in range(arrays.packs):
+        found[i] = one[i] if one[i] > 0.0 else other[i] if other[i] > 0.0 else rest[i]
+        known = known and found[i] > 0.0
+    return known
 
 
 def find_zeros(sensors, moved, /):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from packbank.cext.chosen import (
-    all_within,
     any_above,
     highest,
     highest_of_each,
     lowest,
     mean,
+    only_within,
     span,
     total,
     weighted_mean,
@@ -99,9 +99,13 @@ def test_whether_a_value_is_above_its_bound(seed: int, packs: int) -> None:
 @settings(max_examples=50, deadline=None)
 def test_how_far_all_values_go(seed: int, packs: int) -> None:
     random = np.random.default_rng(seed)
-    values, bound = values_of(random, packs), float(random.integers(-4, 6) * 0.7)
-    assert all_within(values, bound) == bool((values <= bound).all())
-    assert span(values) == pytest.approx(values.max() - values.min(), nan_ok=True)
+    values, chosen = values_of(random, packs), chosen_of(random, packs)
+    bound = float(random.integers(-4, 6) * 0.7)
+    for case in (values, np.where(chosen, values, np.nan)):
+        expected = bool((case[chosen] <= bound).all() and np.isnan(case[~chosen]).all())
+        assert only_within(case, chosen, bound) == expected
+    some = values[chosen]
+    assert span(values, chosen) == pytest.approx(some.max() - some.min() if len(some) else np.nan, nan_ok=True)
 
 
 @given(**DRAWN, columns=st.integers(1, 20))
@@ -132,7 +136,7 @@ def test_arrays_of_another_kind_are_refused(values: Any, chosen: Any) -> None:
         weighted_mean(np.ones(3), np.ones(3, dtype=np.bool_), np.ones(4))
     with pytest.raises(ValueError, match="one element a pack"):
         any_above(np.ones(3), np.ones(4))
-    with pytest.raises(ValueError, match="float64"):
-        span(np.ones(3, dtype=np.float32))
-    with pytest.raises(ValueError, match="float64"):
-        all_within(np.ones(3, dtype=np.float32), 1.0)
+    with pytest.raises(ValueError, match="one element a pack"):
+        span(np.ones(3), np.ones(4, dtype=np.bool_))
+    with pytest.raises(ValueError, match="one element a pack"):
+        only_within(np.ones(3), np.ones(4, dtype=np.bool_), 1.0)

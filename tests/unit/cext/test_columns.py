@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packbank.cext.columns import Columns, extremes, find_zeros, flows, means
+from packbank.cext.columns import Columns, count_known, extremes, find_zeros, first_positive, flows, means
 
 
 @given(seed=st.integers(0, 10_000), packs=st.integers(1, 30), width=st.integers(1, 40))
@@ -43,10 +43,11 @@ def test_extremes_are_numpys(seed: int, packs: int) -> None:
     )
     first, stop = sorted(random.integers(0, 11, 2).tolist())
     sensors, out = np.ascontiguousarray(values[:, 10:].T), np.full((5, packs), 7.0)
-    complete = extremes(values, 14, first, stop, sensors, out)
+    voltage, count = random.choice([np.nan, 48.0, 53.0], packs), random.choice([np.nan, 15.0, 16.0], packs)
+    extremes(values, 14, first, stop, sensors, voltage, count, out)
     cells = values[:, first:stop]
-    assert complete == (not np.isnan(cells).all(axis=1).any())
-    expected = [np.fmin.reduce(cells, axis=1, initial=np.nan), np.fmax.reduce(cells, axis=1, initial=np.nan)]
+    lowest, highest = (find.reduce(cells, axis=1, initial=np.nan) for find in (np.fmin, np.fmax))
+    expected = [np.where(np.isnan(end), voltage / count, end) for end in (lowest, highest)]
     expected += [np.fmin.reduce(sensors, axis=0), np.fmax.reduce(sensors, axis=0), np.full(packs, 7.0)]
     np.testing.assert_array_equal(out, expected)
 
@@ -62,6 +63,22 @@ def test_means_are_those_of_the_known_columns(seed: int, packs: int) -> None:
     known = [row[~np.isnan(row)] for row in matrix[:, first:stop]]
     np.testing.assert_allclose(mean, [row.mean() if len(row) else np.nan for row in known], rtol=1e-14)
     np.testing.assert_allclose(error, [0.001 / max(len(row), 1) ** 0.5 for row in known], rtol=1e-14)
+
+
+@given(seed=st.integers(0, 10_000), packs=st.integers(1, 30))
+@settings(max_examples=50, deadline=None)
+def test_what_is_not_reported_is_counted_or_taken_from_elsewhere(seed: int, packs: int) -> None:
+    random = np.random.default_rng(seed)
+    matrix = np.where(random.random((packs, 6)) < random.choice([0.1, 0.9]), np.nan, 3.3)
+    reported, other, last = random.choice([np.nan, 0.0, 16.0, 8.0], (3, packs))
+    count, found = np.empty((2, packs))
+    count_known(matrix, 6, 1, 5, reported, count)
+    known = np.count_nonzero(~np.isnan(matrix[:, 1:5]), axis=1)
+    expected = np.where(reported > 0.0, reported, np.where(known, known, np.nan))
+    np.testing.assert_array_equal(count, expected)
+    all_known = first_positive(reported, other, last, found)
+    np.testing.assert_array_equal(found, np.where(reported > 0.0, reported, np.where(other > 0.0, other, last)))
+    assert all_known == bool((found > 0.0).all())
 
 
 @given(seed=st.integers(0, 10_000), packs=st.integers(1, 30))
@@ -105,6 +122,8 @@ def test_matrices_of_another_shape_are_refused(matrix: Any, block: Any) -> None:
 
 def test_a_range_of_columns_that_the_matrix_has_not_is_refused() -> None:
     with pytest.raises(ValueError, match="no columns from 2 to before 4"):
-        extremes(np.ones((2, 3)), 3, 2, 4, np.ones((4, 2)), np.ones((5, 2)))
+        extremes(np.ones((2, 3)), 3, 2, 4, np.ones((4, 2)), np.ones(2), np.ones(2), np.ones((5, 2)))
+    with pytest.raises(ValueError, match="no columns from 2 to before 4"):
+        count_known(np.ones((2, 3)), 3, 2, 4, np.ones(2), np.ones(2))
     with pytest.raises(ValueError, match="no columns from 2 to before 4"):
         means(np.ones((2, 3)), 3, 2, 4, 0.1, np.ones(2), np.ones(2))
