@@ -32,7 +32,7 @@ PACKS_A_BUS = 15
 WALL = 1_700_000_000.0
 SECONDS = 24  # that are taken again and again: 20 rounds of a simulated bus, so that each pack's turns go on evenly
 LEARNING = 5  # times that they pass before the time is taken
-TIMES = {15: 200, 64: 200, 1024: 50, 4096: 20}  # that they are timed
+TIMES = {15: 200, 64: 200, 1024: 100, 4096: 50}  # that they are timed
 
 
 class Recording:
