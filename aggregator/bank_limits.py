@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from packbank.aggregator import lost
 from packbank.aggregator.cut import Cut
 from packbank.aggregator.delivery import Delivery
+from packbank.aggregator.foresee import IDLE, held_off_by_diode
 from packbank.aggregator.hold import Hold
 from packbank.aggregator.instant import Instant
 from packbank.aggregator.limits import CEILING, describe
@@ -34,6 +35,10 @@ PATIENT = 6.0  # s
 PATIENT_WITHOUT = 10.0  # s, the same without a deep cut; RESERVE_PACKS is kept for BMSes that wait no longer
 
 LIGHTEST = 0.2  # of its mean weight, the least that a pack of which no current is read is taken for
+
+# What packs exchange when a switch closes does not depend on the bank's current alone: more is not given up for a pack
+# that will take current from the others.
+KEPT = 0.5
 
 LOADS_FADE = 4.0  # s: DVCC goes on granting for as long what loads that have gone off took
 
@@ -87,7 +92,7 @@ class BankLimits:
     def _one(self, direction: int, instant: Instant, loads: float) -> Limit:
         """The limit of one direction before the bank's own caps."""
         sets, own = instant.sets, instant.own.value[direction]
-        side = Side.of(instant.lines, direction, sets.sure[direction])
+        side = _side(direction, instant, sets.sure[direction], sets.one_way[direction])
         drives = highest_drives(side, own / (1.0 + self._settings.sensor_error))
         now = shared_limit(side, drives, own, sets.sure[direction], sets.maybe[direction])
         outlook = _Outlook(side, drives, now)
@@ -105,20 +110,36 @@ class BankLimits:
 
     def _reserves(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
         """The limit under each reserve, of which the lowest counts: what can happen next happens one at a time."""
-        side, drives, now = outlook
-        sets, own = instant.sets, instant.own.value[direction]
-        sure, returning = sets.sure[direction], instant.returning[direction]
+        side, _, now = outlook
+        sure = instant.sets.sure[direction]
         if instant.any_estimated or instant.sensors.any_unread:
             yield from self._in_doubt(direction, instant, outlook)
-        if instant.any_returning and np.count_nonzero(returning):
-            less = shared_limit(side, drives, own, sure, sets.maybe[direction] | returning)
-            if less.value < now.value:
-                pack = less.pack if returning[less.pack] else int(returning.argmax())
-                yield Limit(less.value, pack, Cause.RESERVE, detail="may return")
+        if instant.any_returning:
+            yield from self._returns(direction, instant, outlook)
         packs = self._settings.reserve_packs
         if 0 < packs < np.count_nonzero(sure) and not _shortest_delay(direction, instant) > PATIENT_WITHOUT:
             less = after_loss(side, self._trips(direction, instant, side), sure, packs)
             yield Limit(max(less.value, now.least), less.pack, Cause.RESERVE, less.share, "may leave")
+
+    def _returns(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
+        """The limit that holds when packs conduct again that are about to."""
+        side, drives, now = outlook
+        sets, own = instant.sets, instant.own.value[direction]
+        sure, maybe, returning = sets.sure[direction], sets.maybe[direction], instant.returning[direction]
+        if np.count_nonzero(returning):
+            less = shared_limit(side, drives, own, sure, maybe | returning)
+            if less.value < now.value:
+                named = returning[less.pack] or less.value == 0.0  # a limit of 0 is that of the pack that allows none
+                pack = less.pack if named else int(returning.argmax())
+                yield Limit(less.value, pack, Cause.RESERVE, detail="may return")
+        closing = side.one_way & instant.returning[1 - direction]
+        if np.count_nonzero(closing):  # from then on it takes what the others carry for it
+            among = _side(direction, instant, sure, side.one_way & ~closing)
+            drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
+            less = shared_limit(among, drives_among, own, sure, maybe)
+            if less.value < now.value:
+                kept = max(less.value, KEPT * now.value)
+                yield Limit(kept, int(closing.argmax()), Cause.RESERVE, detail="may return")
 
     def _in_doubt(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
         """The same where packs may conduct or not, and where sensors are wrong."""
@@ -127,7 +148,7 @@ class BankLimits:
         unsure = sets.maybe[direction] & (instant.estimated[direction] | instant.sensors.unsure)
         if np.count_nonzero(unsure):  # they conduct as far as anyone knows: how they share is as unsure as ever
             both = sure | unsure
-            among = Side.of(instant.lines, direction, both)
+            among = _side(direction, instant, both, sets.one_way[direction])
             drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
             less = shared_limit(among, drives_among, own, both, sets.maybe[direction] & ~unsure)
             yield self._explain(direction, less, instant)
@@ -212,6 +233,16 @@ class BankLimits:
         published = ramp.step(target, threshold, int(np.count_nonzero(sure)), instant.now, instant.dt)
         cause = Cause.RAMP if published < limit.value * (1.0 - STEP) else limit.cause
         return Limit(published, limit.pack, cause, limit.share, limit.detail)
+
+
+def _side(direction: int, instant: Instant, sure: Bools, one_way: Bools) -> Side:
+    """How the packs share one direction; those that carry nothing yet begin where a diode conducts."""
+    side = Side.of(instant.lines, direction, sure, one_way)
+    waiting = one_way & (instant.tele.flow[direction] < IDLE)
+    if not np.count_nonzero(waiting):
+        return side
+    held_off = held_off_by_diode(instant.tele, instant.cell_ohms)
+    return side._replace(exchange=np.where(waiting, side.exchange - held_off, side.exchange))
 
 
 def _shortest_delay(direction: int, instant: Instant) -> float:

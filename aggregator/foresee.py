@@ -25,6 +25,7 @@ AGAINST_CELLS = np.array([[0.15], [0.8]])  # resistance of cables, MOSFETs and s
 STRING_ERROR = 0.2  # of a current that is reckoned from a voltage: the resistance may be another
 VOLTAGE_ERROR = 0.001  # V a cell
 GAIN_ERROR = 0.001  # V a cell, by which all cells of a pack may be read too high or too low
+DIODE = 0.5  # V that an open switch holds off: body diodes take 0.6 to 0.8 V at the current of a pack, cold ones more
 LEAST_WIRES, MOST_WIRES = 0.5 * WIRES, 2.0 * WIRES
 UNLIKE_WIRES = 0.35  # of a pack's part of the current: what unlike cables make of a voltage
 FADES = 600.0  # s in which packs at one voltage even out: polarisation takes minutes
@@ -49,6 +50,12 @@ def foresee(lines: Lines, tele: Telemetry, chosen: Bools, sets: Sets, cell_ohms:
     ends = by_share + (by_voltage - by_share) / (1.0 + AGAINST_CELLS)
     error = np.hypot(_half(ends), STRING_ERROR * np.abs(by_voltage)) + VOLTAGE_ERROR / (cell_ohms * np.sqrt(tele.cells))
     return _replaced(lines, open_packs, ends, error)
+
+
+def held_off_by_diode(tele: Telemetry, cell_ohms: Floats) -> Floats:
+    """A that each pack carries less for the voltage that an open switch holds off, at least; 0 where unknown."""
+    less: Floats = np.nan_to_num(DIODE / (cell_ohms * tele.cells * (1.0 + AGAINST_CELLS[1])))
+    return less
 
 
 def bound_by_voltage(lines: Lines, tele: Telemetry, chosen: Bools, unread: Bools, dt: float) -> Lines:

@@ -17,6 +17,7 @@ Bools = NDArray[np.bool_]
 SIGMAS = 2.0  # standard deviations that a prediction is kept from the limit
 STEP_ERROR = 0.03  # of a step of the current beyond what flows: shares shift a little with time after it
 LEAST = 0.02  # of what shares alone allow: a DCL of 0 shuts an islanded inverter down for a passing exchange
+ROUNDING = 1e-9  # A, what is left of sums that cancel out
 _SIGNS = (1.0, -1.0)  # of a current that charges, in either direction
 
 
@@ -40,9 +41,10 @@ class Side(NamedTuple):
     others: Floats  # part of a step of the bank's current that other packs carry
     drive: float
     carried: float  # A that the chosen packs carry now, NaN where there are none
+    one_way: Bools  # packs that carry nothing the other way, whatever their line says
 
     @classmethod
-    def of(cls, lines: Lines, direction: int, chosen: Bools) -> Side:
+    def of(cls, lines: Lines, direction: int, chosen: Bools, one_way: Bools) -> Side:
         """``lines`` in one direction; errors are those that are left of each pack's own when the ``chosen`` share.
 
         The chosen packs' currents add up to the bank's, so an error that all have in common is none: of the error
@@ -52,7 +54,7 @@ class Side(NamedTuple):
         drive = _SIGNS[direction] * lines.drive
         carried = one_side(lines.arrays, _SIGNS[direction], drive, chosen, block)
         exchange, others, xx, xw, ww = block
-        return cls(exchange, lines.weight, xx, xw, ww, others, drive, carried)
+        return cls(exchange, lines.weight, xx, xw, ww, others, drive, carried, one_way)
 
 
 def highest_drives(side: Side, limits: Floats) -> Floats:
@@ -70,9 +72,12 @@ def shared_limit(side: Side, drives: Floats, own: Floats, sure: Bools, maybe: Bo
     """Largest bank current at which every pack stays below its highest drive, whichever of the ``maybe`` packs conduct.
 
     Arrays have shape ``(packs,)``; ``own`` are the packs' limits. Each ``maybe`` pack may conduct and set the limit;
-    of the other ``maybe`` packs those then conduct that would take current away. All this only ever lowers the limit.
+    of the other ``maybe`` packs those then conduct that would take current away, which one-way packs cannot. All this
+    only ever lowers the limit.
     """
-    pack, limit, neediest, least, whole, narrower = lowest_drive(side.exchange, side.weight, drives, own, sure, maybe)
+    pack, limit, neediest, least, whole, narrower = lowest_drive(
+        side.exchange, side.weight, drives, own, sure, maybe, side.one_way
+    )
     if pack < 0:
         return Shared(0.0, -1, np.nan)
     if narrower:
@@ -81,7 +86,7 @@ def shared_limit(side: Side, drives: Floats, own: Floats, sure: Bools, maybe: Bo
         least_of = int(less.argmin())
         pack, limit = (int(others[least_of]), float(less[least_of])) if less[least_of] < limit else (pack, limit)
     least *= LEAST * whole
-    if not limit > least:
+    if not limit > least + ROUNDING:
         pack, limit = neediest, least
     return Shared(limit, pack, float(side.weight[pack]) / whole, least)
 
@@ -113,14 +118,17 @@ def after_loss(side: Side, drives: Floats, sure: Bools, lost: int) -> Shared:
 
 def _carried_with(side: Side, sure: Bools, maybe: Bools, packs: NDArray[np.intp], drives: Floats) -> Floats:
     """The same for each of ``packs``, which are ``maybe``, at its drive when it conducts itself."""
-    exchange, weight = side.exchange[maybe], side.weight[maybe]
+    takers = maybe & ~side.one_way
+    exchange, weight = side.exchange[takers], side.weight[takers]
     turns = -exchange / weight  # the drive below which a pack takes current away
     order = np.argsort(turns)
+    possible = drives > -np.inf
+    drives = np.where(possible, drives, 0.0)
     first = np.searchsorted(turns[order], drives, side="right")  # those from here on take current away
     taken = _sums_from(exchange[order])[first] + _sums_from(weight[order])[first] * drives
     flow = side.exchange[packs] + side.weight[packs] * drives
     whole = np.add.reduce(side.exchange, where=sure) + np.add.reduce(side.weight, where=sure) * drives
-    carried: Floats = np.where(drives == -np.inf, -np.inf, whole + taken + np.maximum(flow, 0.0))
+    carried: Floats = np.where(possible, whole + taken + np.maximum(flow, 0.0), -np.inf)
     return carried
 
 

@@ -68,6 +68,7 @@ class Sets:
     conducting: Bools  # surely both ways, or where no pack does, in either one
     conducting_now: Bools  # of these the fresh ones
     any_online: bool
+    one_way: Bools  # (2, packs): of these, packs that carry nothing the other way
     any_lost: bool
     all_fresh: bool  # every pack that is on the busbar has reported its current just now
     settled: bool  # ``code`` and ``blocked`` alone say it all: no pack might conduct although it does not count
@@ -144,9 +145,10 @@ class PresenceTracker:
         if not self.ready:  # whoever answered first must not decide which voltage is the busbar's
             self._code[(self._code == FRESH) | (self._code == HELD)] = JOINING
         reference = self._reference(tele[Column.VOLTAGE], blocked)
-        self._leave(tele, reference)
+        apart = _apart(tele[Column.VOLTAGE] - reference, blocked)
+        self._leave(tele, apart)
         conducts: Bools = ~np.logical_and(blocked[0], blocked[1])
-        self._join(tele, reference, conducts, now)
+        self._join(tele, apart, conducts, now)
         self._complete = bool(((self._code == FRESH) | ((self._code == ABSENT) & ~self._expected)).all())
 
     def _age(self, age: Floats, now: float) -> None:
@@ -176,31 +178,32 @@ class PresenceTracker:
     def _reference(self, voltage: Floats, blocked: Bools) -> float:
         """The busbar's voltage as the packs on it measure it: the lower median of the members.
 
+        Of those with both switches closed, where there are any: an open switch holds off the busbar's voltage.
         Without members, of the packs that could be the first ones. A median, since one pack on its own behind
         an open breaker must not shift it; the lower one, since it is some pack's own voltage, so one joins.
         """
-        code = self._code
-        chosen = voltage[(code == FRESH) | (code == HELD)]
-        if not len(chosen):
-            chosen = voltage[(code == JOINING) & ~blocked.all(axis=0)]
-        chosen = chosen[~np.isnan(chosen)]
+        code, known = self._code, ~np.isnan(voltage)
+        members = known & ((code == FRESH) | (code == HELD))
+        joining, direct = known & (code == JOINING), ~blocked.any(axis=0)
+        nearest = (members & direct, joining & direct, members, joining & ~blocked.all(axis=0))
+        chosen = next((voltage[packs] for packs in nearest if np.count_nonzero(packs)), voltage[:0])
         if not len(chosen):
             return float("nan")
         middle = (len(chosen) - 1) // 2
         return float(np.partition(chosen, middle)[middle])
 
-    def _leave(self, tele: Telemetry, reference: float) -> None:
+    def _leave(self, tele: Telemetry, apart: Floats) -> None:
         """A member whose voltage is not the busbar's and that carries nothing hangs behind an open breaker."""
-        away = np.abs(tele[Column.VOLTAGE] - reference) > STRAY * self._settings.join_voltage
+        away = apart > STRAY * self._settings.join_voltage
         if np.count_nonzero(away):
             self._code[away & (self._code == FRESH) & (tele.flow.max(axis=0) <= current_noise(tele))] = JOINING
 
-    def _join(self, tele: Telemetry, reference: float, conducts: Bools, now: float) -> None:
+    def _join(self, tele: Telemetry, apart: Floats, conducts: Bools, now: float) -> None:
         """Take in the joining packs that have looked well for ``JOIN_AFTER``; at once if there is none to join."""
         joining = self._code == JOINING
         if not np.count_nonzero(joining):
             return
-        near = np.abs(tele[Column.VOLTAGE] - reference) <= self._settings.join_voltage
+        near = apart <= self._settings.join_voltage
         carries = tele.flow.max(axis=0) > current_noise(tele)  # whatever its voltage: it is on the busbar
         well = joining & (near | carries) & conducts & (tele.age <= self._settings.held_after)
         self._well_since = np.where(well, np.minimum(self._well_since, now), np.inf)
@@ -222,7 +225,8 @@ class PresenceTracker:
         sure = direct | (member & through_diode & none_direct)
         online = member | (code == JOINING)
         maybe = member & through_diode & ~sure
-        maybe |= online & ~sure & (tele.flow > current_noise(tele))
+        carries = tele.flow > current_noise(tele)
+        maybe |= online & ~sure & carries
         if self._settings.lost_pack_may_conduct:
             maybe |= lost & ~blocked
         any_lost = bool(np.count_nonzero(lost))
@@ -243,6 +247,7 @@ class PresenceTracker:
             conducting=conducting,
             conducting_now=conducting & (code == FRESH),
             any_online=bool(np.count_nonzero(online)),
+            one_way=maybe & through_diode & (code == FRESH) & ~carries[::-1],
             any_lost=any_lost,
             all_fresh=not np.count_nonzero(held),
             settled=not any_lost and bool(np.logical_and.reduce(sure | (code == ABSENT), axis=None)),
@@ -262,6 +267,16 @@ def _on_busbar(sure: Bools, member: Bools, online: Bools) -> Bools:
 def current_noise(tele: Telemetry) -> Floats:
     """A, the current below which a pack may carry none."""
     return np.fmax(NOISE_FRACTION * tele.capacity, NOISE_AMPERES)
+
+
+def _apart(volts: Floats, blocked: Bools) -> Floats:
+    """V by which packs are off the busbar, of ``volts`` above it, and more than their open switches hold off.
+
+    A pack that takes no charge may lie below a busbar that is charged, one that cannot be discharged above it.
+    """
+    below, above = np.where(blocked[CHARGE], 0.0, -volts), np.where(blocked[DISCHARGE], 0.0, volts)
+    apart: Floats = np.maximum(below, above)
+    return apart
 
 
 def _blocked(tele: Telemetry) -> Bools:

@@ -71,7 +71,7 @@ def highest_drives(
     """Write into ``drives`` where each pack reaches its limit; ``side`` is exchange, weight, xx, xw, ww and others."""
 
 def lowest_drive(
-    exchange: Floats, weight: Floats, drives: Floats, own: Floats, sure: Bools, maybe: Bools, /
+    exchange: Floats, weight: Floats, drives: Floats, own: Floats, sure: Bools, maybe: Bools, one_way: Bools, /
 ) -> tuple[int, float, int, float, float, bool]:
     """Where the first of the ``sure`` packs is at its highest drive.
 

@@ -262,7 +262,7 @@ def highest_drives(side, limits, double drive, double sigmas, double step_error,
         out[i] = flat
 
 
-def lowest_drive(exchange, weight, drives, own, sure, maybe, /):
+def lowest_drive(exchange, weight, drives, own, sure, maybe, one_way, /):
     cdef Arrays arrays = Arrays()
     cdef double* at_rest = arrays.numbers(exchange)
     cdef double* weights = arrays.numbers(weight)
@@ -270,6 +270,7 @@ def lowest_drive(exchange, weight, drives, own, sure, maybe, /):
     cdef double* limit = arrays.numbers(own)
     cdef const unsigned char* certain = arrays.mask(sure)
     cdef const unsigned char* possible = arrays.mask(maybe)
+    cdef const unsigned char* forward = arrays.mask(one_way)
     cdef Py_ssize_t i, pack = -1, neediest = -1
     cdef double drive = INFINITY, least = INFINITY, whole = 0.0, carried = 0.0, flow
     cdef bint narrower = False
@@ -287,6 +288,7 @@ def lowest_drive(exchange, weight, drives, own, sure, maybe, /):
         if certain[i]:
             carried += flow
         if possible[i]:
-            carried += fmin(flow, 0.0)
+            if not forward[i]:
+                carried += fmin(flow, 0.0)
             narrower = narrower or highest[i] < drive
     return pack, -INFINITY if drive == -INFINITY else carried, neediest, least, whole, narrower

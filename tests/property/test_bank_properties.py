@@ -128,7 +128,7 @@ def check_predictions(subject: Watched, battery: VirtualBattery) -> None:
         sure, own = instant.sets.sure[direction], instant.own.value[direction]
         if not sure.any():
             continue
-        side = Side.of(instant.lines, direction, sure)
+        side = Side.of(instant.lines, direction, sure, instant.sets.one_way[direction])
         whole = side.weight[sure].sum()
 
         def highest(drive: float, side: Side = side) -> Rows:
@@ -298,7 +298,7 @@ LINE = st.tuples(
     st.floats(0.0, 0.7),  # error of the weight, relative
     st.floats(-0.99, 0.99),  # their correlation
     st.floats(0.0, 200.0),  # own limit
-    st.sampled_from(["sure", "sure", "sure", "maybe", "returning", "off"]),
+    st.sampled_from(["sure", "sure", "sure", "maybe", "one_way", "returning", "off"]),
 )
 LINES = st.tuples(st.lists(LINE, min_size=1, max_size=6), st.floats(-0.5, 0.5))
 
@@ -306,11 +306,11 @@ LINES = st.tuples(st.lists(LINE, min_size=1, max_size=6), st.floats(-0.5, 0.5))
 def lines_of(drawn: list[Any], drive: float) -> tuple[Lines, Rows, dict[str, NDArray[np.bool_]]]:
     x, w, sx, sw, rho, own, kind = (np.array(column) for column in zip(*drawn, strict=True))
     lines = Lines(x, w, sx * sx, rho * sx * sw * w, (sw * w) ** 2, drive, drive)
-    return lines, own, {name: kind == name for name in ("sure", "maybe", "returning", "off")}
+    return lines, own, {name: kind == name for name in ("sure", "maybe", "one_way", "returning", "off")}
 
 
 def bound(lines: Lines, own: Rows, kinds: dict[str, NDArray[np.bool_]], direction: int, *more: str) -> float:
-    side = Side.of(lines, direction, kinds["sure"])
+    side = Side.of(lines, direction, kinds["sure"], kinds["one_way"])
     unsure = np.logical_or.reduce([kinds[name] for name in more]) if more else np.zeros(len(own), dtype=np.bool_)
     return shared_limit(side, highest_drives(side, own), own, kinds["sure"], unsure).value
 
@@ -345,6 +345,18 @@ def test_a_pack_that_may_conduct_or_return_never_raises_a_limit(drawn: Any, dire
     with_both = bound(lines, own, kinds, direction, "maybe", "returning")
     assert with_both <= close(with_maybe)
     assert with_maybe <= close(alone)
+    assert bound(lines, own, kinds, direction, "maybe", "one_way") <= close(with_maybe)
+
+
+@given(drawn=LINES, direction=st.integers(0, 1))
+@settings(max_examples=300, deadline=None)
+def test_a_pack_that_carries_nothing_the_other_way_never_lowers_a_limit_more_than_one_that_may(
+    drawn: Any, direction: int
+) -> None:
+    lines, own, kinds = lines_of(*drawn)
+    with_one_way = bound(lines, own, kinds, direction, "maybe", "one_way")
+    both_ways = kinds | {"one_way": np.zeros_like(kinds["sure"]), "maybe": kinds["maybe"] | kinds["one_way"]}
+    assert bound(lines, own, both_ways, direction, "maybe") <= close(with_one_way)
 
 
 @given(drawn=LINES, direction=st.integers(0, 1), lost=st.integers(1, 3))
@@ -354,7 +366,7 @@ def test_after_any_loss_the_others_stay_below_their_limits(drawn: Any, direction
     sure = kinds["sure"]
     if np.count_nonzero(sure) <= lost:
         return
-    side = Side.of(lines, direction, sure)
+    side = Side.of(lines, direction, sure, kinds["one_way"])
     drives = highest_drives(side, own)
     kept = after_loss(side, drives, sure, lost).value
     worst = min(

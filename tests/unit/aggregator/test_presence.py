@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from bank_rows import Rig, set_cells
+from bank_rows import CELLS_USED, Rig, set_cells
+from packbank.aggregator.foresee import DIODE
 from packbank.aggregator.settings import BankSettings
 from packbank.model.battery import Cause, Presence
 from packbank.model.columns import Alarm, Column
 
+OHM = 0.00036  # of a cell
 MARGIN = 1.0 + BankSettings().sensor_error
 
 
@@ -209,6 +211,68 @@ def test_a_pack_behind_an_open_breaker_leaves_the_busbar() -> None:
     other.run(5)
     other.rows[:] = rig.rows
     assert other.step().packs[2].presence is Presence.FRESH
+
+
+@pytest.mark.parametrize(("packs", "blocked"), [(2, 1), (4, 2), (3, 2), (8, 3)])
+@pytest.mark.parametrize("switch", [Column.CHARGE_MOSFET, Column.DISCHARGE_MOSFET])
+def test_a_pack_whose_switch_holds_off_the_busbar_stays_and_does_not_say_what_its_voltage_is(
+    packs: int, blocked: int, switch: Column
+) -> None:
+    rig = Rig(packs)
+    rig.teach()
+    sign = 1.0 if switch is Column.CHARGE_MOSFET else -1.0
+    others = slice(0, packs - blocked)
+    rig.rows[packs - blocked :, switch] = 0.0
+    set_cells(rig.rows, others, 3.33 + sign * 0.1)
+    for current in (20.0, 0.0):
+        rig.rows[others, Column.CURRENT] = sign * current
+        battery = rig.run(20)
+        assert {pack.presence for pack in battery.packs} == {Presence.FRESH}
+        assert battery.voltage == pytest.approx((3.33 + sign * 0.1) * CELLS_USED)
+        assert battery.charge_current_limit.value > 0.0
+        assert battery.discharge_current_limit.value > 0.0
+
+
+def test_a_pack_that_takes_no_charge_leaves_when_it_is_above_the_busbar() -> None:
+    rig = Rig(3)
+    rig.run(5)
+    rig.rows[2, Column.CHARGE_MOSFET] = 0.0
+    set_cells(rig.rows, 2, 3.45)
+    assert rig.run(2).packs[2].presence is Presence.JOINING
+
+
+def test_a_pack_far_below_that_takes_no_charge_costs_the_others_no_discharge() -> None:
+    rig = Rig(3)
+    rig.teach()
+    alone = rig.run(30).discharge_current_limit.value
+    rig.rows[2, Column.CHARGE_MOSFET] = 0.0
+    set_cells(rig.rows, slice(0, 2), 3.40)
+    rig.rows[:2, Column.CURRENT], rig.rows[2, Column.CURRENT] = 20.0, 0.0
+    battery = rig.run(30)
+    assert battery.discharge_current_limit.value == pytest.approx(alone * 2 / 3, rel=0.06)
+    rig.rows[2, Alarm.HIGH_CHARGE_CURRENT.column] = 2.0
+    rig.rows[2, Column.CHARGE_OCP_RELEASE] = 35.0
+    battery = rig.run(5)
+    assert battery.discharge_current_limit.cause is Cause.RESERVE, "its switch is about to close, and it takes current"
+    assert battery.discharge_current_limit.value == pytest.approx(alone / 3, rel=0.06)
+
+
+def test_a_weak_pack_that_takes_no_charge_counts_from_the_voltage_at_which_its_diode_conducts() -> None:
+    rig = Rig(4)
+    for amperes in (30.0, 60.0, 90.0, 40.0, 80.0, 20.0, 0.0):
+        rig.rows[:, Column.CURRENT] = amperes
+        set_cells(rig.rows, slice(None), 3.33 + amperes * OHM)
+        rig.run(8)
+    rig.rows[3, Column.DISCHARGE_CURRENT_LIMIT] = 20.0
+    rig.rows[3, Column.CHARGE_MOSFET] = 0.0
+    held_off = DIODE / (OHM * CELLS_USED * 1.8)
+    limit = rig.run(60).discharge_current_limit
+    assert 4 * 20.0 < limit.value < 3 * (20.0 + held_off) + 20.0
+    assert limit.pack == 3
+    rig.rows[:, Column.CURRENT] = [-60.0, -60.0, -60.0, -25.0]  # a diode that conducts already holds nothing off
+    set_cells(rig.rows, slice(0, 3), 3.33 - 60.0 * OHM)
+    set_cells(rig.rows, 3, 3.33 - 25.0 * OHM)
+    assert rig.run(30).discharge_current_limit.value <= 205.0, "what flows, and no more"
 
 
 def test_a_blocked_pack_leaves_only_its_direction() -> None:

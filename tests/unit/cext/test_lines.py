@@ -175,14 +175,15 @@ def test_the_lowest_drive_of_the_sure_packs(seed: int, packs: int) -> None:
     random = np.random.default_rng(seed)
     drives, own = random.uniform(-1.0, 1.0, packs), random.uniform(0.0, 200.0, packs)
     sure, maybe = masks_of(seed, packs)
-    pack, limit, neediest, least, whole, narrower = lowest_drive(exchange, weight, drives, own, sure, maybe)
+    one_way = random.random(packs) < 0.5
+    pack, limit, neediest, least, whole, narrower = lowest_drive(exchange, weight, drives, own, sure, maybe, one_way)
     if not sure.any():
         assert pack == -1
         return
     drive = drives[sure].min()
     flows = exchange + weight * drive
     assert drives[pack] == drive
-    assert limit == pytest.approx(flows[sure].sum() + np.minimum(flows, 0.0)[maybe].sum())
+    assert limit == pytest.approx(flows[sure].sum() + np.minimum(flows, 0.0)[maybe & ~one_way].sum())
     assert own[neediest] / weight[neediest] == least == (own / weight)[sure | maybe].min()
     assert whole == pytest.approx(weight[sure].sum())
     assert narrower == bool((drives[maybe] < drive).any())
@@ -190,7 +191,7 @@ def test_the_lowest_drive_of_the_sure_packs(seed: int, packs: int) -> None:
 
 def test_a_pack_that_no_drive_suits_leaves_no_room() -> None:
     ones, sure, maybe = np.ones(2), np.array([True, True]), np.zeros(2, dtype=np.bool_)
-    assert lowest_drive(ones, ones, np.array([-np.inf, 1.0]), ones, sure, maybe)[:2] == (0, -np.inf)
+    assert lowest_drive(ones, ones, np.array([-np.inf, 1.0]), ones, sure, maybe, maybe)[:2] == (0, -np.inf)
 
 
 @pytest.mark.parametrize(
@@ -202,12 +203,13 @@ def test_a_pack_that_no_drive_suits_leaves_no_room() -> None:
         (2, np.ones(8)[::2]),
         (4, np.ones(4)),
         (5, np.ones(4, dtype=np.int8)),
+        (6, np.ones(5, dtype=np.bool_)),
     ],
-    ids=["float32", "empty", "shorter", "with gaps", "a mask of numbers", "a mask of bytes"],
+    ids=["float32", "empty", "shorter", "with gaps", "a mask of numbers", "a mask of bytes", "a longer mask"],
 )
 def test_arrays_of_another_kind_are_refused(which: int, wrong: Any) -> None:
     arrays: list[Any] = [np.ones(4), np.ones(4), np.ones(4), np.ones(4), np.ones(4, dtype=np.bool_)]
-    arrays.append(arrays[-1])
+    arrays += [arrays[-1], arrays[-1]]
     arrays[which] = wrong
     with pytest.raises(ValueError, match=r"float64|one element a pack|contiguous"):
         lowest_drive(*arrays)

@@ -296,16 +296,14 @@ def test_signals_shorten_no_pause() -> None:
 
 
 def test_other_threads_run_meanwhile() -> None:
-    counted: list[float] = []
+    turns = 0
     with terminal() as (_, ours):
         thread = Thread(target=lambda: sweep(ours, [request(0)], 0.1, 0.01, 0.1, 4, 6))
-        began = time.monotonic()
         thread.start()
-        while time.monotonic() - began < 0.05:
-            counted.append(time.monotonic())
-        assert thread.is_alive()
-        thread.join()
-    assert max(later - earlier for earlier, later in pairwise(counted)) < 0.05
+        while thread.is_alive():
+            turns += 1
+            time.sleep(0.001)
+    assert turns > 3, "a thread that kept the interpreter to itself would have left one turn, or two"
 
 
 def test_nothing_is_asked_whose_answer_would_come_too_late() -> None:
