@@ -101,17 +101,16 @@ with_own_mounts() {
     PACKBANK_STAGE=emulated exec unshare --mount --propagation private "${BASH_SOURCE[-1]}" "$@"
 }
 
-# Has the kernel run the target's programs by qemu until this script ends; $1 is one of them, a static one, to try.
+# Has the kernel run the target's programs by qemu until this script ends; "$@" is one of them, a static one, to try.
 register_qemu() {
-    local binfmt=/proc/sys/fs/binfmt_misc name=packbank-$deb
-    if "$@" >/dev/null 2>&1; then return; fi # a system that has qemu registered
-    [[ -e $binfmt/register ]] || mount -t binfmt_misc binfmt_misc $binfmt 2>/dev/null || skip "binfmt_misc cannot be mounted"
+    local binfmt=/proc/sys/fs/binfmt_misc name=packbank-$deb-$$ # of its own: another such script may end earlier
+    mount -t binfmt_misc binfmt_misc $binfmt 2>/dev/null || [[ -e $binfmt/register ]] || true
     # F: qemu is opened now, so that it need not be in a chroot. P: a program is told the name that it was called by.
-    printf ':%s:M::%s:%s:%s:FP' "$name" "$magic" "$mask" "$(command -v "$qemu")" >$binfmt/register 2>/dev/null ||
-        skip "qemu cannot be registered with binfmt_misc"
-    # shellcheck disable=SC2064 # the name of now
-    trap "echo -1 >$binfmt/$name" EXIT
-    "$@" >/dev/null 2>&1 || skip "qemu is registered, but does not run the GX's programs"
+    if printf ':%s:M::%s:%s:%s:FP' "$name" "$magic" "$mask" "$(command -v "$qemu")" 2>/dev/null >$binfmt/register; then
+        # shellcheck disable=SC2064 # the name of now
+        trap "echo -1 >$binfmt/$name" EXIT
+    fi
+    "$@" >/dev/null 2>&1 || skip "qemu cannot be registered with binfmt_misc, or does not run the GX's programs"
 }
 
 # The bundle for $1 in the folder $2, for a test: where Debian's list of security updates cannot be had, without them.
