@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,9 @@ from past import Past
 HOUR = 3600.0
 
 
-@pytest.fixture
-def past(tmp_path: Path) -> Past:
-    past = Past(tmp_path)
+@pytest.fixture(scope="module")  # the tests only read it
+def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
+    past = Past(tmp_path_factory.mktemp("past"))
     past.live(30 * HOUR, 60.0)
     past.event("pack 2: lost", logging.WARNING, packs=("pack 2",))
     past.second()
