@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -21,6 +20,7 @@ from packbank.sources.serial import bus as bus_module
 from packbank.sources.serial.bus import Bus, start_bus
 from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
+from patience import until
 
 FAST = 19_200
 
@@ -37,13 +37,6 @@ def wire() -> Wire:
     return Wire([WirePack(Eg4Responder(1), partial(bank.row, 0))], Random(1), FAST)
 
 
-def wait(true: Callable[[], bool], bus: Bus) -> None:
-    end = time.monotonic() + 20.0
-    while not true():
-        assert time.monotonic() < end, bus.stats()
-        time.sleep(0.05)
-
-
 def started(port: str, store: Store) -> Bus:
     return start_bus(BusConfig(name="rack", port=port), Eg4(), [Member(0, 1, "pack")], store)
 
@@ -54,14 +47,14 @@ def test_the_second_rate_is_tried_and_kept_while_the_pack_is_away(tmp_path: Path
     with Buses([packs], tmp_path) as buses:
         bus = started(buses.paths[0], Store(1))
         try:
-            wait(lambda: bus.stats().answers > 0, bus)
+            until(lambda: bus.stats().answers > 0)
             pack = packs.packs.pop()
             missed = bus.stats().missed
-            wait(lambda: bus.stats().missed > missed + 1, bus)
+            until(lambda: bus.stats().missed > missed + 1)
             opened = bus.stats().reopened
             packs.packs.append(pack)
             answers = bus.stats().answers
-            wait(lambda: bus.stats().answers > answers, bus)
+            until(lambda: bus.stats().answers > answers)
             assert bus.stats().reopened == opened == 1
         finally:
             bus.stop()

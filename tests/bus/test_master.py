@@ -21,6 +21,7 @@ from packbank.sources import thread
 from packbank.sources.serial.bus import Bus
 from packbank.sources.serial.gate import Member
 from packbank.sources.store import Store
+from patience import PATIENCE
 
 
 def right(rig: Rig) -> bool:
@@ -278,7 +279,7 @@ def test_the_thread_of_a_bus_keeps_no_process_alive(tmp_path: Path) -> None:
             "start_bus(BusConfig(name='b', port=sys.argv[1]), PlainProtocol(), [Member(0, 1, 'p')], Store(1))"
         )
         ended = subprocess.run(
-            [sys.executable, "-c", text, rig.wire.port, str(Path(__file__).parent)], timeout=20.0, check=False
+            [sys.executable, "-c", text, rig.wire.port, str(Path(__file__).parent)], timeout=PATIENCE, check=False
         )
     assert ended.returncode == 0
 

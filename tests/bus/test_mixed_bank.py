@@ -18,6 +18,7 @@ from packbank.model.snapshot import Snapshot
 from packbank.sim.wire import Wire
 from packbank.sim.wire_bank import LiveBank, demo_spec, mix, wire_up
 from packbank.sim.wire_pty import Buses
+from patience import PATIENCE
 
 PLANS = mix()
 PACKS = [plan.protocol for plan in PLANS for _ in plan.addresses]  # the family of each row
@@ -29,7 +30,6 @@ JOIN_AFTER = 0
 MAX_BATTERY_CHARGE_CURRENT = 80
 MAX_BATTERY_DISCHARGE_CURRENT = 120
 """
-PATIENCE = 40.0  # s, on a busy machine
 LATE = {"truncated", "foreign"}  # what an answer is whose end a busy machine brings too late
 
 

@@ -75,7 +75,10 @@ def test_who_holds_a_port_is_named_by_what_it_is(
         assert holder.stdout is not None
         holder.stdout.readline()
         text = ports.holder(terminal[1])
+        command = Path(f"/proc/{holder.pid}/comm").read_text().strip()
         holder.kill()
+    if command == "packbank":
+        pytest.skip("the Python of the bundle for a GX is called packbank, whatever it runs")
     assert text.startswith(name)
     assert text.endswith(f"(pid {holder.pid})")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from patience import PATIENCE
+
 
 @pytest.mark.parametrize("module", ["dbus", "gi"])
 def test_it_says_what_to_install_before_anything_starts(tmp_path: Path, module: str) -> None:
@@ -17,7 +19,9 @@ def test_it_says_what_to_install_before_anything_starts(tmp_path: Path, module: 
         f"import sys; sys.modules['{module}'] = None; from packbank.cli import main; "
         f"sys.exit(main(['run', '--config', {str(config)!r}]))"
     )
-    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert ended.returncode == 2
     assert "pip install 'packbank[venus]'" in ended.stderr
     assert "apt install python3-dbus python3-gi" in ended.stderr
@@ -31,7 +35,9 @@ def test_it_says_what_mqtt_needs(tmp_path: Path) -> None:
         "import sys; sys.modules['paho'] = None; from packbank.cli import main; "
         f"sys.exit(main(['run', '--no-dbus', '--config', {str(config)!r}]))"
     )
-    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert ended.returncode == 2
     assert "[mqtt]: needs paho-mqtt: pip install 'packbank[mqtt]'" in ended.stderr
     assert "Traceback" not in ended.stderr
