@@ -69,6 +69,7 @@ go_back() {
     tail -n 20 "$root/var/log/packbank/current" 2>/dev/null | tai64nlocal >&2 2>/dev/null || true
     stop || svc -k "$app/service" || true
     restore_previous || die "going back failed, see above; install an archive again with --again"
+    echo "$version" >"$previous/refused" || true # a stick that stays in must not stop the bank at each boot
     svc -u "$app/service" || true
     if await_battery 120; then
         die "packbank $before is back, with its state, and shows its battery"

@@ -4,6 +4,7 @@
 #   install.sh                  the newest release, downloaded
 #   install.sh ARCHIVE          packbank-venus-VERSION-ARCH.tar.gz that is already here, or a folder with it
 #   install.sh --newer VERSION  only says, by its exit code 0, that VERSION is newer than what is installed
+#                               and is not the one that the last update went back from
 #
 # Options: --yes answers every question with yes; --again installs a version that is there already, or an older one.
 # Everything goes to /data/apps/packbank, or to the folder that this script was installed in. The configuration and
@@ -161,7 +162,8 @@ unpack() {
 
 if [ "${1:-}" = --newer ]; then
     choose_folder
-    [ "$installed" = none ] || older "$installed" "${2:?version}"
+    [ "${2:?version}" != "$(cat "$app/.packbank-previous/refused" 2>/dev/null)" ] || exit 1
+    [ "$installed" = none ] || older "$installed" "$2"
     exit
 fi
 archive='' again='' answer=''

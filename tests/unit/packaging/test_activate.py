@@ -107,6 +107,7 @@ def test_a_version_without_a_battery_goes_back_with_the_state(tmp_path: Path) ->
     assert (machine.app / "only-in-1").exists()
     assert (machine.app / "config.state.json").read_text() == "state at the end\n"
     assert not (machine.app / ".packbank-previous/unproven").exists()
+    assert (machine.app / ".packbank-previous/refused").read_text() == "2\n"
     assert (machine.root / "up").exists()
 
 

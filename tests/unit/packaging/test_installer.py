@@ -59,6 +59,15 @@ def test_an_update_that_was_cut_off_counts_as_not_made(tmp_path: Path) -> None:
     assert installer(tmp_path, "--newer", "0.2.0").returncode == 0
 
 
+def test_a_version_that_went_back_is_no_newer_one_for_a_stick_that_stays_in(tmp_path: Path) -> None:
+    previous = tmp_path / "data/apps/packbank/.packbank-previous"
+    previous.mkdir(parents=True)
+    (previous.parent / "version").write_text("0.1.0\n")
+    (previous / "refused").write_text("0.2.0\n")
+    assert installer(tmp_path, "--newer", "0.2.0").returncode == 1
+    assert installer(tmp_path, "--newer", "0.2.1").returncode == 0
+
+
 def test_one_at_a_time(tmp_path: Path) -> None:
     """A second one leaves what the first has unpacked; what one that was killed has left is no hindrance."""
     for name, said in (("uname", "armv7l"), ("id", "0")):
