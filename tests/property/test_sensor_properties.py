@@ -30,7 +30,8 @@ def limits(battery: VirtualBattery) -> tuple[float, float]:
 def best(packs: ParallelPacks, battery: VirtualBattery) -> tuple[float, float]:
     """Bank currents at which the first pack is truly at its own limit, charge and discharge."""
     shares = packs.currents(1.0)
-    charge, discharge = ([getattr(pack, name) for pack in battery.packs] for name in ("charge_limit", "discharge_limit"))
+    charge = np.array([pack.charge_limit for pack in battery.packs])
+    discharge = np.array([pack.discharge_limit for pack in battery.packs])
     return float(np.min(charge / shares)), float(np.min(discharge / shares))
 
 
