@@ -36,8 +36,8 @@ PATIENT_WITHOUT = 10.0  # s, the same without a deep cut; RESERVE_PACKS is kept 
 
 LIGHTEST = 0.2  # of its mean weight, the least that a pack of which no current is read is taken for
 
-# What packs exchange when a switch closes does not depend on the bank's current alone: more is not given up for a pack
-# that will take current from the others.
+# Of a limit, what is kept when a pack is about to take current from the others: how much it takes depends on their
+# voltages more than on the limit.
 KEPT = 0.5
 
 LOADS_FADE = 4.0  # s: DVCC goes on granting for as long what loads that have gone off took
@@ -93,7 +93,7 @@ class BankLimits:
         """The limit of one direction before the bank's own caps."""
         sets, own = instant.sets, instant.own.value[direction]
         side = _side(direction, instant, sets.sure[direction], sets.one_way[direction])
-        drives = highest_drives(side, own / (1.0 + self._settings.sensor_error))
+        drives = self._highest(side, own)
         now = shared_limit(side, drives, own, sets.sure[direction], sets.maybe[direction])
         outlook = _Outlook(side, drives, now)
         limit = self._explain(direction, now, instant)
@@ -107,6 +107,10 @@ class BankLimits:
         limit = self._deliveries[direction].step(limit, side.carried, ceilings, instant.dt)
         limit = self._cuts[direction].step(direction, limit, instant, side)
         return self._holds[direction].step(limit, may_rise=self._may_rise[direction])
+
+    def _highest(self, side: Side, own: Floats) -> Floats:
+        """The drive at which each pack reaches its own limit, less what its sensor may be wrong by."""
+        return highest_drives(side, own / (1.0 + self._settings.sensor_error))
 
     def _reserves(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
         """The limit under each reserve, of which the lowest counts: what can happen next happens one at a time."""
@@ -135,22 +139,20 @@ class BankLimits:
         closing = side.one_way & instant.returning[1 - direction]
         if np.count_nonzero(closing):  # from then on it takes what the others carry for it
             among = _side(direction, instant, sure, side.one_way & ~closing)
-            drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
-            less = shared_limit(among, drives_among, own, sure, maybe)
+            less = shared_limit(among, self._highest(among, own), own, sure, maybe)
             if less.value < now.value:
                 kept = max(less.value, KEPT * now.value)
                 yield Limit(kept, int(closing.argmax()), Cause.RESERVE, detail="may return")
 
     def _in_doubt(self, direction: int, instant: Instant, outlook: _Outlook) -> Iterator[Limit]:
-        """The same where packs may conduct or not, and where sensors are wrong."""
+        """The limits that hold where packs may conduct or not, and where sensors are wrong."""
         sets, own = instant.sets, instant.own.value[direction]
         sure = sets.sure[direction]
         unsure = sets.maybe[direction] & (instant.estimated[direction] | instant.sensors.unsure)
         if np.count_nonzero(unsure):  # they conduct as far as anyone knows: how they share is as unsure as ever
             both = sure | unsure
             among = _side(direction, instant, both, sets.one_way[direction])
-            drives_among = highest_drives(among, own / (1.0 + self._settings.sensor_error))
-            less = shared_limit(among, drives_among, own, both, sets.maybe[direction] & ~unsure)
+            less = shared_limit(among, self._highest(among, own), own, both, sets.maybe[direction] & ~unsure)
             yield self._explain(direction, less, instant)
         wrong = sure & instant.sensors.wrong
         if 0 < np.count_nonzero(wrong) < np.count_nonzero(sure):

@@ -64,11 +64,11 @@ class Sets:
     busbar: Bools  # whose own voltage is the busbar's
     sure: Bools  # (2, packs)
     maybe: Bools  # (2, packs)
+    one_way: Bools  # (2, packs): of the maybe ones those that carry nothing the other way
     heard: Bools  # both switches closed, and fresh: what such packs report is of now
     conducting: Bools  # surely both ways, or where no pack does, in either one
     conducting_now: Bools  # of these the fresh ones
     any_online: bool
-    one_way: Bools  # (2, packs): of these, packs that carry nothing the other way
     any_lost: bool
     all_fresh: bool  # every pack that is on the busbar has reported its current just now
     settled: bool  # ``code`` and ``blocked`` alone say it all: no pack might conduct although it does not count

@@ -66,9 +66,7 @@ class Returns:
         self._none = np.zeros((2, packs), dtype=np.bool_)
         self._opened = np.full((2, packs), np.nan)
         self._raised = np.zeros((2, packs), dtype=np.bool_)  # over-current was the reason
-        self._found = np.zeros(
-            (2, packs), dtype=np.bool_
-        )  # was open when its pack was first seen: since when is unknown
+        self._found = np.zeros((2, packs), dtype=np.bool_)  # open when its pack was first seen: nobody knows since when
         self._online = np.zeros(packs, dtype=np.bool_)  # in the last step
         self._was_over = np.zeros((2, packs), dtype=np.bool_)
 
