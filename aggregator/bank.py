@@ -271,7 +271,7 @@ class Bank:
         return {
             "version": STATE_VERSION,
             "weights": self._share.save(self.names),
-            "exchange": self._share.save_young(self.names),
+            "exchange": self._share.save_exchange(self.names),
             "strings": self._strings.save(self.names),
             "sensors": self._sensors.save(self.names),
             "sensors_worked": self._sensors.save_worked(self.names),
@@ -305,7 +305,7 @@ class Bank:
         try:
             json.dumps(state, allow_nan=False)  # ValueError: neither NaN nor infinity was ever saved
             self._share.restore(self.names, state.get("weights", {}))  # the first version stored no weights
-            self._share.restore_young(self.names, state.get("exchange", {}), age)
+            self._share.restore_exchange(self.names, state.get("exchange", {}), age)
             self._strings.restore(self.names, state.get("strings", {}))
             self._sensors.restore(self.names, state.get("sensors", {}), state.get("sensors_worked", ()))
             self._sensors.shunt.restore(self.names, state.get("shunt", {}))

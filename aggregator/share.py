@@ -142,7 +142,7 @@ class ShareEstimator:
                     raise ValueError(f"weight {weight:g} +- {error:g} of {name}")
                 self._saved[:, i] = weight, error
 
-    def save_young(self, names: Sequence[str]) -> dict[str, Any]:
+    def save_exchange(self, names: Sequence[str]) -> dict[str, Any]:
         """What else makes the lines go on after a short restart: it is worth nothing later."""
         if self._lines is None:
             return {}
@@ -156,7 +156,7 @@ class ShareEstimator:
             "packs": {name: [float(f"{value:.6g}") for value in of] for name, of in zip(names, packs, strict=True)},
         }
 
-    def restore_young(self, names: Sequence[str], saved: Mapping[str, Any], age: float | None) -> None:
+    def restore_exchange(self, names: Sequence[str], saved: Mapping[str, Any], age: float | None) -> None:
         """Take back what was saved ``age`` s ago, after the weights; not where that is long ago or not known."""
         if not saved.keys():
             return
