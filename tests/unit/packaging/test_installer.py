@@ -49,9 +49,15 @@ def test_any_version_is_newer_than_none(tmp_path: Path) -> None:
     assert installer(tmp_path, "--newer", "0.1.0").returncode == 0
 
 
-def test_an_update_that_was_cut_off_counts_as_not_made(tmp_path: Path) -> None:
-    previous = tmp_path / "data/apps/packbank/.packbank-previous"
-    previous.mkdir(parents=True)
+@pytest.fixture
+def previous(tmp_path: Path) -> Path:
+    """The folder with the version before the one that is installed."""
+    folder = tmp_path / "data/apps/packbank/.packbank-previous"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_an_update_that_was_cut_off_counts_as_not_made(tmp_path: Path, previous: Path) -> None:
     (previous.parent / "version").write_text("0.2.0\n")
     (previous / "version").write_text("0.1.0\n")
     assert installer(tmp_path, "--newer", "0.2.0").returncode == 1
@@ -59,9 +65,7 @@ def test_an_update_that_was_cut_off_counts_as_not_made(tmp_path: Path) -> None:
     assert installer(tmp_path, "--newer", "0.2.0").returncode == 0
 
 
-def test_a_version_that_went_back_is_no_newer_one_for_a_stick_that_stays_in(tmp_path: Path) -> None:
-    previous = tmp_path / "data/apps/packbank/.packbank-previous"
-    previous.mkdir(parents=True)
+def test_a_version_that_went_back_is_no_newer_one_for_a_stick_that_stays_in(tmp_path: Path, previous: Path) -> None:
     (previous.parent / "version").write_text("0.1.0\n")
     (previous / "refused").write_text("0.2.0\n")
     assert installer(tmp_path, "--newer", "0.2.0").returncode == 1
